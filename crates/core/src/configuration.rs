@@ -1,0 +1,387 @@
+//! The compiled `countersign.yaml`: who may do what, where. Secrets appear only as references.
+//!
+//! Every name that another part refers to has been resolved when a [`Configuration`] exists in a
+//! bundle; the reading and checking of the file itself is the `policy` crate's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{
+    ApplicationName, ClusterName, CommitId, EnvironmentName, FollowedRef, HostName, PersonName, Reference,
+    RepositoryId, Target, TeamName,
+};
+
+/// The whole of `countersign.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Configuration {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// Where the control repository itself is, and the branch that counts.
+    pub control: Control,
+    /// Forges and places of plain Git repositories.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Everyone whose approval or signature may count.
+    #[serde(default)]
+    pub people: BTreeMap<PersonName, Person>,
+    /// Groups of people that rules speak of.
+    #[serde(default)]
+    pub teams: BTreeMap<TeamName, Team>,
+    /// Source repositories that applications may name.
+    #[serde(default)]
+    pub repositories: BTreeMap<RepositoryId, Repository>,
+    /// What is deployed, from where, to where.
+    #[serde(default)]
+    pub applications: BTreeMap<ApplicationName, Application>,
+    /// Stages such as staging and production, and what they demand.
+    #[serde(default)]
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+    /// Clusters that changes are applied to.
+    #[serde(default)]
+    pub clusters: BTreeMap<ClusterName, Cluster>,
+}
+
+/// The control repository, and who decides on its changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Control {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The branch whose tip is decided, as `main`.
+    pub branch: String,
+    /// The approvals that a change of the control repository needs.
+    pub approvals: Approvals,
+}
+
+/// A forge, or a place of plain Git repositories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Host {
+    /// What speaks there.
+    pub kind: HostKind,
+    /// The base that a repository's path is appended to for Git, as `https://git.example.com`, or a folder.
+    pub url: String,
+    /// The REST interface, where it is not found by the forge's own convention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    /// The secret that webhooks are signed with.
+    pub webhook_secret: SecretReference,
+    /// The credential for reading and for reporting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretReference>,
+}
+
+/// The kinds of host that are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKind {
+    /// Bare repositories whose receive hooks call `countersign hook`.
+    Plain,
+    /// GitHub or GitHub Enterprise Server.
+    Github,
+    /// Gitea or Forgejo.
+    Gitea,
+    /// GitLab.
+    Gitlab,
+}
+
+/// Where a secret is found: `env:NAME` or `file:PATH`. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"))]
+pub enum SecretReference {
+    /// An environment variable of the process.
+    Environment(String),
+    /// A file that the process can read.
+    File(String),
+}
+
+/// A text that names no place of a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret is given by reference: write env:NAME or file:PATH, never the secret itself")]
+pub struct NotASecretReference;
+
+impl TryFrom<String> for SecretReference {
+    type Error = NotASecretReference;
+
+    fn try_from(text: String) -> Result<Self, NotASecretReference> {
+        let variable = |name: &str| {
+            name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+        };
+        match text.split_once(':') {
+            Some(("env", name)) if variable(name) => Ok(Self::Environment(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
+            _ => Err(NotASecretReference),
+        }
+    }
+}
+
+impl From<SecretReference> for String {
+    fn from(reference: SecretReference) -> Self {
+        match reference {
+            SecretReference::Environment(name) => format!("env:{name}"),
+            SecretReference::File(path) => format!("file:{path}"),
+        }
+    }
+}
+
+/// Someone whose approval or signature may count.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Person {
+    /// Public keys in OpenSSH form, as `ssh-ed25519 AAAA…`.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// E-mail addresses. They can only exclude (an author cannot approve); they never count.
+    #[serde(default)]
+    pub emails: Vec<String>,
+    /// Numeric account ids by host; a login can be renamed and taken over, an id cannot.
+    #[serde(default)]
+    pub accounts: BTreeMap<HostName, u64>,
+}
+
+/// A group of people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Team {
+    /// Its members.
+    pub members: BTreeSet<PersonName>,
+}
+
+/// A source repository.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Repository {
+    /// The Git URL, where it is not the host's URL and the repository's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Something that is deployed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Application {
+    /// The team that owns it.
+    pub team: TeamName,
+    /// The repository that its manifests are read from.
+    pub repository: RepositoryId,
+    /// Cluster-scoped kinds that it may hold, as `rbac.authorization.k8s.io/ClusterRole`. Default: none.
+    #[serde(default)]
+    pub cluster_kinds: BTreeSet<String>,
+    /// Where it runs.
+    pub environments: BTreeMap<EnvironmentName, Placement>,
+}
+
+/// One application in one environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Placement {
+    /// The folder or file of its manifests, from the repository's root.
+    pub path: String,
+    /// The branch that is followed, as `main`.
+    pub branch: String,
+    /// The namespaces that its objects may live in. An object without one takes the first.
+    pub namespaces: Vec<String>,
+    /// The clusters; default: those of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterName>,
+    /// A commit whose state is accepted as the start, by the approvals of the change that names it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<CommitId>,
+    /// Whether objects that exist already on the cluster may be taken over.
+    #[serde(default)]
+    pub adopt: bool,
+    /// `removed` is a tombstone: everything it owns is deleted.
+    #[serde(default)]
+    pub state: PlacementState,
+}
+
+/// Whether a placement is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlacementState {
+    /// It runs.
+    #[default]
+    Active,
+    /// It is asked to be removed; stays here until the log holds its removal.
+    Removed,
+}
+
+/// A stage such as staging or production.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Environment {
+    /// The approvals that a change needs.
+    pub approvals: Approvals,
+    /// The clusters of its placements that name none.
+    #[serde(default)]
+    pub clusters: Vec<ClusterName>,
+    /// Whether the rendered objects must equal those that were reviewed.
+    #[serde(default)]
+    pub exact: bool,
+}
+
+/// How many approvals a change needs, and of whom.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approvals {
+    /// How many people must approve.
+    pub count: u32,
+    /// Teams of which at least one member each must be among them. Without any, members of the
+    /// application's own team count.
+    #[serde(default)]
+    pub teams: Vec<TeamName>,
+    /// Whether only approvals signed with a person's own key count.
+    #[serde(default)]
+    pub signed: bool,
+}
+
+/// A cluster that changes are applied to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cluster {
+    /// How it is reached.
+    pub kind: ClusterKind,
+    /// The UID of its `kube-system` namespace: the audience of every authorization.
+    pub uid: String,
+    /// The kubeconfig, for `kubernetes`; its current context is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<SecretReference>,
+    /// `retired` for a cluster that is gone for ever.
+    #[serde(default)]
+    pub state: ClusterState,
+}
+
+/// The kinds of cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterKind {
+    /// Kept in the installation's own database: for a laptop, a demo, a test.
+    Simulated,
+    /// Any Kubernetes or OpenShift API.
+    Kubernetes,
+}
+
+/// Whether a cluster is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterState {
+    /// It takes changes.
+    #[default]
+    Active,
+    /// It is gone; nothing is sent to it.
+    Retired,
+}
+
+/// A target, with the parts of the configuration that describe it.
+#[derive(Clone, Debug)]
+pub struct TargetConfiguration<'a> {
+    /// The target.
+    pub target: Target,
+    /// Its application.
+    pub application: &'a Application,
+    /// Its place in the environment.
+    pub placement: &'a Placement,
+    /// Its environment.
+    pub environment: &'a Environment,
+    /// Its cluster.
+    pub cluster: &'a Cluster,
+}
+
+impl TargetConfiguration<'_> {
+    /// The reference that this target follows.
+    #[must_use]
+    pub fn follows(&self) -> Option<FollowedRef> {
+        let reference = branch_reference(&self.placement.branch)?;
+        Some(FollowedRef { repository: self.application.repository.clone(), reference })
+    }
+}
+
+/// The full reference of a branch's short name.
+fn branch_reference(branch: &str) -> Option<Reference> {
+    format!("refs/heads/{branch}").parse().ok()
+}
+
+impl Configuration {
+    /// Every target on a cluster that is not retired, in the order of its names.
+    pub fn targets(&self) -> impl Iterator<Item = TargetConfiguration<'_>> {
+        self.applications.iter().flat_map(move |(name, application)| {
+            application.environments.iter().flat_map(move |(environment_name, placement)| {
+                let environment = self.environments.get(environment_name);
+                let clusters = match (placement.clusters.as_slice(), environment) {
+                    ([], Some(environment)) => environment.clusters.as_slice(),
+                    (own, _) => own,
+                };
+                clusters.iter().filter_map(move |cluster_name| {
+                    let cluster = self.clusters.get(cluster_name)?;
+                    (cluster.state == ClusterState::Active).then_some(TargetConfiguration {
+                        target: Target {
+                            application: name.clone(),
+                            environment: environment_name.clone(),
+                            cluster: cluster_name.clone(),
+                        },
+                        application,
+                        placement,
+                        environment: environment?,
+                        cluster,
+                    })
+                })
+            })
+        })
+    }
+
+    /// One target, if it is configured on a cluster that is not retired.
+    #[must_use]
+    pub fn target(&self, target: &Target) -> Option<TargetConfiguration<'_>> {
+        let application = self.applications.get(&target.application)?;
+        let placement = application.environments.get(&target.environment)?;
+        let environment = self.environments.get(&target.environment)?;
+        let cluster = self.clusters.get(&target.cluster)?;
+        let clusters =
+            if placement.clusters.is_empty() { &environment.clusters } else { &placement.clusters };
+        let runs_there = clusters.contains(&target.cluster) && cluster.state == ClusterState::Active;
+        runs_there.then(|| TargetConfiguration {
+            target: target.clone(),
+            application,
+            placement,
+            environment,
+            cluster,
+        })
+    }
+
+    /// The reference of the control repository that counts.
+    #[must_use]
+    pub fn control_ref(&self) -> Option<FollowedRef> {
+        let reference = branch_reference(&self.control.branch)?;
+        Some(FollowedRef { repository: self.control.repository.clone(), reference })
+    }
+
+    /// Every reference that is followed, each once, the control repository's first.
+    #[must_use]
+    pub fn followed_refs(&self) -> Vec<FollowedRef> {
+        let mut followed: Vec<_> = self.control_ref().into_iter().collect();
+        let others: BTreeSet<_> = self.targets().filter_map(|target| target.follows()).collect();
+        followed.extend(others.into_iter().filter(|other| Some(other) != self.control_ref().as_ref()));
+        followed
+    }
+
+    /// Whether `repository` is named here, as a source or as the control repository.
+    #[must_use]
+    pub fn knows(&self, repository: &RepositoryId) -> bool {
+        self.control.repository == *repository || self.repositories.contains_key(repository)
+    }
+
+    /// The Git URL of `repository`: its own, or its host's URL and its path.
+    #[must_use]
+    pub fn git_url(&self, repository: &RepositoryId) -> Option<String> {
+        let own = self.repositories.get(repository).and_then(|entry| entry.url.clone());
+        own.or_else(|| {
+            let host = self.hosts.get(&repository.host)?;
+            let suffix = if host.kind == HostKind::Plain { "" } else { ".git" };
+            Some(format!("{}/{}{suffix}", host.url.trim_end_matches('/'), repository.path))
+        })
+    }
+}

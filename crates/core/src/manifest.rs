@@ -1,0 +1,42 @@
+//! The manifest: the objects of a target as they are judged, hashed and applied, byte for byte.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::facts::ObjectKey;
+
+/// The version of the manifests that this release writes.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// A manifest. Its canonical JSON is the blob that a digest in an authorization names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`].
+    pub v: u32,
+    /// The objects, in the order in which they were rendered.
+    pub objects: Vec<Value>,
+}
+
+impl Manifest {
+    /// A manifest of these objects.
+    #[must_use]
+    pub fn new(objects: Vec<Value>) -> Self {
+        Self { v: MANIFEST_VERSION, objects }
+    }
+}
+
+impl ObjectKey {
+    /// What names `object`; `None` if it lacks an API version, a kind or a name.
+    #[must_use]
+    pub fn of(object: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let metadata = object.get("metadata")?;
+        Some(Self {
+            api_version: text(object.get("apiVersion")?)?,
+            kind: text(object.get("kind")?)?,
+            namespace: metadata.get("namespace").and_then(text),
+            name: text(metadata.get("name")?)?,
+        })
+    }
+}

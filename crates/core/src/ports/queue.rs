@@ -1,0 +1,97 @@
+//! Queues: at least once, in order within a group.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::PortError;
+use crate::message::QueueName;
+use crate::stage::Incoming;
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// Messages of one group are received in the order in which they were sent.
+    pub group: String,
+    /// A second message of this id within five minutes is dropped, also after the first was taken.
+    pub deduplication: String,
+    /// The JSON, at most [`MAX_BODY`] bytes.
+    pub body: String,
+    /// Not to be received earlier than this.
+    pub delay: Duration,
+}
+
+/// The most bytes that a body may have.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// A received message with the receipt that acknowledges it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// The message.
+    pub message: Incoming,
+    /// Valid until the message's visibility ends.
+    pub receipt: String,
+}
+
+/// A set of queues.
+///
+/// - `send` is durable when it returns. Of one call, all or none are sent.
+/// - While a message of a group is in flight, no other `receive` gets a message of that group (ordered
+///   queues). One `receive` may return several of a group, in order.
+/// - A message that is neither acknowledged nor extended is visible again when its visibility ends, and its
+///   old receipt is refused from the next receive on.
+/// - A message received more often than the queue's limit goes to the dead letters.
+pub trait Queue: Sync {
+    /// Sends messages to one queue.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] when a body is too large.
+    fn send(
+        &self,
+        queue: &QueueName,
+        messages: &[Outgoing],
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Receives up to `max` messages, hidden from others for `visibility`; waits up to `wait` for the first.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    fn receive(
+        &self,
+        queue: &QueueName,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Delivery>, PortError>> + Send;
+
+    /// Takes a message off its queue.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] when the receipt is no longer valid: the message may come again.
+    fn acknowledge(
+        &self,
+        queue: &QueueName,
+        receipt: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Hides a message for `visibility` from now on; zero gives it back at once.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] when the receipt is no longer valid.
+    fn extend(
+        &self,
+        queue: &QueueName,
+        receipt: &str,
+        visibility: Duration,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Moves a message to the dead letters, with the reason why it can never succeed.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] when the receipt is no longer valid.
+    fn bury(
+        &self,
+        queue: &QueueName,
+        receipt: &str,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}

@@ -1,0 +1,174 @@
+//! The store: blobs and small state by key, with conditional writes.
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::PortError;
+use crate::digest::{Digest, canonical_json};
+
+/// Names one version of a key's value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub String);
+
+/// A value with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value.
+    pub bytes: Vec<u8>,
+    /// Its version.
+    pub version: Version,
+}
+
+/// What a conditional write did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The value is stored, with this version.
+    Stored(Version),
+    /// The condition did not hold; nothing was written.
+    Conflict,
+}
+
+/// Keys and values.
+///
+/// - A write is durable when it returns, and every later read sees it or a newer one.
+/// - Of several conditional writes that race on one version, exactly one is stored.
+/// - Keys are UTF-8, at most 1,024 bytes; `list` is in the order of their bytes.
+pub trait Store: Sync {
+    /// The value of `key`, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Versioned>, PortError>> + Send;
+
+    /// Stores `bytes`, whatever was there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn put(&self, key: &str, bytes: &[u8]) -> impl Future<Output = Result<Version, PortError>> + Send;
+
+    /// Stores `bytes` if `key` has no value.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn put_if_absent(
+        &self,
+        key: &str,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Stores `bytes` if the value of `key` is of version `expected`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &Version,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Up to `limit` keys that begin with `prefix` and come after `after`, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, PortError>> + Send;
+
+    /// Deletes the value of `key`, if there is one.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Stores a value as canonical JSON under `key`, whatever was there.
+///
+/// # Errors
+/// When it cannot be written as JSON, or the store cannot be written.
+pub async fn put_json(store: &impl Store, key: &str, value: &(impl Serialize + Sync)) -> Result<(), PortError> {
+    store.put(key, &to_json(key, value)?).await.map(drop)
+}
+
+/// Reads the JSON under `key`.
+///
+/// # Errors
+/// [`PortError::Refused`] when the value is not of this shape, or the store's own error.
+pub async fn get_json<T: DeserializeOwned>(store: &impl Store, key: &str) -> Result<Option<T>, PortError> {
+    match store.get(key).await? {
+        Some(found) => from_json(key, &found.bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Stores a value as canonical JSON under the key that `key_of` makes of its digest; returns the digest.
+///
+/// # Errors
+/// As [`put_json`].
+pub async fn put_blob(
+    store: &impl Store,
+    key_of: impl Fn(&Digest) -> String + Send,
+    value: &(impl Serialize + Sync),
+) -> Result<Digest, PortError> {
+    let bytes = to_json("blob", value)?;
+    put_blob_bytes(store, key_of, &bytes).await
+}
+
+/// Stores bytes under the key that `key_of` makes of their digest; returns the digest.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn put_blob_bytes(
+    store: &impl Store,
+    key_of: impl Fn(&Digest) -> String + Send,
+    bytes: &[u8],
+) -> Result<Digest, PortError> {
+    let digest = Digest::of(bytes);
+    store.put_if_absent(&key_of(&digest), bytes).await?;
+    Ok(digest)
+}
+
+/// Reads the bytes that `digest` names, and checks that they are those.
+///
+/// # Errors
+/// [`PortError::Refused`] when there are none or they are others, or the store's own error.
+pub async fn get_blob_bytes(
+    store: &impl Store,
+    key_of: impl Fn(&Digest) -> String + Send,
+    digest: &Digest,
+) -> Result<Vec<u8>, PortError> {
+    let key = key_of(digest);
+    let found = store.get(&key).await?;
+    let bytes = found.ok_or_else(|| PortError::Refused(format!("{key}: not in the store")))?.bytes;
+    if Digest::of(&bytes) != *digest {
+        return Err(PortError::Refused(format!("{key}: the store holds other bytes than the digest names")));
+    }
+    Ok(bytes)
+}
+
+/// Reads the JSON that `digest` names.
+///
+/// # Errors
+/// As [`get_blob_bytes`], or when the value is not of this shape.
+pub async fn get_blob<T: DeserializeOwned>(
+    store: &impl Store,
+    key_of: impl Fn(&Digest) -> String + Send,
+    digest: &Digest,
+) -> Result<T, PortError> {
+    let key = key_of(digest);
+    from_json(&key, &get_blob_bytes(store, key_of, digest).await?)
+}
+
+fn to_json(key: &str, value: &impl Serialize) -> Result<Vec<u8>, PortError> {
+    canonical_json(value).map_err(|error| PortError::Refused(format!("{key}: cannot be written as JSON: {error}")))
+}
+
+fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, PortError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| PortError::Refused(format!("{key}: the stored value is not understood: {error}")))
+}

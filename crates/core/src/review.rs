@@ -1,0 +1,133 @@
+//! Raw evidence of people: commits, pull requests and reviews as a forge tells of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{CommitId, Reference, TreeId};
+use crate::time::Timestamp;
+
+/// A commit, with everything that a rule about people needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitFacts {
+    /// Its id.
+    pub id: CommitId,
+    /// Its root tree.
+    pub tree: TreeId,
+    /// Its parents, first parent first.
+    pub parents: Vec<CommitId>,
+    /// Who wrote it, as the commit says: anyone can write any name here.
+    pub author: Signature,
+    /// Who committed it, as the commit says.
+    pub committer: Signature,
+    /// E-mail addresses of `Co-authored-by` trailers.
+    pub co_authors: Vec<String>,
+    /// The message's first line.
+    pub subject: String,
+    /// The signature over the commit, as armored text, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// Base64 of the bytes that the signature is over; only where there is a signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_payload: Option<String>,
+}
+
+/// A name and e-mail address with a time, as a commit holds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Signature {
+    /// The name.
+    pub name: String,
+    /// The e-mail address.
+    pub email: String,
+    /// The time.
+    pub time: Timestamp,
+}
+
+/// A pull request or merge request as a forge tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PullRequest {
+    /// The forge's number, or, in plain Git, the digest of the proposing statement.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Where a person can look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Who opened it.
+    pub author: Identity,
+    /// The branch that it asks to change.
+    pub base: Reference,
+    /// The head that it asks to bring there.
+    pub head: CommitId,
+    /// Whether the head lives in another repository.
+    pub fork: bool,
+    /// Whether it is open, merged or closed.
+    pub state: PullRequestState,
+    /// Everyone who pushed to it, where the forge tells.
+    pub pushers: Vec<Identity>,
+    /// The reviews, oldest first.
+    pub reviews: Vec<Review>,
+    /// Its labels.
+    pub labels: Vec<String>,
+}
+
+/// Whether a pull request is still open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PullRequestState {
+    /// It can still change.
+    Open,
+    /// It was merged.
+    Merged,
+    /// It was closed without merging.
+    Closed,
+}
+
+/// Someone, as far as the evidence tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// The numeric account id on the repository's host. This is what counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<u64>,
+    /// The login, for people to read. It can be renamed and taken over, so it never counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The fingerprint of the key that signed, as `SHA256:…`. This is what counts in plain Git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A review as given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// The forge's id, or the digest of the signed statement.
+    pub id: String,
+    /// Who gave it.
+    pub reviewer: Identity,
+    /// What it says.
+    pub verdict: ReviewVerdict,
+    /// The commit that it is bound to.
+    pub commit: CommitId,
+    /// When.
+    pub submitted: Timestamp,
+    /// Whether it was dismissed or taken back.
+    pub dismissed: bool,
+    /// Whether it is a statement signed with the reviewer's own key.
+    pub signed: bool,
+}
+
+/// What a review says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReviewVerdict {
+    /// Approved.
+    Approved,
+    /// Changes were requested.
+    ChangesRequested,
+    /// Only a comment.
+    Commented,
+}

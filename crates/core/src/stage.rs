@@ -1,0 +1,107 @@
+//! What every stage answers: one result per message, the shape that a partial batch failure needs.
+
+use serde::de::DeserializeOwned;
+
+use crate::message::{MESSAGE_VERSION, Message};
+use crate::ports::PortError;
+
+/// A message as a stage gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// Names the message within its queue.
+    pub id: String,
+    /// The group that it belongs to.
+    pub group: String,
+    /// The JSON.
+    pub body: String,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+}
+
+impl Incoming {
+    /// The message inside.
+    ///
+    /// # Errors
+    /// [`StageError::Final`] when the body is not a message of a version that this release understands.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<Message<T>, StageError> {
+        let message: Message<T> = serde_json::from_str(&self.body)
+            .map_err(|error| StageError::Final(format!("message {}: not understood: {error}", self.id)))?;
+        if message.v != MESSAGE_VERSION {
+            return Err(StageError::Final(format!(
+                "message {}: version {} is not understood, this release reads {MESSAGE_VERSION}",
+                self.id, message.v
+            )));
+        }
+        Ok(message)
+    }
+}
+
+/// Why a stage did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StageError {
+    /// It may succeed later: the message comes again.
+    #[error("{0}")]
+    Retry(String),
+    /// It can never succeed: the message becomes a dead letter.
+    #[error("{0}")]
+    Final(String),
+}
+
+impl From<PortError> for StageError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::Unavailable(why) => Self::Retry(why),
+            PortError::Refused(why) => Self::Final(why),
+        }
+    }
+}
+
+/// The results of a batch, one per message, in the order of the batch.
+pub type BatchResult = Vec<Result<(), StageError>>;
+
+/// The indexes of messages that must not be taken after `results`: every failure and, where the queue is
+/// ordered, every later message of a failed message's group.
+#[must_use]
+pub fn left_over(batch: &[Incoming], results: &[Result<(), StageError>], ordered: bool) -> Vec<usize> {
+    let mut blocked: Vec<&str> = Vec::new();
+    let mut left = Vec::new();
+    for (index, (message, result)) in batch.iter().zip(results).enumerate() {
+        let retry = matches!(result, Err(StageError::Retry(_)));
+        if retry || (ordered && blocked.contains(&message.group.as_str())) {
+            blocked.push(&message.group);
+            left.push(index);
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(id: &str, group: &str) -> Incoming {
+        Incoming { id: id.into(), group: group.into(), body: String::new(), receive_count: 1 }
+    }
+
+    #[test]
+    fn a_failure_holds_back_the_rest_of_its_group_only() {
+        let batch = [incoming("1", "a"), incoming("2", "b"), incoming("3", "a"), incoming("4", "b")];
+        let results = [Err(StageError::Retry("later".into())), Ok(()), Ok(()), Ok(())];
+        assert_eq!(left_over(&batch, &results, true), [0, 2]);
+        assert_eq!(left_over(&batch, &results, false), [0]);
+    }
+
+    #[test]
+    fn a_message_that_can_never_succeed_holds_back_nothing() {
+        let batch = [incoming("1", "a"), incoming("2", "a")];
+        let results = [Err(StageError::Final("never".into())), Ok(())];
+        assert_eq!(left_over(&batch, &results, true), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn an_unknown_version_is_final() {
+        let mut message = incoming("1", "a");
+        message.body = r#"{"v":99,"trace":"t","body":1}"#.into();
+        assert!(matches!(message.parse::<u32>(), Err(StageError::Final(why)) if why.contains("99")));
+    }
+}

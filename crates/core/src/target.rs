@@ -1,0 +1,167 @@
+//! The state of a target and of a commit's reports: folds over the log that `record` alone writes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Verdict;
+use crate::digest::Digest;
+use crate::facts::{Hold, Operation};
+use crate::leaf::Disposition;
+use crate::names::{AttemptId, CommitId, FollowedRef, RepositoryId, Target};
+use crate::outcome::OutcomeResult;
+use crate::time::Timestamp;
+
+/// What the log says of one target, up to a leaf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetState {
+    /// The target.
+    pub target: Target,
+    /// What it followed when it was last looked at.
+    pub follows: FollowedRef,
+    /// Leaves below this index are folded in: folding one again changes nothing.
+    pub as_of: u64,
+    /// The newest decision that was not a preview.
+    pub latest: Look,
+    /// The newest allowed decision: what is to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Authorized>,
+    /// What outcomes last said to have been applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Authorized>,
+    /// What outcomes last said of what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<LatestOutcome>,
+    /// The target takes no change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Attempts at what is wanted that failed in a row.
+    pub failures: u32,
+    /// When another look is due, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
+impl TargetState {
+    /// Whether what is wanted runs, and the newest decision asked for nothing else.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let runs = match (&self.wanted, &self.running) {
+            (Some(wanted), Some(running)) => wanted.sequence == running.sequence,
+            (None, None) => true,
+            _ => false,
+        };
+        runs && self.latest.verdict == Verdict::Allowed && self.latest.disposition != Disposition::Superseded
+    }
+}
+
+/// A decision as a target's state keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// When the look began.
+    pub began: Timestamp,
+    /// The leaf's index.
+    pub index: u64,
+    /// The commit that was looked at.
+    pub commit: CommitId,
+    /// What the target's inputs hash to there.
+    pub closure: Digest,
+    /// The bundle under which it was decided.
+    pub bundle: Digest,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What `record` made of it.
+    pub disposition: Disposition,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The decision's blob.
+    pub decision: Digest,
+}
+
+/// An authorization as a target's state keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Authorized {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The leaf's index.
+    pub sequence: u64,
+    /// What was authorized.
+    pub operation: Operation,
+    /// The commit.
+    pub commit: CommitId,
+    /// What the target's inputs hash to there.
+    pub closure: Digest,
+    /// The manifest; none for a removal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// The decision's blob, which lists the objects.
+    pub decision: Digest,
+    /// When it was authorized.
+    pub time: Timestamp,
+}
+
+/// What was last reported of an authorization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatestOutcome {
+    /// The attempt that it is about.
+    pub attempt: AttemptId,
+    /// The result.
+    pub result: OutcomeResult,
+    /// The blob with the details.
+    pub details: Digest,
+    /// When it was recorded.
+    pub time: Timestamp,
+}
+
+/// What is to be reported of one commit in one environment: the latest of each target there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitReport {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The commit.
+    pub commit: CommitId,
+    /// Leaves below this index are folded in.
+    pub as_of: u64,
+    /// The latest of each target, by the target's name.
+    pub targets: BTreeMap<String, TargetReport>,
+}
+
+/// What is to be reported of one target at one commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetReport {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The leaf's index.
+    pub index: u64,
+    /// Whether it only previews.
+    pub preview: bool,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// What `record` made of it.
+    pub disposition: Disposition,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The decision's blob.
+    pub decision: Digest,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<LatestOutcome>,
+}
+
+/// The active bundle, as the log last said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActiveBundle {
+    /// The bundle.
+    pub bundle: Digest,
+    /// The index of the leaf that activated it.
+    pub index: u64,
+}
