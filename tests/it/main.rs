@@ -1,0 +1,3 @@
+//! Tests that need real servers: one program, so that they share them.
+
+mod world;

@@ -1,0 +1,8 @@
+//! The world that the product runs in: real servers, built once and started on free ports.
+//!
+//! Whatever starts here ends with the process that started it, however that process ends, and
+//! leaves no file behind: see [`servers`].
+
+pub mod control_plane;
+pub mod servers;
+pub mod tools;
