@@ -380,6 +380,9 @@ pub struct History {
     /// That decision's index in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
+    /// When that decision was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized_at: Option<Timestamp>,
     /// The commit that outcomes last said to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<CommitId>,

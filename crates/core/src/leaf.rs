@@ -49,6 +49,8 @@ pub struct GenesisRecord {
     pub genesis: Digest,
     /// The first active bundle.
     pub bundle: Digest,
+    /// The commit of the control repository that it was compiled from.
+    pub commit: CommitId,
     /// The log's origin.
     pub origin: String,
 }

@@ -88,8 +88,18 @@ pub struct FactsGathered {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionsMade {
-    /// The blobs of the decisions of one received batch.
-    pub decisions: Vec<Digest>,
+    /// The decisions of one received batch.
+    pub decisions: Vec<DecisionMade>,
+}
+
+/// One decision of a [`DecisionsMade`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionMade {
+    /// Its blob.
+    pub decision: Digest,
+    /// The trace that it belongs to: one batch may hold several.
+    pub trace: String,
 }
 
 /// On `deploys-CLUSTER`: an authorization was issued.

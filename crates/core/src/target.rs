@@ -164,4 +164,6 @@ pub struct ActiveBundle {
     pub bundle: Digest,
     /// The index of the leaf that activated it.
     pub index: u64,
+    /// The commit of the control repository that it was compiled from.
+    pub commit: CommitId,
 }

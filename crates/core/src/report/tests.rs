@@ -1,0 +1,156 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A report on one target, changed by `change` before it is read.
+fn report(change: impl FnOnce(&mut Value, &mut Value, &mut Option<Value>)) -> Report {
+    let digest = crate::digest::Digest::of(b"");
+    let commit = "1234567890abcdef1234567890abcdef12345678";
+    let target = json!({ "application": "shop", "environment": "staging", "cluster": "east" });
+    let mut decision = json!({
+        "v": 1, "attempt": digest, "target": target, "began": "2026-11-20T22:00:00Z", "preview": false,
+        "follows": { "repository": "local/shop", "reference": "refs/heads/main" },
+        "operation": "deploy", "commit": commit, "tree": commit, "closure": digest,
+        "objects": [{ "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web" }],
+        "namespaces": ["shop"], "clusterKinds": [], "adopt": false, "facts": digest, "bundle": digest,
+        "engine": "regorus 0.14.1", "verdict": "denied", "reason": "images.pinned denies this change.",
+        "rules": [
+            { "rule": "images.pinned", "title": "Images are pinned", "description": "A tag can move.",
+              "remedy": "Add @sha256:… to the image.", "severity": "error", "controls": ["SOC2 CC8.1"],
+              "outcome": "failed", "violations": [{
+                "message": "image web:1 has no digest", "field": "/spec/template/spec/containers/0/image",
+                "object": { "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web" },
+                "at": { "file": "deploy/web.yaml", "line": 12 } }] },
+            { "rule": "images.known", "title": "Known registries", "description": "", "remedy": "",
+              "severity": "error", "controls": [], "outcome": "passed", "violations": [] }
+        ],
+        "approvals": [{ "id": "7", "person": "ann", "shownAs": "ann-login", "head": commit, "signed": false,
+            "counts": false, "reason": "ann wrote a commit of it" }],
+        "explained": []
+    });
+    let mut state = json!({
+        "attempt": digest, "index": 3, "preview": false, "verdict": "denied", "disposition": "refused",
+        "reason": "", "decision": digest
+    });
+    let mut outcome = None;
+    change(&mut decision, &mut state, &mut outcome);
+    Report {
+        repository: "local/shop".parse().unwrap(),
+        commit: commit.parse().unwrap(),
+        environment: "staging".parse().unwrap(),
+        targets: vec![ReportedTarget {
+            target: serde_json::from_value(target).unwrap(),
+            state: serde_json::from_value(state).unwrap(),
+            decision: serde_json::from_value(decision).unwrap(),
+            outcome: outcome.map(|outcome| serde_json::from_value(outcome).unwrap()),
+        }],
+    }
+}
+
+#[test]
+fn a_denial_says_what_where_why_and_what_to_do() {
+    let wanted = "\
+# shop in staging: denied
+
+Commit `1234567890ab` of `local/shop`.
+
+## shop/staging/east
+
+**Denied: nothing was deployed.** images.pinned denies this change.
+
+### Images are pinned: denies
+
+- `deploy/web.yaml:12`: image web:1 has no digest (`apps/Deployment shop/web`, field `/spec/template/spec/containers/0/image`)
+
+Why: A tag can move.
+
+What to do: Add @sha256:… to the image.
+
+Rule `images.pinned`, SOC2 CC8.1
+
+1 rule passed.
+
+### Approvals
+
+- ann (`ann-login`) on `1234567890ab`, not signed: **does not count**, ann wrote a commit of it
+
+### Objects
+
+- `apps/Deployment shop/web`
+";
+    assert_eq!(markdown(&report(|_, _, _| {})), wanted);
+}
+
+#[test]
+fn an_outcome_says_what_was_done() {
+    let report = report(|decision, state, outcome| {
+        let digest = decision["attempt"].clone();
+        decision["rules"] = json!([]);
+        decision["verdict"] = json!("allowed");
+        state["verdict"] = json!("allowed");
+        state["disposition"] = json!("authorized");
+        state["outcome"] = json!({
+            "attempt": digest, "result": { "is": "healthy" }, "details": digest, "time": "2026-11-20T22:00:00Z"
+        });
+        let object = |name: &str, action: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": name, "action": action });
+        *outcome = Some(json!({
+            "attempt": digest, "target": decision["target"], "sequence": 3, "time": "2026-11-20T22:00:00Z",
+            "result": { "is": "healthy" }, "summary": "All 2 objects are healthy.",
+            "objects": [object("a", "created"), object("b", "unchanged")]
+        }));
+    });
+    assert_eq!(headline(&report), "deployed");
+    let text = markdown(&report);
+    assert!(text.contains("**Deployed and healthy.**"), "{text}");
+    assert!(text.contains("- `ConfigMap shop/a` created\n"), "{text}");
+    assert!(!text.contains("shop/b") && !text.contains("### Objects"), "{text}");
+}
+
+#[test]
+fn previews_failures_and_superseded_looks_say_so() {
+    let with = |verdict: &'static str, disposition: &'static str, preview: bool| {
+        report(move |_, state, _| {
+            state["verdict"] = json!(verdict);
+            state["disposition"] = json!(disposition);
+            state["preview"] = json!(preview);
+        })
+    };
+    assert_eq!(headline(&with("allowed", "preview", true)), "would be allowed");
+    assert_eq!(headline(&with("pending", "preview", true)), "waiting for reviews");
+    assert_eq!(headline(&with("allowed", "unchanged", false)), "deployed");
+    assert_eq!(headline(&with("allowed", "authorized", false)), "allowed");
+    assert!(markdown(&with("allowed", "superseded", false)).contains("another look follows"));
+    let failed = report(|decision, state, _| {
+        let digest = decision["attempt"].clone();
+        state["verdict"] = json!("allowed");
+        state["disposition"] = json!("authorized");
+        state["outcome"] = json!({
+            "attempt": digest, "result": { "is": "unhealthy" }, "details": digest, "time": "2026-11-20T22:00:00Z"
+        });
+    });
+    assert_eq!(headline(&failed), "failed");
+}
+
+#[test]
+fn a_flood_of_findings_is_cut_and_stays_within_what_a_comment_takes() {
+    let report = report(|decision, _, _| {
+        let finding = decision["rules"][0]["violations"][0].clone();
+        decision["rules"][0]["violations"] = Value::Array(vec![finding; 400]);
+        decision["rules"] = Value::Array(vec![decision["rules"][0].clone(); 40]);
+    });
+    let text = markdown(&report);
+    assert!(text.contains("- and 375 more\n"), "{text}");
+    assert!(text.len() < 65_535 && text.ends_with("whole decision.\n"), "{}", text.len());
+}
+
+#[test]
+fn names_from_outside_do_not_break_the_page() {
+    let report = report(|decision, _, _| {
+        decision["rules"][0]["violations"][0]["message"] = json!("</details>\n# @everyone `x`");
+        decision["approvals"][0]["shownAs"] = json!("`) **counts**");
+        decision["approvals"][0]["person"] = Value::Null;
+    });
+    let text = markdown(&report);
+    assert!(text.contains("&lt;/details> \\# @\u{200b}everyone \\`x\\`"), "{text}");
+    assert!(text.contains("- `` `) **counts** `` on "), "{text}");
+}
