@@ -1,0 +1,246 @@
+//! The checks of an authorization, in their order.
+
+use countersign_core::authorization::{
+    AuthorizationStatement, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization, STATEMENT_TYPE,
+};
+use countersign_core::digest::Digest;
+use countersign_core::leaf::DecisionRecord;
+use countersign_core::names::Target;
+use countersign_core::outcome::Check;
+use countersign_core::ports::store::Store;
+use serde::Deserialize;
+
+use super::{Expected, Held, MAX_AUTHORIZATION, NotVerified, Refused, refused};
+use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::error::LedgerError;
+use crate::issue::{authorizing_record, manifest_of};
+use crate::merkle::{leaf_hash, verify_consistency, verify_inclusion};
+use crate::note::Note;
+use crate::proof::LogProof;
+use crate::trust::Trust;
+use crate::view::View;
+
+/// Makes a ledger's error the refusal of a check.
+fn because(check: Check) -> impl Fn(LedgerError) -> Refused {
+    move |error| refused(check, error.to_string())
+}
+
+pub(super) fn parse_shape(bytes: &[u8]) -> Result<(ProvenAuthorization, LogProof), Refused> {
+    if bytes.len() > MAX_AUTHORIZATION {
+        let reason =
+            format!("the authorization has {} bytes, at most {MAX_AUTHORIZATION} are read", bytes.len());
+        return Err(refused(Check::Shape, reason));
+    }
+    let proven: ProvenAuthorization = serde_json::from_slice(bytes)
+        .map_err(|error| refused(Check::Shape, format!("the authorization is not understood: {error}")))?;
+    if proven.proof.is_empty() {
+        return Err(refused(
+            Check::Shape,
+            "there is no proof that the decision is in the log: nothing is applied",
+        ));
+    }
+    let proof = proven.proof.parse().map_err(because(Check::Shape))?;
+    Ok((proven, proof))
+}
+
+/// The part of a statement that says what the rest is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatementHead {
+    #[serde(rename = "_type")]
+    statement_type: String,
+    predicate_type: String,
+}
+
+pub(super) fn parse_statement(payload_type: &str, payload: &[u8]) -> Result<AuthorizationStatement, Refused> {
+    let wrong_type = |what: &str, found: &str, due: &str| {
+        let found: String = found.chars().take(120).collect();
+        refused(Check::Type, format!("the {what} is {found:?}, expected {due:?}"))
+    };
+    if payload_type != PAYLOAD_TYPE {
+        return Err(wrong_type("payload type", payload_type, PAYLOAD_TYPE));
+    }
+    let shape =
+        |error: serde_json::Error| refused(Check::Shape, format!("the statement is not understood: {error}"));
+    let head: StatementHead = serde_json::from_slice(payload).map_err(shape)?;
+    if head.statement_type != STATEMENT_TYPE {
+        return Err(wrong_type("statement's type", &head.statement_type, STATEMENT_TYPE));
+    }
+    if head.predicate_type != PREDICATE_TYPE {
+        return Err(wrong_type("predicate's type", &head.predicate_type, PREDICATE_TYPE));
+    }
+    serde_json::from_slice(payload).map_err(shape)
+}
+
+pub(super) fn subject_of(statement: &AuthorizationStatement) -> Result<Digest, Refused> {
+    let [subject] = statement.subject.as_slice() else {
+        return Err(refused(Check::Shape, "the statement has not exactly one subject"));
+    };
+    let digest = format!("sha256:{}", subject.digest.sha256).parse();
+    digest.map_err(|_| refused(Check::Shape, "the statement's subject has no SHA-256 digest"))
+}
+
+pub(super) fn check_audience(predicate: &Predicate, trust: &Trust) -> Result<(), Refused> {
+    if predicate.audience == trust.audience {
+        return Ok(());
+    }
+    let reason = format!(
+        "it is for the cluster with UID {:?}, this one has {:?}: check the cluster's uid in countersign.yaml",
+        predicate.audience, trust.audience
+    );
+    Err(refused(Check::Audience, reason))
+}
+
+/// What the inventory holds already may be applied again at any later time: so drift is mended.
+pub(super) fn check_time(
+    predicate: &Predicate,
+    manifest: &Digest,
+    expected: &Expected<'_>,
+) -> Result<(), Refused> {
+    let now = expected.now;
+    if now < predicate.not_before {
+        let reason =
+            format!("it is not valid before {}, and it is {now}: check the clocks", predicate.not_before);
+        return Err(refused(Check::Time, reason));
+    }
+    let is_held = expected.held == Some(Held { sequence: predicate.sequence, manifest: *manifest });
+    if now > predicate.not_after && !is_held {
+        let reason =
+            format!("it expired at {}, and it is {now}: a new look issues a new one", predicate.not_after);
+        return Err(refused(Check::Time, reason));
+    }
+    Ok(())
+}
+
+pub(super) fn check_sequence(
+    predicate: &Predicate,
+    manifest: &Digest,
+    expected: &Expected<'_>,
+) -> Result<(), Refused> {
+    let found = predicate.sequence;
+    if found.epoch != expected.trust.epoch {
+        let trusted = expected.trust.epoch;
+        let reason = format!("it is of the log's epoch {}, this cluster trusts epoch {trusted}", found.epoch);
+        return Err(refused(Check::Sequence, reason));
+    }
+    let Some(held) = expected.held else { return Ok(()) };
+    if found < held.sequence {
+        let reason = format!(
+            "its sequence {} is below {}, which this cluster holds already: a newer authorization took over",
+            found.index, held.sequence.index
+        );
+        return Err(refused(Check::Sequence, reason));
+    }
+    if found == held.sequence && *manifest != held.manifest {
+        let reason =
+            format!("sequence {} is held here with another manifest, {}", found.index, held.manifest);
+        return Err(refused(Check::Sequence, reason));
+    }
+    Ok(())
+}
+
+pub(super) fn check_leaf(
+    leaf: &[u8],
+    predicate: &Predicate,
+    manifest: &Digest,
+    target: &Target,
+) -> Result<DecisionRecord, Refused> {
+    let record = authorizing_record(leaf, predicate.sequence.index).map_err(because(Check::Leaf))?;
+    let differs = |what: &str| {
+        refused(Check::Leaf, format!("the leaf's {what} is not the one that the authorization names"))
+    };
+    if record.target != *target {
+        let reason = format!("it is for target {}, and {target} is to change", record.target);
+        return Err(refused(Check::Leaf, reason));
+    }
+    let same = [
+        ("target", record.target == predicate.target),
+        ("manifest", manifest_of(&record) == Some(*manifest)),
+        ("commit", record.commit == predicate.commit),
+        ("tree", record.tree == predicate.tree),
+        ("bundle", record.bundle == predicate.bundle),
+        ("operation", record.operation == predicate.operation),
+        ("attempt", record.attempt == predicate.attempt),
+    ];
+    match same.iter().find(|(_, same)| !same) {
+        Some((what, _)) => Err(differs(what)),
+        None => Ok(record),
+    }
+}
+
+/// The checkpoint is not verified yet: that is the next check, and without it this one is worth nothing.
+pub(super) fn check_inclusion(leaf: &[u8], predicate: &Predicate, proof: &LogProof) -> Result<(), Refused> {
+    let index = predicate.sequence.index;
+    if proof.index != index {
+        let reason = format!("the proof is of leaf {}, the authorization's leaf is {index}", proof.index);
+        return Err(refused(Check::Inclusion, reason));
+    }
+    let note = Note::parse(&proof.checkpoint).map_err(because(Check::Shape))?;
+    let claimed = Checkpoint::parse(note.text()).map_err(because(Check::Shape))?;
+    if verify_inclusion(&leaf_hash(leaf), index, claimed.size, &proof.path, &claimed.root) {
+        return Ok(());
+    }
+    let reason = format!("the proof does not show the decision as leaf {index} of the log");
+    Err(refused(Check::Inclusion, reason))
+}
+
+pub(super) fn check_checkpoint(
+    predicate: &Predicate,
+    proof: &LogProof,
+    trust: &Trust,
+) -> Result<SignedCheckpoint, Refused> {
+    let wrong = because(Check::Checkpoint);
+    if predicate.log != trust.origin {
+        let reason = format!("it is of log {:?}, this cluster trusts log {:?}", predicate.log, trust.origin);
+        return Err(refused(Check::Checkpoint, reason));
+    }
+    let key = trust.checkpoint_key().map_err(&wrong)?;
+    let checkpoint = SignedCheckpoint::verify(&proof.checkpoint, &key).map_err(&wrong)?;
+    let witnessed = checkpoint.count_witnesses(&trust.witnesses.keys).map_err(&wrong)?;
+    if witnessed < trust.witnesses.required {
+        let reason = format!(
+            "{witnessed} of the trusted witnesses cosigned the checkpoint, {} are required",
+            trust.witnesses.required
+        );
+        return Err(refused(Check::Checkpoint, reason));
+    }
+    Ok(checkpoint)
+}
+
+/// Either checkpoint may be the older one: an authorization may have waited while others were applied.
+pub(super) async fn check_consistency(
+    proven: SignedCheckpoint,
+    expected: &Expected<'_>,
+    log: &impl Store,
+) -> Result<String, NotVerified> {
+    let Some(kept) = expected.kept else { return Ok(proven.text().to_owned()) };
+    let key = expected.trust.checkpoint_key().map_err(because(Check::Consistency))?;
+    let kept = SignedCheckpoint::verify(kept, &key).map_err(|error| {
+        refused(
+            Check::Consistency,
+            format!("the checkpoint that is kept on this cluster is not usable: {error}"),
+        )
+    })?;
+    let (old, new) =
+        if kept.checkpoint().size < proven.checkpoint().size { (kept, proven) } else { (proven, kept) };
+    let (old, mut view) = (old.checkpoint().clone(), View::new(log, new));
+    let path = view.consistency_proof(old.size).await.map_err(|error| match error {
+        LedgerError::Port(error) => NotVerified::Unavailable(error),
+        other => NotVerified::Refused(refused(
+            Check::Consistency,
+            format!(
+                "the log cannot show that the checkpoint kept on this cluster is of its history: {other}"
+            ),
+        )),
+    })?;
+    let new = view.at().checkpoint();
+    if verify_consistency((old.size, &old.root), (new.size, &new.root), &path) {
+        return Ok(view.at().text().to_owned());
+    }
+    let reason = format!(
+        "the log's checkpoints of size {} and {} are not of one history: it was rewritten, or shows each cluster \
+         another log. Stop, keep both checkpoints, and call whoever owns the log's key",
+        old.size, new.size
+    );
+    Err(refused(Check::Consistency, reason).into())
+}

@@ -1,0 +1,136 @@
+//! The log as its one writer sees it: the checkpoint, and appending under it.
+
+use std::collections::BTreeMap;
+
+use countersign_core::keys;
+use countersign_core::ports::signer::Signer;
+use countersign_core::ports::store::{Store, Version, Written};
+
+use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::edge::Edge;
+use crate::error::LedgerError;
+use crate::note::NoteKey;
+use crate::staging;
+use crate::view::View;
+
+/// The key of the checkpoint: the only one of the log whose value changes.
+#[must_use]
+pub fn checkpoint_key() -> String {
+    format!("{}checkpoint", keys::LOG)
+}
+
+/// What an append did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The index of the first of the leaves.
+    pub first: u64,
+    /// The log's head after them.
+    pub checkpoint: SignedCheckpoint,
+}
+
+/// The log's newest checkpoint; none before the first append.
+///
+/// # Errors
+/// [`LedgerError::Signature`] or [`LedgerError::Malformed`] when it is not one of this key, or the
+/// store's own error.
+pub async fn read_checkpoint(
+    store: &impl Store,
+    key: &NoteKey,
+) -> Result<Option<SignedCheckpoint>, LedgerError> {
+    Ok(read_head(store, key).await?.map(|(checkpoint, _)| checkpoint))
+}
+
+/// A view of the log at its newest checkpoint; none before the first append.
+///
+/// # Errors
+/// As [`read_checkpoint`].
+pub async fn open<'a, S: Store>(store: &'a S, key: &NoteKey) -> Result<Option<View<'a, S>>, LedgerError> {
+    Ok(read_checkpoint(store, key).await?.map(|checkpoint| View::new(store, checkpoint)))
+}
+
+/// Appends leaves, all under one new checkpoint, and returns when every tile of it is in its place.
+///
+/// With `expected`, nothing is appended unless the log has exactly so many leaves: what the caller has
+/// concluded from them still holds. Before anything else, an append that died after it won is completed;
+/// there is no other recovery. An error after which the leaves are in the log is possible (the answer of
+/// the store was lost, or publication failed): the caller finds its records there when it reads on from
+/// where it stood. Appending no leaves completes an earlier append, and makes an empty log if there is none.
+///
+/// The number of writes is that of the tiles that change and three more, whatever the size of the log.
+///
+/// # Errors
+/// [`LedgerError::Raced`] when another writer was first or the size is not the expected one;
+/// [`LedgerError::Forbidden`] for a leaf that is too large; otherwise as [`View::leaf`].
+pub async fn append(
+    store: &impl Store,
+    signer: &impl Signer,
+    origin: &str,
+    leaves: &[Vec<u8>],
+    expected: Option<u64>,
+) -> Result<Appended, LedgerError> {
+    let key = NoteKey::log(origin, signer.public_key())?;
+    let head = read_head(store, &key).await?;
+    let first = head.as_ref().map_or(0, |(checkpoint, _)| checkpoint.checkpoint().size);
+    if expected.is_some_and(|expected| expected != first) {
+        return Err(LedgerError::Raced);
+    }
+    let mut edge = Edge::empty();
+    if let Some((checkpoint, _)) = &head {
+        complete(store, checkpoint.checkpoint()).await?;
+        if leaves.is_empty() {
+            return Ok(Appended { first, checkpoint: checkpoint.clone() });
+        }
+        // The edge is checked against the checkpoint: nothing is signed on top of a damaged log.
+        edge = View::new(store, checkpoint.clone()).edge().await?;
+    }
+    for leaf in leaves {
+        edge.push(leaf)?;
+    }
+    let files = edge.take_full().into_iter().chain(edge.partial_since(first));
+    let files: BTreeMap<_, _> = files.map(|file| (file.path(), file.bytes)).collect();
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size: edge.size(), root: edge.root() };
+    staging::stage(store, &checkpoint, &files).await?;
+    // A checkpoint that loses the race is never seen by anyone, so the log never shows two histories.
+    let checkpoint = SignedCheckpoint::sign(checkpoint, signer).await?;
+    swap(store, head.map(|(_, version)| version), &checkpoint).await?;
+    staging::publish(store, checkpoint.checkpoint(), &files).await?;
+    Ok(Appended { first, checkpoint })
+}
+
+async fn read_head(
+    store: &impl Store,
+    key: &NoteKey,
+) -> Result<Option<(SignedCheckpoint, Version)>, LedgerError> {
+    let Some(found) = store.get(&checkpoint_key()).await? else { return Ok(None) };
+    let text = std::str::from_utf8(&found.bytes)
+        .map_err(|_| LedgerError::corrupt(checkpoint_key(), "the checkpoint is not UTF-8"))?;
+    Ok(Some((SignedCheckpoint::verify(text, key)?, found.version)))
+}
+
+/// Completes the append that led to this checkpoint, if it died before its tiles were in their places.
+async fn complete(store: &impl Store, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+    let staged = staging::read(store, checkpoint).await?;
+    if staged.is_empty() {
+        return Ok(());
+    }
+    staging::publish(store, checkpoint, &staged).await
+}
+
+async fn swap(
+    store: &impl Store,
+    expected: Option<Version>,
+    checkpoint: &SignedCheckpoint,
+) -> Result<(), LedgerError> {
+    let (key, bytes) = (checkpoint_key(), checkpoint.text().as_bytes());
+    let written = match expected {
+        Some(version) => store.compare_and_swap(&key, &version, bytes).await?,
+        None => store.put_if_absent(&key, bytes).await?,
+    };
+    match written {
+        Written::Stored(_) => Ok(()),
+        Written::Conflict => Err(LedgerError::Raced),
+    }
+}
+
+#[cfg(test)]
+mod tests;
