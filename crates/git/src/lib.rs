@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+pub mod error;
+
+pub mod mirror;
+pub mod repository;
+pub mod tree;
+
+mod commit;
+mod explain;
+mod range;
+pub mod statements;
+
+pub mod hook;
+pub mod plain;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,252 @@
+//! One repository, read only: references, commits, trees.
+
+use std::path::Path;
+
+use countersign_core::facts::{ChangeKind, FileChange};
+use countersign_core::names::{CommitId, Reference, TreeId};
+use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid};
+
+use crate::error::GitError;
+use crate::tree::CommitTree;
+
+/// The most bytes that a commit may have: headers, message and signature.
+const MAX_COMMIT: usize = 1024 * 1024;
+
+/// The most files of one change that are listed.
+const MAX_FILES: usize = 20_000;
+
+/// One repository. Nothing here writes to it, and nothing is ever checked out.
+pub struct Repository {
+    pub(crate) git: git2::Repository,
+    /// Where it is, for messages.
+    place: String,
+}
+
+/// What lies at a path: the mode and the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) mode: i32,
+    pub(crate) id: Oid,
+}
+
+impl Repository {
+    /// Opens the repository at `path`, bare or not. Folders above are not searched.
+    ///
+    /// # Errors
+    /// When no repository that can be read is there.
+    pub fn open(path: &Path) -> Result<Self, GitError> {
+        let none: [&Path; 0] = [];
+        let git = git2::Repository::open_ext(path, git2::RepositoryOpenFlags::NO_SEARCH, none)
+            .map_err(|error| cannot_open(path, &error))?;
+        Ok(Self { git, place: path.display().to_string() })
+    }
+
+    /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.
+    ///
+    /// # Errors
+    /// When it leads to something that is no commit, or cannot be read.
+    pub fn tip(&self, reference: &Reference) -> Result<Option<CommitId>, GitError> {
+        let found = match self.git.find_reference(reference.as_str()) {
+            Ok(found) => found,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed(&format!("reading {reference}"), &error)),
+        };
+        let commit = found.peel(ObjectType::Commit).map_err(|error| {
+            let what = format!("{reference} does not lead to a commit; point it at one");
+            self.failed(&what, &error)
+        })?;
+        Ok(Some(commit_id(commit.id())))
+    }
+
+    /// Every branch and tag that leads to a commit, with that commit, sorted by name.
+    ///
+    /// # Errors
+    /// When the references cannot be read.
+    pub fn references(&self) -> Result<Vec<(Reference, CommitId)>, GitError> {
+        let failed = |error: git2::Error| self.failed("listing references", &error);
+        let mut all = Vec::new();
+        for glob in ["refs/heads/*", "refs/tags/*"] {
+            for found in self.git.references_glob(glob).map_err(failed)? {
+                let found = found.map_err(failed)?;
+                let name = found.name().ok().and_then(|name| name.parse::<Reference>().ok());
+                if let (Some(name), Ok(commit)) = (name, found.peel(ObjectType::Commit)) {
+                    all.push((name, commit_id(commit.id())));
+                }
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+
+    /// Whether this commit is here.
+    #[must_use]
+    pub fn has(&self, commit: &CommitId) -> bool {
+        self.find(commit).is_ok()
+    }
+
+    /// Whether `commit` is `from` or descends from it.
+    ///
+    /// # Errors
+    /// When either is not here.
+    pub fn descends(&self, commit: &CommitId, from: &CommitId) -> Result<bool, GitError> {
+        self.reaches(self.find(commit)?, self.find(from)?)
+    }
+
+    /// The root tree of a commit.
+    ///
+    /// # Errors
+    /// When the commit is not here.
+    pub fn tree_id(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+        let tree = self.root(self.find(commit)?)?;
+        tree.to_string().parse().map_err(|error| GitError::Final(format!("{}: {error}", self.place)))
+    }
+
+    /// The files of a commit.
+    ///
+    /// # Errors
+    /// When the commit is not here.
+    pub fn tree(&self, commit: &CommitId) -> Result<CommitTree<'_>, GitError> {
+        Ok(CommitTree::new(self, self.root(self.find(commit)?)?))
+    }
+
+    /// What lies at `path` in a commit, as mode and object id: two are equal exactly if everything at that
+    /// path is. The empty path is the root. `None` if nothing is there.
+    ///
+    /// # Errors
+    /// When the commit is not here, or a tree cannot be read.
+    pub fn object_at(&self, commit: &CommitId, path: &str) -> Result<Option<String>, GitError> {
+        let item = self.item_at(self.root(self.find(commit)?)?, path)?;
+        Ok(item.map(|item| format!("{:o} {}", item.mode, item.id)))
+    }
+
+    /// Files that differ between two commits at or below `paths`, sorted; all files if there are no paths.
+    /// Without `from`, every file is an added one. A name that is not UTF-8 is shown as far as it can be.
+    ///
+    /// # Errors
+    /// When a commit is not here, or more files differ than anyone can read.
+    pub fn changed_files(
+        &self,
+        from: Option<&CommitId>,
+        to: &CommitId,
+        paths: &[String],
+    ) -> Result<Vec<FileChange>, GitError> {
+        let failed = |error: git2::Error| self.failed("comparing trees", &error);
+        let tree = |commit| self.git.find_tree(self.root(self.find(commit)?)?).map_err(failed);
+        let before = from.map(tree).transpose()?;
+        let after = tree(to)?;
+        let mut options = DiffOptions::new();
+        options.disable_pathspec_match(true).ignore_submodules(false).skip_binary_check(true);
+        for path in paths.iter().filter(|_| paths.iter().all(|path| !path.is_empty())) {
+            options.pathspec(path);
+        }
+        let diff =
+            self.git.diff_tree_to_tree(before.as_ref(), Some(&after), Some(&mut options)).map_err(failed)?;
+        if diff.deltas().len() > MAX_FILES {
+            return Err(GitError::Final(format!(
+                "{}: {} files differ up to {to}, at most {MAX_FILES} are listed: bring the change in parts",
+                self.place,
+                diff.deltas().len()
+            )));
+        }
+        let mut changes: Vec<_> = diff.deltas().filter_map(|delta| file_change(&delta)).collect();
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(changes)
+    }
+
+    /// The commit's object, if it is here, is a commit, and not overlong.
+    pub(crate) fn find(&self, commit: &CommitId) -> Result<Oid, GitError> {
+        let gone = || GitError::Gone(commit.clone());
+        let id = Oid::from_str(commit.as_str()).map_err(|_| gone())?;
+        let odb = self.git.odb().map_err(|error| self.failed("opening the objects", &error))?;
+        match odb.read_header(id) {
+            Ok((size, ObjectType::Commit)) if size <= MAX_COMMIT => Ok(id),
+            Ok((size, ObjectType::Commit)) => Err(GitError::Final(format!(
+                "{}: commit {commit} has {size} bytes, at most {MAX_COMMIT} are read: shorten its message",
+                self.place
+            ))),
+            Ok((_, kind)) => Err(GitError::Final(format!(
+                "{}: {commit} is a {kind}, not a commit: give the id of a commit",
+                self.place
+            ))),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(gone()),
+            Err(error) => Err(self.failed(&format!("reading commit {commit}"), &error)),
+        }
+    }
+
+    /// The root tree of a commit's object.
+    pub(crate) fn root(&self, commit: Oid) -> Result<Oid, GitError> {
+        let found = self.git.find_commit(commit);
+        Ok(found.map_err(|error| self.failed(&format!("reading commit {commit}"), &error))?.tree_id())
+    }
+
+    /// Whether `commit` is `from` or descends from it.
+    pub(crate) fn reaches(&self, commit: Oid, from: Oid) -> Result<bool, GitError> {
+        let descends = |error: git2::Error| self.failed(&format!("walking from {commit} to {from}"), &error);
+        Ok(commit == from || self.git.graph_descendant_of(commit, from).map_err(descends)?)
+    }
+
+    /// What lies at `path` below a tree.
+    pub(crate) fn item_at(&self, root: Oid, path: &str) -> Result<Option<Item>, GitError> {
+        let mut item = Item { mode: FOLDER, id: root };
+        for name in path.split('/').filter(|_| !path.is_empty()) {
+            if item.mode != FOLDER {
+                return Ok(None);
+            }
+            let tree = self
+                .git
+                .find_tree(item.id)
+                .map_err(|error| self.failed(&format!("reading the folder above {path}"), &error))?;
+            let Some(entry) = tree.get_name_bytes(name.as_bytes()) else { return Ok(None) };
+            item = Item { mode: entry.filemode(), id: entry.id() };
+        }
+        Ok(Some(item))
+    }
+
+    /// A failure of the library, with this repository's place.
+    pub(crate) fn failed(&self, what: &str, error: &git2::Error) -> GitError {
+        GitError::while_doing(format!("{}: {what}", self.place), error)
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+/// The mode of a folder in a tree.
+pub(crate) const FOLDER: i32 = 0o040_000;
+
+/// An object's id as a commit's.
+pub(crate) fn commit_id(id: Oid) -> CommitId {
+    match id.to_string().parse() {
+        Ok(id) => id,
+        Err(error) => unreachable!("an object id is hexadecimal: {error}"),
+    }
+}
+
+fn cannot_open(path: &Path, error: &git2::Error) -> GitError {
+    let place = path.display();
+    match error.code() {
+        ErrorCode::NotFound => GitError::Final(format!(
+            "{place}: no Git repository is there: check the host's `url` and the repository's path, or create it with git init --bare"
+        )),
+        ErrorCode::Owner => GitError::Final(format!(
+            "{place}: the repository belongs to another user: run as its owner, or allow it with git config --global --add safe.directory {place}"
+        )),
+        _ => GitError::while_doing(format!("{place}: the repository cannot be opened"), error),
+    }
+}
+
+fn file_change(delta: &git2::DiffDelta<'_>) -> Option<FileChange> {
+    let change = match delta.status() {
+        Delta::Added | Delta::Copied => ChangeKind::Added,
+        Delta::Deleted => ChangeKind::Removed,
+        Delta::Modified | Delta::Typechange | Delta::Renamed => ChangeKind::Changed,
+        _ => return None,
+    };
+    let path = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes())?;
+    Some(FileChange { path: String::from_utf8_lossy(path).into_owned(), change })
+}
+
+#[cfg(test)]
+mod tests;
