@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::authorization::{
-    AuthorizationStatement, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization, STATEMENT_TYPE,
+    AuthorizationStatement, LIFETIME, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization, STATEMENT_TYPE,
     Sequence, Subject, SubjectDigest,
 };
 use countersign_core::decision::{Decision, Verdict};
@@ -21,9 +21,6 @@ use crate::dsse;
 use crate::error::LedgerError;
 use crate::view::View;
 
-/// How long an authorization may be used after it was issued.
-pub const VALIDITY: Duration = Duration::from_secs(15 * 60);
-
 /// How far the clocks of `record` and of `apply` may be apart.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
@@ -36,7 +33,7 @@ pub struct Grant<'a> {
     pub audience: &'a str,
     /// The log's epoch.
     pub epoch: u32,
-    /// When it is issued: it is valid from [`CLOCK_SKEW`] before to [`VALIDITY`] after.
+    /// When it is issued: it is valid from [`CLOCK_SKEW`] before to [`LIFETIME`] after.
     pub now: Timestamp,
 }
 
@@ -102,7 +99,7 @@ fn predicate<S: Store>(
         sequence: Sequence { epoch: grant.epoch, index },
         leaf: STANDARD.encode(leaf),
         not_before: grant.now.minus(CLOCK_SKEW),
-        not_after: grant.now.plus(VALIDITY),
+        not_after: grant.now.plus(LIFETIME),
     }
 }
 

@@ -12,11 +12,12 @@ use crate::stage::Incoming;
 pub struct Outgoing {
     /// Messages of one group are received in the order in which they were sent.
     pub group: String,
-    /// A second message of this id within five minutes is dropped, also after the first was taken.
+    /// On an ordered queue a second message of this id within five minutes is dropped, also after the first
+    /// was taken.
     pub deduplication: String,
     /// The JSON, at most [`MAX_BODY`] bytes.
     pub body: String,
-    /// Not to be received earlier than this.
+    /// Not to be received earlier than this. On an ordered queue it holds back its group.
     pub delay: Duration,
 }
 
