@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+// In the order in which a file flows through them: found, parsed, made an object, placed, looked at.
+pub mod budget;
+mod files;
+mod objects;
+mod problems;
+pub mod rendered;
+mod scope;
+pub mod yaml;
+
+pub mod diff;
+pub mod images;
+pub mod mask;

@@ -1,0 +1,129 @@
+//! Which namespace an object lives in, and that no two documents write the same object.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde_json::Value;
+
+use crate::problems::Problems;
+use crate::rendered::RenderedObject;
+
+/// Kinds of Kubernetes' own groups that live in no namespace, as `group/Kind`.
+const CLUSTER: &[&str] = &[
+    "ComponentStatus",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "admissionregistration.k8s.io/MutatingAdmissionPolicy",
+    "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding",
+    "admissionregistration.k8s.io/MutatingWebhookConfiguration",
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicy",
+    "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding",
+    "admissionregistration.k8s.io/ValidatingWebhookConfiguration",
+    "apiextensions.k8s.io/CustomResourceDefinition",
+    "apiregistration.k8s.io/APIService",
+    "authentication.k8s.io/SelfSubjectReview",
+    "authentication.k8s.io/TokenReview",
+    "authorization.k8s.io/SelfSubjectAccessReview",
+    "authorization.k8s.io/SelfSubjectRulesReview",
+    "authorization.k8s.io/SubjectAccessReview",
+    "certificates.k8s.io/CertificateSigningRequest",
+    "certificates.k8s.io/ClusterTrustBundle",
+    "flowcontrol.apiserver.k8s.io/FlowSchema",
+    "flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration",
+    "internal.apiserver.k8s.io/StorageVersion",
+    "networking.k8s.io/IPAddress",
+    "networking.k8s.io/IngressClass",
+    "networking.k8s.io/ServiceCIDR",
+    "node.k8s.io/RuntimeClass",
+    "policy/PodSecurityPolicy",
+    "rbac.authorization.k8s.io/ClusterRole",
+    "rbac.authorization.k8s.io/ClusterRoleBinding",
+    "resource.k8s.io/DeviceClass",
+    "resource.k8s.io/DeviceTaintRule",
+    "resource.k8s.io/ResourceSlice",
+    "scheduling.k8s.io/PriorityClass",
+    "storage.k8s.io/CSIDriver",
+    "storage.k8s.io/CSINode",
+    "storage.k8s.io/StorageClass",
+    "storage.k8s.io/VolumeAttachment",
+    "storage.k8s.io/VolumeAttributesClass",
+    "storagemigration.k8s.io/StorageVersionMigration",
+    "imagepolicy.k8s.io/ImageReview",
+    "extensions/PodSecurityPolicy",
+];
+
+/// Groups of Kubernetes itself: a kind of theirs that is not above lives in a namespace.
+const BUILT_IN: &[&str] = &[
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions",
+    "flowcontrol.apiserver.k8s.io",
+    "imagepolicy.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
+];
+
+/// Gives the first of `namespaces` to every object of a built-in namespaced kind that names none. Custom
+/// kinds are left as written: only their cluster knows whether they live in a namespace.
+pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String], problems: &mut Problems) {
+    for object in objects {
+        let cluster = CLUSTER.contains(&object.key.group_kind().as_str());
+        if cluster && object.key.namespace.is_some() {
+            let message = format!("a {} lives in no namespace", object.key.kind);
+            let line = object.lines.get("/metadata/namespace").copied().unwrap_or(object.origin.line);
+            problems.add(&object.origin.file, line, message, "remove metadata.namespace");
+            continue;
+        }
+        let placed = cluster || object.key.namespace.is_some() || !BUILT_IN.contains(&object.key.group());
+        if let (false, Some(first)) = (placed, namespaces.first()) {
+            set_namespace(object, first);
+        }
+    }
+}
+
+fn set_namespace(object: &mut RenderedObject, namespace: &str) {
+    let Some(Value::Object(metadata)) = object.object.get_mut("metadata") else { return };
+    metadata.insert("namespace".to_owned(), Value::from(namespace));
+    object.key.namespace = Some(namespace.to_owned());
+    // Nobody wrote this field: a reason that concerns it is shown at its parent.
+    if let Some(line) = object.lines.get("/metadata").copied() {
+        object.lines.entry("/metadata/namespace".to_owned()).or_insert(line);
+    }
+}
+
+/// Tells of objects that are written more than once, in whatever version of their API.
+pub(crate) fn each_once(objects: &[RenderedObject], problems: &mut Problems) {
+    let mut seen = HashMap::new();
+    for object in objects {
+        let identity = (object.key.group_kind(), &object.key.namespace, &object.key.name);
+        match seen.entry(identity) {
+            Entry::Vacant(place) => {
+                place.insert(&object.origin);
+            }
+            Entry::Occupied(first) => {
+                let message = format!("{} is written twice: also at {}", object.key, first.get());
+                let origin = &object.origin;
+                problems.add(&origin.file, origin.line, message, "remove one of them, or rename it");
+            }
+        }
+    }
+}

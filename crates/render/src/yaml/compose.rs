@@ -1,0 +1,261 @@
+//! From the parser's events to nodes: aliases expanded, keys checked, every budget kept.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use serde_json::Value;
+
+use super::node::{Content, Field, Node, Weight};
+use super::{Fault, Meter, Place, Soft, scalar};
+
+/// The help for a file that is not YAML.
+const CHECK_INDENTATION: &str = "check the indentation and the quotes near this line";
+
+/// Parses every document of a file. What does not end the parse is given to `soft`, to be told with it.
+///
+/// # Errors
+/// When the text is not YAML, or a budget is used up.
+pub(crate) fn documents(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<Node>, Fault> {
+    printable(text)?;
+    not_crowded(text, meter.budget.nodes / 4)?;
+    let events = Parser::new_from_str(text);
+    let mut composer = Composer { events, meter, soft, anchors: HashMap::new() };
+    let mut documents = Vec::new();
+    loop {
+        match composer.next()? {
+            (Event::StreamEnd, _) => return Ok(documents),
+            (Event::DocumentStart(_), _) => {
+                composer.anchors.clear();
+                let first = composer.next()?;
+                documents.push(composer.node(first, Place::default())?.0);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Refuses characters that YAML does not allow. The parser would take a NUL for the end of the file.
+fn printable(text: &str) -> Result<(), Fault> {
+    let allowed = |c: char| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    };
+    let Some((at, character)) = text.char_indices().find(|(_, c)| !allowed(*c)) else { return Ok(()) };
+    let before = text.get(..at).unwrap_or_default();
+    let message = format!("the character U+{:04X} is not allowed in YAML", u32::from(character));
+    Err(Fault::new(line_after(before), message, "remove it, or write it as an escape in double quotes"))
+}
+
+/// Refuses more commas and brackets than `most`. The parser reads a whole list or mapping in brackets
+/// before it tells of its first item, and needs some hundred bytes for each.
+fn not_crowded(text: &str, most: u64) -> Result<(), Fault> {
+    let marks = text.bytes().filter(|byte| b",[{".contains(byte)).count() as u64;
+    if marks <= most {
+        return Ok(());
+    }
+    let message = format!("the file has more than {most} commas and opening brackets");
+    Err(Fault::new(1, message, "split the file; a file that is JSON may be named .json"))
+}
+
+/// The line that comes after `before`, counted from 1.
+pub(crate) fn line_after(before: &str) -> u32 {
+    u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn line_of(span: Span) -> u32 {
+    u32::try_from(span.start.line()).unwrap_or(u32::MAX)
+}
+
+type Spanned<'i> = (Event<'i>, Span);
+
+/// The anchor that a node has, as the parser numbers them; zero for none.
+type AnchorId = usize;
+
+struct Composer<'i, 'm, 'b, 's> {
+    events: Parser<'i, StrInput<'i>>,
+    meter: &'m mut Meter<'b>,
+    soft: Soft<'s>,
+    anchors: HashMap<AnchorId, (Node, Weight)>,
+}
+
+impl<'i> Composer<'i, '_, '_, '_> {
+    fn next(&mut self) -> Result<Spanned<'i>, Fault> {
+        match self.events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => {
+                let line = u32::try_from(error.marker().line()).unwrap_or(u32::MAX).max(1);
+                Err(Fault::new(line, format!("not valid YAML: {}", error.info()), CHECK_INDENTATION))
+            }
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn soft(&mut self, line: u32, message: String, help: &'static str) {
+        (self.soft)(Fault::new(line, message, help));
+    }
+
+    /// The node that begins with `event`, at `place`; beside it whether it is a merge key.
+    fn node(&mut self, (event, span): Spanned<'i>, place: Place) -> Result<(Node, bool), Fault> {
+        let line = line_of(span);
+        self.meter.node().map_err(|why| Fault::exhausted(line, why))?;
+        place.check(Place::default(), line, self.meter.budget)?;
+        let (content, anchor, merge) = match event {
+            Event::Alias(anchor) => return Ok((self.alias(anchor, line, place)?, false)),
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                let tag = tag.as_deref();
+                let merge = text == "<<" && tag.map_or(plain, is_merge);
+                (self.scalar(&text, plain, tag, merge, line), anchor, merge)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), "seq", line);
+                (self.sequence(place)?, anchor, false)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), "map", line);
+                (self.mapping(place)?, anchor, false)
+            }
+            _ => return Err(Fault::new(line, "not valid YAML: a value is missing", CHECK_INDENTATION)),
+        };
+        let node = Node { line, content };
+        if anchor != 0 {
+            let weight = node.weight();
+            self.meter.copy(weight.bytes).map_err(|why| Fault::exhausted(line, why))?;
+            self.anchors.insert(anchor, (node.clone(), weight));
+        }
+        Ok((node, merge))
+    }
+
+    fn alias(&mut self, anchor: AnchorId, line: u32, place: Place) -> Result<Node, Fault> {
+        let Some((_, weight)) = self.anchors.get(&anchor) else {
+            let message = "this alias names an anchor that is not complete before it in this document";
+            return Err(Fault::new(line, message, "put the anchor before the alias, in the same document"));
+        };
+        let weight = *weight;
+        place.check(weight.inner, line, self.meter.budget)?;
+        self.meter.copy(weight.bytes).map_err(|why| Fault::exhausted(line, why))?;
+        let copied = self.anchors.get(&anchor).map(|(node, _)| node.clone());
+        Ok(copied.unwrap_or(Node { line, content: Content::Scalar(Value::Null) }))
+    }
+
+    fn scalar(&mut self, text: &str, plain: bool, tag: Option<&Tag>, merge: bool, line: u32) -> Content {
+        if merge {
+            return Content::Scalar(Value::from(text));
+        }
+        Content::Scalar(scalar::resolve(text, plain, tag).unwrap_or_else(|message| {
+            self.soft(line, message, scalar::QUOTE_IT);
+            Value::Null
+        }))
+    }
+
+    fn collection_tag(&mut self, tag: Option<&Tag>, expected: &str, line: u32) {
+        if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == expected)) {
+            self.soft(
+                line,
+                format!("the tag {} is not known here", scalar::shown(&tag.to_string())),
+                "remove the tag",
+            );
+        }
+    }
+
+    fn sequence(&mut self, place: Place) -> Result<Content, Fault> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Content::Sequence(items)),
+                event => items.push(self.node(event, place.item())?.0),
+            }
+        }
+    }
+
+    fn mapping(&mut self, place: Place) -> Result<Content, Fault> {
+        let mut mapping = Mapping::default();
+        loop {
+            let event = self.next()?;
+            if event.0 == Event::MappingEnd {
+                return Ok(Content::Mapping(mapping.fields));
+            }
+            let (key, merge) = self.node(event, place.field(0))?;
+            let value = self.next()?;
+            let (value, _) = self.node(value, place.field(key.text().map_or(0, str::len)))?;
+            if merge {
+                self.merge(&mut mapping, key.line, value);
+            } else if let Some(text) = key.text() {
+                let field = Field { key: text.to_owned(), line: key.line, value };
+                self.field(&mut mapping, field);
+            } else {
+                let message = format!("this key is {}: keys are strings", key.what());
+                self.soft(key.line, message, "put the key in quotes");
+            }
+        }
+    }
+
+    fn field(&mut self, mapping: &mut Mapping, field: Field) {
+        let earlier = mapping.keys.get(&field.key).and_then(|index| mapping.fields.get_mut(*index));
+        match earlier {
+            None => {
+                mapping.keys.insert(field.key.clone(), mapping.fields.len());
+                mapping.fields.push(field);
+            }
+            Some(earlier) if mapping.merged.remove(&field.key) => *earlier = field,
+            Some(earlier) => {
+                let message = format!("the key {} is written twice", scalar::shown(&field.key));
+                let message = format!("{message}: first on line {}", earlier.line);
+                self.soft(field.line, message, "remove one of them");
+            }
+        }
+    }
+
+    /// Takes the fields of `<<`. Readers of YAML disagree on who wins over a key that stands before it.
+    fn merge(&mut self, mapping: &mut Mapping, line: u32, value: Node) {
+        if std::mem::replace(&mut mapping.has_merge, true) {
+            self.soft(line, "the key \"<<\" is written twice".to_owned(), "write one << with a list");
+            return;
+        }
+        let sources = match value.content {
+            Content::Sequence(items) => items,
+            _ => vec![value],
+        };
+        for source in sources {
+            let Content::Mapping(fields) = source.content else {
+                let message = "<< takes a mapping or a list of mappings".to_owned();
+                self.soft(line, message, "name the anchor of a mapping");
+                continue;
+            };
+            for field in fields {
+                self.merge_field(mapping, line, field);
+            }
+        }
+    }
+
+    fn merge_field(&mut self, mapping: &mut Mapping, line: u32, field: Field) {
+        if mapping.merged.contains(&field.key) {
+            // Of a list of mappings the first that has a key wins.
+            return;
+        }
+        if mapping.keys.contains_key(&field.key) {
+            let key = scalar::shown(&field.key);
+            let message = format!("<< brings the key {key}, which is written before it: readers disagree");
+            self.soft(line, message, "put << first in its mapping, so that what follows wins");
+            return;
+        }
+        mapping.keys.insert(field.key.clone(), mapping.fields.len());
+        mapping.merged.insert(field.key.clone());
+        mapping.fields.push(field);
+    }
+}
+
+fn is_merge(tag: &Tag) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix == "merge"
+}
+
+/// A mapping while its fields come in.
+#[derive(Default)]
+struct Mapping {
+    fields: Vec<Field>,
+    /// Where each key is in `fields`.
+    keys: HashMap<String, usize>,
+    /// Keys that a merge brought and that no field has overridden.
+    merged: HashSet<String>,
+    has_merge: bool,
+}

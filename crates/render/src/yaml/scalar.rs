@@ -1,0 +1,161 @@
+//! What an unquoted text means: the rules of Kubernetes' own reader, `sigs.k8s.io/yaml`, which are
+//! YAML 1.1 with Go's way of writing integers.
+
+use saphyr_parser::Tag;
+use serde_json::{Number, Value};
+
+/// The help for a text whose meaning is refused.
+pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
+
+/// The value of a scalar. `plain` says that it is not quoted.
+///
+/// # Errors
+/// When it has a tag that is not known or not fulfilled, or a value that JSON cannot hold.
+pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, String> {
+    let Some(tag) = tag else {
+        return if plain { untagged(text) } else { Ok(Value::from(text)) };
+    };
+    let fits: fn(&Value) -> bool = match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
+        (true, "str" | "timestamp") => return Ok(Value::from(text)),
+        (true, "null") => Value::is_null,
+        (true, "bool") => Value::is_boolean,
+        (true, "int") => |value| value.is_i64() || value.is_u64(),
+        (true, "float") => Value::is_number,
+        (true, "binary") => {
+            return Err("!!binary has no counterpart in JSON: write the base64 text itself".to_owned());
+        }
+        _ => return Err(format!("the tag {} is not known here", shown(&tag.to_string()))),
+    };
+    let value = untagged(text)?;
+    if fits(&value) { Ok(value) } else { Err(format!("{} is not what {tag} asks for", shown(text))) }
+}
+
+/// `text`, short enough for a message.
+pub(crate) fn shown(text: &str) -> String {
+    if text.chars().count() <= 60 {
+        return format!("{text:?}");
+    }
+    format!("{:?}…", text.chars().take(60).collect::<String>())
+}
+
+/// The value of a text without quotes and without a tag.
+pub(crate) fn untagged(text: &str) -> Result<Value, String> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            return Ok(Value::Bool(true));
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Ok(Value::Bool(false));
+        }
+        ".nan" | ".NaN" | ".NAN" => return Err("not a number cannot be written in JSON".to_owned()),
+        _ => {}
+    }
+    if let ".inf" | ".Inf" | ".INF" = text.trim_start_matches(['+', '-']) {
+        // The reader knows one sign at most; "+-.inf" is text.
+        if text.len() <= ".inf".len() + 1 {
+            return Err("an infinite number cannot be written in JSON".to_owned());
+        }
+    }
+    match text.bytes().next() {
+        Some(b'.') => Ok(fraction(text).unwrap_or_else(|| Value::from(text))),
+        Some(b'+' | b'-' | b'0'..=b'9') => number(text),
+        _ => Ok(Value::from(text)),
+    }
+}
+
+fn number(text: &str) -> Result<Value, String> {
+    let digits = text.replace('_', "");
+    match integer(&digits) {
+        Integer::Exact(value) => Ok(value),
+        Integer::TooLarge => Err(format!("{} is an integer of more than 64 bits", shown(text))),
+        Integer::None => Ok(float(&digits).unwrap_or_else(|| Value::from(text))),
+    }
+}
+
+/// A text that begins with a point, as Go's `strconv.ParseFloat` reads it: an underscore stands between digits.
+fn fraction(text: &str) -> Option<Value> {
+    let parts_digits = |window: &[u8]| match window {
+        [before, b'_', after] => before.is_ascii_digit() && after.is_ascii_digit(),
+        _ => true,
+    };
+    let sound = !text.ends_with('_') && text.as_bytes().windows(3).all(parts_digits);
+    if sound { float(&text.replace('_', "")) } else { None }
+}
+
+enum Integer {
+    Exact(Value),
+    TooLarge,
+    None,
+}
+
+/// An integer as Go's `strconv.ParseInt` reads it with base 0: `0x`, `0o` or a leading `0`, and `0b`.
+fn integer(text: &str) -> Integer {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', ..] => (true, text.get(1..).unwrap_or_default()),
+        [b'+', ..] => (false, text.get(1..).unwrap_or_default()),
+        _ => (false, text),
+    };
+    let (radix, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (16, digits.get(2..).unwrap_or_default()),
+        [b'0', b'o' | b'O', _, ..] => (8, digits.get(2..).unwrap_or_default()),
+        [b'0', b'b' | b'B', _, ..] => (2, digits.get(2..).unwrap_or_default()),
+        [b'0', _, ..] => (8, digits.get(1..).unwrap_or_default()),
+        _ => (10, digits),
+    };
+    // Go's second try at a binary integer takes a sign after the prefix.
+    let (negative, digits) = match (radix, digits.as_bytes()) {
+        (2, [b'-', ..]) if text.starts_with("0b") => (true, digits.get(1..).unwrap_or_default()),
+        (2, [b'+', ..]) if text.starts_with("0b") => (false, digits.get(1..).unwrap_or_default()),
+        _ => (negative, digits),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        return Integer::None;
+    }
+    let Ok(magnitude) = u64::from_str_radix(digits, radix) else { return Integer::TooLarge };
+    match (negative, 0_i64.checked_sub_unsigned(magnitude)) {
+        (false, _) => Integer::Exact(Value::from(magnitude)),
+        (true, Some(value)) => Integer::Exact(Value::from(value)),
+        (true, None) => Integer::TooLarge,
+    }
+}
+
+/// A decimal fraction; `None` if it is none, or has no finite value.
+fn float(text: &str) -> Option<Value> {
+    if !is_decimal(text) {
+        return None;
+    }
+    number_of(text.parse().ok()?)
+}
+
+/// Whether `text` is a sign, digits with at most one point, and an exponent, each but the digits optional.
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mantissa = match mantissa.split_once('.') {
+        Some(("", fraction)) => digits(fraction),
+        Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
+        None => digits(mantissa),
+    };
+    let exponent = exponent.is_none_or(|text| digits(text.strip_prefix(['+', '-']).unwrap_or(text)));
+    mantissa && exponent
+}
+
+/// A number as Kubernetes keeps it: one without a fraction is an integer, where 64 bits hold it.
+/// `None` if it is not finite.
+pub(crate) fn number_of(number: f64) -> Option<Value> {
+    // Two to the 63rd. Every smaller number without a fraction is converted exactly.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if number.fract() == 0.0 && number.abs() < LIMIT {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it has no fraction and is within the bounds of i64"
+        )]
+        return Some(Value::from(number as i64));
+    }
+    Number::from_f64(number).map(Value::Number)
+}
