@@ -1,0 +1,12 @@
+//! Several requests in flight.
+
+use futures_util::StreamExt;
+
+/// So many requests that a large change is quick, and so few that an API server does not throttle us.
+const IN_FLIGHT: usize = 8;
+
+/// Runs all of `tasks`, a few at once, and returns what they answered, in their order. A failure stops
+/// none of the others: what was begun on a cluster is seen to its end.
+pub async fn run<F: Future>(tasks: Vec<F>) -> Vec<F::Output> {
+    futures_util::stream::iter(tasks).buffered(IN_FLIGHT).collect().await
+}
