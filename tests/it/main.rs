@@ -1,3 +1,5 @@
 //! Tests that need real servers: one program, so that they share them.
 
+mod cluster;
+mod ports;
 mod world;

@@ -1,0 +1,223 @@
+//! The embedded [`Queue`], with the rules that SQS documents for its FIFO and standard queues.
+
+pub mod dead;
+mod receive;
+mod send;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::message::QueueName;
+use countersign_core::ports::PortError;
+use countersign_core::ports::queue::{Delivery, MAX_BODY, Outgoing, Queue};
+use countersign_core::time::Timestamp;
+use rusqlite::Connection;
+use tokio::time::{Instant, sleep_until};
+
+use crate::database::Database;
+
+#[cfg(test)]
+mod tests;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A [`Queue`] in the database; clones share it.
+///
+/// - A message that waits for its delay holds back the later ones of its group.
+/// - Groups take turns: the one that has been ready for longest is received from first.
+/// - A receipt is refused as soon as the message's visibility has ended.
+/// - Messages of a queue that is not ordered are not deduplicated, as on SQS.
+/// - A send waits for the disk. The rest does not: it outlives the process, but a power failure may undo the
+///   last of it, and then a message comes once more.
+///
+/// A `receive` that waits is woken at once by a send, and exactly when a delay or a visibility ends. It
+/// may be dropped at any time: no message is taken unless it returns. One that does not wait needs no
+/// runtime.
+#[derive(Clone)]
+pub struct LocalQueue {
+    database: Database,
+    clock: Clock,
+    max_receives: u32,
+}
+
+impl fmt::Debug for LocalQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalQueue").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+/// How many messages a queue has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that wait to be received, those included that their group holds back.
+    pub visible: u32,
+    /// Those that were received, and are hidden until they are taken or their visibility ends.
+    pub in_flight: u32,
+    /// Those whose delay has not ended.
+    pub delayed: u32,
+    /// Its dead letters.
+    pub dead: u32,
+    /// When the oldest was sent, of all but the dead letters.
+    pub oldest: Option<Timestamp>,
+}
+
+impl LocalQueue {
+    /// The queues of this database. A message that was received `max_receives` times becomes a dead letter
+    /// instead of being received again.
+    #[must_use]
+    pub fn new(database: &Database, clock: Clock, max_receives: u32) -> Self {
+        Self { database: database.clone(), clock, max_receives }
+    }
+
+    /// Counts the messages of a queue.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub fn depth(&self, queue: &QueueName) -> Result<Depth, PortError> {
+        let (queue, now) = (queue.to_string(), self.now());
+        self.database.read(|connection| {
+            let sql = "SELECT count(*),
+                    coalesce(sum(visible_at > ?2 AND receives > 0), 0),
+                    coalesce(sum(visible_at > ?2 AND receives = 0), 0),
+                    min(sent_at),
+                    (SELECT count(*) FROM dead_letters WHERE queue = ?1)
+                FROM lanes JOIN messages ON lane = lanes.id WHERE queue = ?1";
+            connection.prepare_cached(sql)?.query_row((queue, now), |row| {
+                let (all, in_flight, delayed): (u32, u32, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let oldest: Option<i64> = row.get(3)?;
+                Ok(Depth {
+                    visible: all - in_flight - delayed,
+                    in_flight,
+                    delayed,
+                    dead: row.get(4)?,
+                    oldest: oldest.map(Timestamp::from_millis),
+                })
+            })
+        })
+    }
+
+    /// The dead letters of a queue, oldest first.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub fn dead_letters(&self, queue: &QueueName) -> Result<Vec<dead::DeadLetter>, PortError> {
+        self.database.read(|connection| dead::list(connection, &queue.to_string()))
+    }
+
+    /// Puts a dead letter at the end of its group, as if it were sent now; `false` if there is no such.
+    ///
+    /// # Errors
+    /// When the queue cannot be written.
+    pub fn redrive(&self, queue: &QueueName, id: &str) -> Result<bool, PortError> {
+        let now = self.now();
+        let name = queue.to_string();
+        let moved =
+            self.database.with(|connection| dead::redrive(connection, &name, queue.is_ordered(), id, now))?;
+        self.ring(&name);
+        Ok(moved)
+    }
+
+    /// Drops a dead letter that was dealt with; `false` if there is no such.
+    ///
+    /// # Errors
+    /// When the queue cannot be written.
+    pub fn dismiss(&self, queue: &QueueName, id: &str) -> Result<bool, PortError> {
+        self.database.with(|connection| dead::dismiss(connection, &queue.to_string(), id))
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)().as_millis()
+    }
+
+    fn ring(&self, queue: &str) {
+        self.database.bell(queue).notify_waiters();
+    }
+
+    fn take(&self, queue: &str, max: usize, visibility: Duration) -> Result<receive::Taken, PortError> {
+        let now = (self.clock)();
+        let ask = receive::Ask {
+            queue,
+            max,
+            now: now.as_millis(),
+            visible_at: now.plus(visibility).as_millis(),
+            max_receives: self.max_receives,
+        };
+        self.database.with_unsynced(|connection| receive::receive(connection, &ask))
+    }
+
+    /// Does something to the message of a receipt, and wakes those who wait for what that sets free.
+    fn settle(&self, queue: &QueueName, receipt: &str, verb: receive::Verb<'_>) -> Result<(), PortError> {
+        let (name, now) = (queue.to_string(), self.now());
+        let settle = |connection: &mut Connection| receive::settle(connection, &name, receipt, now, verb);
+        let settled = self.database.with_unsynced(settle)?;
+        match settled {
+            receive::Settled::NotInFlight => Err(PortError::Refused(format!(
+                "{name}: the receipt {receipt:?} is no longer valid: the message may come again"
+            ))),
+            receive::Settled::LaneEmpty => Ok(()),
+            receive::Settled::LaneLeft => {
+                self.ring(&name);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Queue for LocalQueue {
+    async fn send(&self, queue: &QueueName, messages: &[Outgoing]) -> Result<(), PortError> {
+        let name = queue.to_string();
+        if let Some(large) = messages.iter().find(|message| message.body.len() > MAX_BODY) {
+            return Err(PortError::Refused(format!(
+                "{name}: a message of {} bytes is larger than {MAX_BODY}: send a reference to a blob",
+                large.body.len()
+            )));
+        }
+        let now = (self.clock)();
+        self.database.with(|connection| send::send(connection, &name, queue.is_ordered(), messages, now))?;
+        self.ring(&name);
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        queue: &QueueName,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let name = queue.to_string();
+        if wait.is_zero() || max == 0 {
+            return Ok(self.take(&name, max, visibility)?.deliveries);
+        }
+        let bell = self.database.bell(&name);
+        let deadline = Instant::now() + wait;
+        loop {
+            // Made before looking, so that what is sent after the look still wakes us.
+            let rung = bell.notified();
+            let taken = self.take(&name, max, visibility)?;
+            if !taken.deliveries.is_empty() || Instant::now() >= deadline {
+                return Ok(taken.deliveries);
+            }
+            let due = taken.next_in.map_or(deadline, |next| Instant::now() + next);
+            tokio::select! {
+                () = rung => {}
+                () = sleep_until(due.min(deadline)) => {}
+            }
+        }
+    }
+
+    async fn acknowledge(&self, queue: &QueueName, receipt: &str) -> Result<(), PortError> {
+        self.settle(queue, receipt, receive::Verb::Acknowledge)
+    }
+
+    async fn extend(&self, queue: &QueueName, receipt: &str, visibility: Duration) -> Result<(), PortError> {
+        let until = (self.clock)().plus(visibility).as_millis();
+        self.settle(queue, receipt, receive::Verb::Extend { until })
+    }
+
+    async fn bury(&self, queue: &QueueName, receipt: &str, reason: &str) -> Result<(), PortError> {
+        self.settle(queue, receipt, receive::Verb::Bury { reason })
+    }
+}

@@ -1,0 +1,318 @@
+//! The rules that no other queue can be asked for; `tests/src/contract/queue.rs` has those of every queue.
+
+mod model;
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tempfile::{TempDir, tempdir};
+use tokio::runtime::Builder;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A queue on a clock that only the test moves.
+struct Bench {
+    queue: LocalQueue,
+    now: Arc<AtomicI64>,
+    _dir: TempDir,
+}
+
+impl Bench {
+    fn new(max_receives: u32) -> Self {
+        let dir = tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(1_795_212_000_000));
+        let hand = Arc::clone(&now);
+        let clock: Clock = Arc::new(move || Timestamp::from_millis(hand.load(Ordering::SeqCst)));
+        let queue = LocalQueue::new(&Database::open(dir.path()).unwrap(), clock, max_receives);
+        Self { queue, now, _dir: dir }
+    }
+
+    fn pass(&self, time: Duration) {
+        self.now.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    fn send_to(&self, queue: &QueueName, group: &str, body: &str, delay: Duration) {
+        let message = Outgoing { group: group.into(), deduplication: body.into(), body: body.into(), delay };
+        done(self.queue.send(queue, &[message])).unwrap();
+    }
+
+    fn send(&self, group: &str, body: &str) {
+        self.send_to(&QueueName::Events, group, body, Duration::ZERO);
+    }
+
+    fn receive(&self, max: usize) -> Vec<Delivery> {
+        done(self.queue.receive(&QueueName::Events, max, MINUTE, Duration::ZERO)).unwrap()
+    }
+
+    fn acknowledge(&self, delivery: &Delivery) -> Result<(), PortError> {
+        done(self.queue.acknowledge(&QueueName::Events, &delivery.receipt))
+    }
+
+    fn extend(&self, delivery: &Delivery, visibility: Duration) -> Result<(), PortError> {
+        done(self.queue.extend(&QueueName::Events, &delivery.receipt, visibility))
+    }
+
+    fn depth(&self) -> Depth {
+        self.queue.depth(&QueueName::Events).unwrap()
+    }
+}
+
+/// What a future that never waits comes to: nothing here needs a runtime.
+fn done<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the future waits"),
+    }
+}
+
+fn bodies(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries.iter().map(|delivery| delivery.message.body.as_str()).collect()
+}
+
+#[test]
+fn a_receipt_ends_with_the_visibility() {
+    let bench = Bench::new(10);
+    bench.send("g", "1");
+    let [delivery] = &bench.receive(1)[..] else { panic!("one message") };
+    bench.pass(MINUTE - Duration::from_millis(1));
+    bench.extend(delivery, SECOND).unwrap();
+    bench.pass(SECOND);
+    let why = bench.acknowledge(delivery).unwrap_err().to_string();
+    assert!(why.contains("events") && why.contains("no longer valid"), "{why}");
+    assert!(bench.extend(delivery, SECOND).is_err());
+    assert!(done(bench.queue.bury(&QueueName::Events, &delivery.receipt, "r")).is_err());
+    assert_eq!(bench.depth().visible, 1);
+}
+
+#[test]
+fn a_receipt_is_of_one_queue_only() {
+    let bench = Bench::new(10);
+    bench.send("g", "1");
+    let [delivery] = &bench.receive(1)[..] else { panic!("one message") };
+    for receipt in ["", "1", ".", "1.0", "1.x", "999.1", "1.2", "-1.1"] {
+        assert!(done(bench.queue.acknowledge(&QueueName::Events, receipt)).is_err(), "{receipt:?}");
+    }
+    assert!(done(bench.queue.acknowledge(&QueueName::Facts, &delivery.receipt)).is_err());
+    bench.acknowledge(delivery).unwrap();
+    assert!(bench.acknowledge(delivery).is_err(), "it is gone");
+}
+
+#[test]
+fn groups_take_turns() {
+    let bench = Bench::new(10);
+    for body in ["a1", "a2", "a3"] {
+        bench.send("a", body);
+    }
+    bench.pass(SECOND);
+    bench.send("b", "b1");
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        bench.pass(SECOND);
+        let deliveries = bench.receive(1);
+        order.push(deliveries[0].message.body.clone());
+        bench.acknowledge(&deliveries[0]).unwrap();
+    }
+    assert_eq!(order, ["a1", "b1", "a2", "a3"]);
+}
+
+#[test]
+fn one_receive_fills_up_from_several_groups() {
+    let bench = Bench::new(10);
+    for (group, body) in [("a", "a1"), ("b", "b1"), ("a", "a2"), ("c", "c1")] {
+        bench.send(group, body);
+    }
+    assert_eq!(bodies(&bench.receive(3)), ["a1", "a2", "b1"]);
+    assert_eq!(bodies(&bench.receive(3)), ["c1"]);
+    assert!(bench.receive(3).is_empty());
+}
+
+#[test]
+fn a_delay_holds_back_the_group_that_it_is_in() {
+    let bench = Bench::new(10);
+    bench.send("a", "a1");
+    bench.send_to(&QueueName::Events, "a", "a2", MINUTE);
+    bench.send("a", "a3");
+    bench.send("b", "b1");
+    assert_eq!(bodies(&bench.receive(9)), ["a1", "b1"]);
+    assert_eq!(
+        bench.depth(),
+        Depth { visible: 1, in_flight: 2, delayed: 1, dead: 0, oldest: Some((bench.queue.clock)()) }
+    );
+    bench.pass(MINUTE);
+    assert_eq!(bodies(&bench.receive(1)), ["a1"], "its visibility ended at the same time");
+    bench.pass(MINUTE);
+    assert_eq!(bodies(&bench.receive(9)), ["b1", "a1", "a2", "a3"]);
+}
+
+#[test]
+fn an_id_is_remembered_for_five_minutes_from_its_first_message() {
+    let bench = Bench::new(10);
+    let take = |expected: usize| {
+        let deliveries = bench.receive(9);
+        deliveries.iter().for_each(|delivery| bench.acknowledge(delivery).unwrap());
+        assert_eq!(deliveries.len(), expected);
+    };
+    bench.send("g", "id");
+    take(1);
+    bench.pass(4 * MINUTE);
+    bench.send("g", "id");
+    take(0);
+    bench.pass(MINUTE - Duration::from_millis(1));
+    bench.send("g", "id");
+    take(0);
+    bench.pass(Duration::from_millis(1));
+    bench.send("g", "id");
+    take(1);
+    bench.send_to(&QueueName::Facts, "g", "id", Duration::ZERO);
+    assert_eq!(bench.queue.depth(&QueueName::Facts).unwrap().visible, 1, "each queue has ids of its own");
+}
+
+#[test]
+fn ended_ids_are_cleared_away() {
+    let bench = Bench::new(10);
+    for round in 0..3 {
+        for message in 0..20 {
+            bench.send("g", &format!("{round}-{message}"));
+        }
+        bench.pass(5 * MINUTE);
+    }
+    let sql = "SELECT count(*) FROM deduplication";
+    let left: i64 = bench.queue.database.read(|c| c.query_row(sql, [], |row| row.get(0))).unwrap();
+    assert_eq!(left, 20);
+}
+
+#[test]
+fn a_message_that_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again() {
+    let bench = Bench::new(2);
+    bench.send("g", "poison");
+    bench.send("g", "next");
+    for _ in 0..2 {
+        let deliveries = bench.receive(1);
+        assert_eq!(bodies(&deliveries), ["poison"]);
+        bench.extend(&deliveries[0], Duration::ZERO).unwrap();
+    }
+    assert_eq!(bodies(&bench.receive(1)), ["next"]);
+    let letters = bench.queue.dead_letters(&QueueName::Events).unwrap();
+    let [letter] = &letters[..] else { panic!("one dead letter: {letters:?}") };
+    assert_eq!((letter.group.as_str(), letter.body.as_str(), letter.receives), ("g", "poison", 2));
+    assert_eq!(letter.reason, "was received 2 times and never taken");
+    assert_eq!(bench.depth().dead, 1);
+    assert!(!bench.queue.redrive(&QueueName::Facts, &letter.id).unwrap(), "it is of another queue");
+    assert!(bench.queue.redrive(&QueueName::Events, &letter.id).unwrap());
+    assert!(!bench.queue.redrive(&QueueName::Events, &letter.id).unwrap());
+    bench.pass(MINUTE);
+    let deliveries = bench.receive(9);
+    assert_eq!(bodies(&deliveries), ["next", "poison"]);
+    assert_eq!(deliveries[1].message.receive_count, 1);
+}
+
+#[test]
+fn a_buried_message_keeps_its_reason_until_it_is_dismissed() {
+    let bench = Bench::new(10);
+    bench.send("g", "1");
+    bench.send("g", "2");
+    let deliveries = bench.receive(1);
+    done(bench.queue.bury(&QueueName::Events, &deliveries[0].receipt, "not JSON")).unwrap();
+    assert_eq!(bodies(&bench.receive(9)), ["2"]);
+    let letters = bench.queue.dead_letters(&QueueName::Events).unwrap();
+    assert_eq!((letters[0].reason.as_str(), letters[0].receives), ("not JSON", 1));
+    assert!(bench.queue.dismiss(&QueueName::Events, &letters[0].id).unwrap());
+    assert!(!bench.queue.dismiss(&QueueName::Events, &letters[0].id).unwrap());
+    assert_eq!(bench.depth().dead, 0);
+}
+
+#[test]
+fn a_queue_of_dead_messages_only_gives_nothing() {
+    let bench = Bench::new(0);
+    for body in ["1", "2", "3"] {
+        bench.send(body, body);
+    }
+    assert!(bench.receive(2).is_empty());
+    assert_eq!(bench.depth(), Depth { dead: 3, ..Depth::default() });
+}
+
+#[test]
+fn a_wait_ends_when_a_visibility_does_and_when_its_time_is_over() {
+    let dir = tempdir().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let clock: Clock = {
+        let begun = std::time::Instant::now();
+        Arc::new(move || Timestamp::from_millis(1_795_212_000_000).plus(begun.elapsed()))
+    };
+    let queue = LocalQueue::new(&Database::open(dir.path()).unwrap(), clock, 10);
+    let name = QueueName::Events;
+    let message =
+        Outgoing { group: "g".into(), deduplication: "1".into(), body: "1".into(), delay: Duration::ZERO };
+    runtime.block_on(async {
+        queue.send(&name, &[message]).await.unwrap();
+        let begun = std::time::Instant::now();
+        let hidden = Duration::from_millis(150);
+        assert_eq!(queue.receive(&name, 1, hidden, 5 * SECOND).await.unwrap().len(), 1);
+        assert_eq!(queue.receive(&name, 1, MINUTE, 5 * SECOND).await.unwrap().len(), 1);
+        let took = begun.elapsed();
+        assert!(took >= hidden && took < hidden + Duration::from_millis(100), "{took:?}");
+        let begun = std::time::Instant::now();
+        assert!(queue.receive(&name, 1, MINUTE, hidden).await.unwrap().is_empty());
+        let took = begun.elapsed();
+        assert!(took >= hidden && took < hidden + Duration::from_millis(100), "{took:?}");
+    });
+}
+
+#[test]
+fn a_wait_sleeps_until_something_can_have_changed() {
+    let dir = tempdir().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let looks = Arc::new(AtomicI64::new(0));
+    let clock: Clock = {
+        let (begun, looks) = (std::time::Instant::now(), Arc::clone(&looks));
+        Arc::new(move || {
+            looks.fetch_add(1, Ordering::SeqCst);
+            Timestamp::from_millis(1_795_212_000_000).plus(begun.elapsed())
+        })
+    };
+    let queue = LocalQueue::new(&Database::open(dir.path()).unwrap(), clock, 10);
+    let name = QueueName::Events;
+    let message = |body: &str, delay| Outgoing {
+        group: "g".into(),
+        deduplication: body.into(),
+        body: body.into(),
+        delay,
+    };
+    let messages = [message("1", Duration::ZERO), message("2", Duration::from_millis(300))];
+    runtime.block_on(async {
+        queue.send(&name, &messages).await.unwrap();
+        let first = queue.receive(&name, 2, MINUTE, SECOND).await.unwrap();
+        queue.acknowledge(&name, &first[0].receipt).await.unwrap();
+        let before = looks.load(Ordering::SeqCst);
+        assert_eq!(bodies(&queue.receive(&name, 2, MINUTE, MINUTE).await.unwrap()), ["2"]);
+        let looked = looks.load(Ordering::SeqCst) - before;
+        assert!(looked <= 5, "it looked {looked} times");
+    });
+}
+
+#[test]
+fn a_dropped_wait_takes_nothing_with_it() {
+    let dir = tempdir().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let clock: Clock = Arc::new(|| Timestamp::from_millis(0));
+    let queue = LocalQueue::new(&Database::open(dir.path()).unwrap(), clock, 10);
+    let name = QueueName::Events;
+    runtime.block_on(async {
+        {
+            let waiting = pin!(queue.receive(&name, 1, MINUTE, MINUTE));
+            assert!(tokio::time::timeout(Duration::from_millis(10), waiting).await.is_err());
+        }
+        let message = Outgoing {
+            group: "g".into(),
+            deduplication: "1".into(),
+            body: "1".into(),
+            delay: Duration::ZERO,
+        };
+        queue.send(&name, &[message]).await.unwrap();
+        assert_eq!(queue.receive(&name, 1, MINUTE, Duration::ZERO).await.unwrap().len(), 1);
+    });
+}
