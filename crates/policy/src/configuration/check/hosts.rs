@@ -1,0 +1,104 @@
+//! Places: hosts, repositories, clusters.
+
+use std::collections::BTreeMap;
+
+use countersign_core::configuration::{ClusterKind, Configuration, HostKind};
+
+use super::Checker;
+use crate::yaml::shorten;
+
+/// A UID may have this many bytes.
+const MAX_UID: usize = 64;
+
+pub fn hosts(checker: &mut Checker<'_>, configuration: &Configuration) {
+    for (name, host) in &configuration.hosts {
+        let path = ["hosts", name.as_str(), "url"];
+        let web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        refuse_credentials(checker, &path, &host.url);
+        if host.url.trim().is_empty() {
+            checker.report(
+                &path,
+                format!("`{}` is empty", path.join(".")),
+                "write the base of the Git URLs there",
+            );
+        } else if host.kind != HostKind::Plain && !web(&host.url) {
+            let message =
+                format!("`{}` must begin with `https://`: a forge is reached over HTTP", path.join("."));
+            checker.report(&path, message, "write the forge's address, as `https://git.example.com`");
+        }
+        if let Some(api) = &host.api {
+            let path = ["hosts", name.as_str(), "api"];
+            refuse_credentials(checker, &path, api);
+            if !web(api) {
+                let message = format!("`{}` must begin with `https://`", path.join("."));
+                checker.report(&path, message, "write the address of the REST interface, or remove the line");
+            }
+        }
+    }
+}
+
+pub fn repositories(checker: &mut Checker<'_>, configuration: &Configuration) {
+    for (id, repository) in &configuration.repositories {
+        let name = id.to_string();
+        checker.resolve(&["repositories", &name], "hosts", "host", id.host.as_str());
+        if let Some(url) = &repository.url {
+            refuse_credentials(checker, &["repositories", &name, "url"], url);
+        }
+    }
+}
+
+/// A password in a URL would be a secret in Git, and be shown in every log that names the URL.
+fn refuse_credentials(checker: &mut Checker<'_>, path: &[&str], url: &str) {
+    let authority = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    let over_http = url.starts_with("http");
+    if user.is_some_and(|user| over_http || user.contains(':')) {
+        let message = format!("`{}` holds a user name or password", path.join("."));
+        checker.report(
+            path,
+            message,
+            "remove it, replace it (Git keeps it), and name it by `token: env:NAME`",
+        );
+    }
+}
+
+pub fn clusters(checker: &mut Checker<'_>, configuration: &Configuration) {
+    let mut uids: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, cluster) in &configuration.clusters {
+        let name = name.as_str();
+        checker.refuse_reserved("clusters", "cluster", name);
+        let uid = cluster.uid.as_str();
+        let is_uid = !uid.is_empty()
+            && uid.len() <= MAX_UID
+            && uid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_uid {
+            let message = format!("`clusters.{name}.uid`: {:?} is not a UID", shorten(uid));
+            let help = "write what `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` prints";
+            checker.report(&["clusters", name, "uid"], message, help);
+        } else if let Some(other) = uids.insert(uid, name) {
+            let message = format!("`clusters.{name}.uid` is also that of `{other}`");
+            let help = "an authorization for one would be good for the other: give each its own";
+            checker.report(&["clusters", name, "uid"], message, help);
+        }
+        match (cluster.kind, &cluster.kubeconfig) {
+            (ClusterKind::Kubernetes, None) => {
+                let message =
+                    format!("`clusters.{name}` lacks the field `kubeconfig`, which kind `kubernetes` needs");
+                checker.report(
+                    &["clusters", name],
+                    message,
+                    "add `kubeconfig: file:PATH` or `kubeconfig: env:NAME`",
+                );
+            }
+            (ClusterKind::Simulated, Some(_)) => {
+                let message = format!("`clusters.{name}.kubeconfig` has no meaning for kind `simulated`");
+                checker.report(
+                    &["clusters", name, "kubeconfig"],
+                    message,
+                    "remove it, or write `kind: kubernetes`",
+                );
+            }
+            (ClusterKind::Kubernetes, Some(_)) | (ClusterKind::Simulated, None) => {}
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the program itself finds: results that no policy can change, named `countersign.*`.
+
+use countersign_core::decision::{RuleOutcome, RuleResult, Severity, Violation};
+use countersign_core::facts::{Facts, Operation, Problem};
+
+/// A result of the program's own.
+pub fn result(
+    name: &str,
+    title: &str,
+    description: &str,
+    remedy: &str,
+    violations: Vec<Violation>,
+) -> RuleResult {
+    RuleResult {
+        rule: format!("countersign.{name}"),
+        title: title.to_owned(),
+        description: description.to_owned(),
+        remedy: remedy.to_owned(),
+        severity: Severity::Error,
+        controls: Vec::new(),
+        outcome: if violations.is_empty() { RuleOutcome::Passed } else { RuleOutcome::Failed },
+        violations,
+    }
+}
+
+/// A violation with no place.
+pub fn says(message: impl Into<String>) -> Violation {
+    Violation { message: message.into(), object: None, field: None, at: None, waiver: None }
+}
+
+/// Facts that no decision can be made from.
+pub fn facts(message: &str) -> RuleResult {
+    result(
+        "facts",
+        "Facts can be decided on",
+        "A decision is made from facts of a known version, gathered under the bundle that decides.",
+        "Nothing needs to be changed: the target is looked at again under the active bundle.",
+        vec![says(message)],
+    )
+}
+
+/// Manifests that do not render.
+pub fn render(problems: &[Problem]) -> RuleResult {
+    let violation = |problem: &Problem| Violation {
+        message: match &problem.help {
+            Some(help) => format!("{} ({help})", problem.message),
+            None => problem.message.clone(),
+        },
+        object: None,
+        field: None,
+        at: Some(problem.at.clone()),
+        waiver: None,
+    };
+    let mut violations: Vec<_> = problems.iter().map(violation).collect();
+    if violations.is_empty() {
+        violations.push(says("the manifests do not render"));
+    }
+    result(
+        "render",
+        "Manifests render",
+        "What cannot be rendered cannot be judged.",
+        "Correct the file at the line that is named.",
+        violations,
+    )
+}
+
+/// A bundle without rules.
+pub fn no_rules() -> RuleResult {
+    result(
+        "rules",
+        "Rules are loaded",
+        "A change that no rule was asked about is never allowed.",
+        "Add rules below policies/ in the control repository.",
+        vec![says("the bundle has no rules")],
+    )
+}
+
+/// A target that takes no change.
+pub fn hold(facts: &Facts) -> Option<RuleResult> {
+    let hold = facts.history.hold.as_ref()?;
+    let changes =
+        matches!(facts.change.operation, Operation::Deploy | Operation::Rollback | Operation::Remove);
+    changes.then(|| {
+        result(
+            "hold",
+            "The target is not held",
+            "A held target takes no change until it is released.",
+            "Ask those who hold it to release it: countersign release TARGET.",
+            vec![says(format!("{} is held since {}: {}", facts.target.target, hold.since, hold.reason))],
+        )
+    })
+}
+
+/// Another bundle can only become active on the control repository's own target, and must be named.
+pub fn activation(facts: &Facts) -> Option<RuleResult> {
+    let control = facts.target.target.is_control();
+    let activates = facts.change.operation == Operation::Activate;
+    let message = match (activates, control, facts.change.new_bundle.is_some()) {
+        (true, true, true) | (false, false, _) => return None,
+        (true, true, false) => "the facts name no bundle that is to be active".to_owned(),
+        (true, false, _) => format!("{} is not the control repository", facts.target.target),
+        (false, true, _) => "the control repository takes no other change than an activation".to_owned(),
+    };
+    Some(result(
+        "activation",
+        "An activation is one of the control repository",
+        "Which bundle is active is decided on the control repository's own target, and nowhere else.",
+        "Change the control repository, and let that change be reviewed.",
+        vec![says(message)],
+    ))
+}

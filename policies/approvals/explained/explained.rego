@@ -1,0 +1,78 @@
+# METADATA
+# title: Nothing rides along with a change
+# description: >-
+#   A change is measured from what was last authorized. Every commit on the way that alters the target is
+#   explained by a reviewed proposal, so that nothing that was denied, pushed directly or approved for
+#   another place comes in with the next change. A target that was never authorized, and one that goes back,
+#   needs an approval of the very commit.
+# custom:
+#   severity: error
+#   remedy: >-
+#     Propose the commit that is named and have it reviewed, or revert it. Where the commit itself must be
+#     approved: countersign approve COMMIT.
+#   controls: [SOC2 CC8.1, ISO27001 A.8.32, NIST SSDF PS.3.1, SLSA Source L3]
+#   needs: review
+package approvals.explained
+
+import rego.v1
+
+import data.lib.people
+
+asked if input.change.operation == "activate"
+
+asked if {
+	input.change.operation in {"deploy", "rollback"}
+	input.required.count > 0
+}
+
+asked if {
+	input.change.operation in {"deploy", "rollback"}
+	count(input.required.teams) > 0
+}
+
+deny contains {"message": message} if {
+	asked
+	some commit in input.range.unexplained
+	message := sprintf("commit %s%s %s%s", [people.short(commit), subject(commit), reason, hints(commit)])
+}
+
+reason := "is the first here and no baseline is configured: only an approval of that very commit explains it" if {
+	input.range.relation == "initial"
+}
+
+reason := "does not descend from what was last authorized: going back needs an approval of that very commit" if {
+	input.range.relation == "diverges"
+}
+
+reason := "rode along: no reviewed proposal explains it" if {
+	not input.range.relation in {"initial", "diverges"}
+}
+
+subject(commit) := texts[0] if {
+	texts := [sprintf(" (%s)", [known.subject]) | some known in input.range.commits; known.id == commit]
+	count(texts) > 0
+}
+
+subject(commit) := "" if {
+	commits := {known.id | some known in input.range.commits}
+	not commit in commits
+}
+
+# What would have explained it, and why it does not.
+hints(commit) := concat("", sort(refused(commit) | used(commit)))
+
+refused(commit) := {hint |
+	some run in input.range.explanations
+	run.to == commit
+	some proposal in input.pullRequests
+	proposal.head == run.head
+	hint := sprintf("; %s would, but %s", [people.short(run.head), proposal.refused])
+}
+
+used(commit) := {hint |
+	some run in input.range.explanations
+	run.to == commit
+	earlier := input.history.usedHeads[run.head]
+	earlier != commit
+	hint := sprintf("; %s would, but has explained %s before", [people.short(run.head), people.short(earlier)])
+}
