@@ -71,6 +71,26 @@ impl LocalQueue {
         Self { database: database.clone(), clock, max_receives }
     }
 
+    /// Makes everything visible that was received and not taken. For a process that starts: whoever received
+    /// it is gone, since only one process has the database open.
+    ///
+    /// # Errors
+    /// When the queues cannot be written.
+    pub fn release(&self) -> Result<(), PortError> {
+        let now = self.now();
+        self.database.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "UPDATE lanes SET ready_at = ?1 WHERE ready_at > ?1 AND EXISTS
+                    (SELECT 1 FROM messages WHERE lane = lanes.id AND receives > 0 AND visible_at > ?1)",
+                [now],
+            )?;
+            let sql = "UPDATE messages SET visible_at = ?1 WHERE receives > 0 AND visible_at > ?1";
+            transaction.execute(sql, [now])?;
+            transaction.commit()
+        })
+    }
+
     /// Counts the messages of a queue.
     ///
     /// # Errors

@@ -102,6 +102,18 @@ fn a_receipt_is_of_one_queue_only() {
 }
 
 #[test]
+fn what_a_process_left_in_flight_is_released_for_the_next_one() {
+    let bench = Bench::new(10);
+    bench.send("a", "1");
+    bench.send("a", "2");
+    let first = bench.receive(1);
+    assert_eq!(bodies(&first), ["1"]);
+    assert!(bench.receive(10).is_empty(), "the group is blocked");
+    bench.queue.release().unwrap();
+    assert_eq!(bodies(&bench.receive(10)), ["1", "2"]);
+}
+
+#[test]
 fn groups_take_turns() {
     let bench = Bench::new(10);
     for body in ["a1", "a2", "a3"] {

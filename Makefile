@@ -1,0 +1,41 @@
+# The only entry point. `make` prints this help.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Compiled dependencies and tools outlive the clone; without the cache everything is built again.
+COUNTERSIGN_CACHE ?= $(HOME)/.cache/countersign
+export COUNTERSIGN_CACHE
+export CARGO_TARGET_DIR ?= $(COUNTERSIGN_CACHE)/target
+export CARGO_TERM_QUIET ?= $(if $(CI),true,false)
+
+CLUSTER ?= simulated
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the countersign command
+	@cargo build --quiet -p countersign-cli
+
+demo: build ## Show the main job, start to end (CLUSTER=real for a real API server)
+	@CLUSTER=$(CLUSTER) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
+
+check: ## Format, lint, and the fast tests
+	@cargo fmt --all --check
+	@cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	@cargo test --quiet --workspace --exclude countersign-tests
+
+policies: build ## Run the tests of the starter policies
+	@$(CARGO_TARGET_DIR)/debug/countersign policy test policies
+
+tools: ## Build the real servers that tests use, once, into the cache
+	@bash tests/tools/build.sh etcd kubernetes kwok
+
+test: tools ## Run every test, also on a real Kubernetes API server
+	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
+	@cargo test --workspace --no-fail-fast
+
+trace: build ## Write samples/trace again: each stage's real output for one push
+	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test it trace::
+
+.PHONY: help build demo check policies tools test trace

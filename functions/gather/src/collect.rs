@@ -1,0 +1,373 @@
+//! Collects the facts of one look: the range and its explanations, people's evidence, objects, diff, history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::configuration::{PlacementState, TargetConfiguration};
+use countersign_core::digest::Digest;
+use countersign_core::event::{Event, EventKind};
+use countersign_core::facts::{
+    Cause, Change, FACTS_VERSION, Facts, History, Operation, Position, Problem, Range, Relation, Render,
+    TargetFacts,
+};
+use countersign_core::keys;
+use countersign_core::manifest::Manifest;
+use countersign_core::names::{AttemptId, CommitId, FollowedRef};
+use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::queue::Queue;
+use countersign_core::ports::store::{self, Store};
+use countersign_core::review::CommitFacts;
+use countersign_core::stage::StageError;
+use countersign_core::statement::{Says, SignedStatement};
+use countersign_core::target::TargetState;
+use countersign_git::error::GitError;
+use countersign_render::diff;
+use countersign_render::rendered::{ManifestBlob, render};
+
+use crate::look::Look;
+use crate::reading::{Reading, of_git};
+use crate::{Gatherer, MAX_RANGE};
+
+/// What of the configuration a look is about.
+pub struct Subject<'a> {
+    /// The ref that is followed.
+    pub follows: FollowedRef,
+    /// Where the range begins.
+    pub from: Option<CommitId>,
+    /// The paths whose changes matter; none for all.
+    pub paths: Vec<String>,
+    /// The target's state.
+    pub state: Option<&'a TargetState>,
+}
+
+/// The range, and what people said about it.
+pub struct Way {
+    /// The range with its explanations.
+    pub range: Range,
+    /// Evidence about the heads that take part.
+    pub evidence: Evidence,
+    /// The commits of those heads.
+    pub proposed: BTreeMap<CommitId, Vec<CommitFacts>>,
+    /// Heads that explained other commits before.
+    pub used_heads: BTreeMap<CommitId, CommitId>,
+    /// Why the range could not be measured.
+    pub problem: Option<Problem>,
+}
+
+impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
+    /// The facts of one look.
+    pub(crate) async fn collect(
+        &self,
+        reading: &Reading<'_>,
+        event: &Event,
+        look: &Look,
+        attempt: AttemptId,
+    ) -> Result<Facts, StageError> {
+        let state = self.state(&look.target).await?;
+        if look.target.is_control() {
+            return self.collect_control(reading, event, look, attempt, state.as_ref()).await;
+        }
+        let configured = reading.active.configuration.target(&look.target);
+        let configured = configured
+            .ok_or_else(|| StageError::Final(format!("{}: not in countersign.yaml", look.target)))?;
+        let follows = configured
+            .follows()
+            .ok_or_else(|| StageError::Final(format!("{}: follows no branch", look.target)))?;
+        let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
+        let from = wanted.map(|wanted| wanted.commit.clone()).or_else(|| configured.placement.baseline.clone());
+        let paths = vec![configured.placement.path.clone()];
+        let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() };
+        let removal = configured.placement.state == PlacementState::Removed;
+        let way = if removal { Way::nowhere(&subject) } else { self.way(reading, look, &subject).await? };
+        let operation = operation(look, removal, way.range.relation)?;
+        let mut facts = self.facts(reading, event, look, attempt, &subject, way, operation)?;
+        facts.target = target_facts(&configured, follows);
+        facts.change.closure = match operation {
+            Operation::Remove => Digest::of(b"removed"),
+            _ => reading.closure(&configured, &look.commit)?,
+        };
+        self.objects(reading, &configured, &mut facts, state.as_ref()).await?;
+        Ok(facts)
+    }
+
+    /// Measures the range, and collects what people said about the commits that take part.
+    pub(crate) async fn way(&self, reading: &Reading<'_>, look: &Look, subject: &Subject<'_>) -> Result<Way, StageError> {
+        let repository = &reading.repository;
+        let measured = repository.range(subject.from.as_ref(), &look.commit, &subject.paths, MAX_RANGE);
+        let mut range = match measured {
+            Ok(range) => range,
+            Err(GitError::Final(why)) => return Ok(Way::unmeasured(subject, &look.commit, why)),
+            Err(error) => return Err(of_git(error)),
+        };
+        let mut commits: Vec<_> = range.commits.iter().map(|commit| commit.id.clone()).collect();
+        if !commits.contains(&look.commit) {
+            commits.push(look.commit.clone());
+        }
+        let evidence = self.evidence(reading, &subject.follows.reference, &commits).await?;
+        range.explanations = repository.explain(&range, &heads(&evidence)).map_err(of_git)?;
+        let mut parts: BTreeMap<CommitId, BTreeSet<CommitId>> = BTreeMap::new();
+        for explanation in &range.explanations {
+            parts.entry(explanation.head.clone()).or_default().insert(explanation.after.clone());
+        }
+        if look.preview {
+            let tip = repository.tip(&subject.follows.reference).map_err(of_git)?;
+            parts.entry(look.commit.clone()).or_default().extend(tip);
+        }
+        let mut proposed = BTreeMap::new();
+        let mut used_heads = BTreeMap::new();
+        for (head, after) in &parts {
+            // A head that is itself where its run begins was never elsewhere: its own commit is what it brings.
+            let hidden: Vec<_> = after.iter().filter(|after| *after != head).cloned().collect();
+            let commits = if hidden.is_empty() {
+                vec![repository.commit(head).map_err(of_git)?]
+            } else {
+                repository.proposed(head, &hidden, MAX_RANGE).map_err(of_git)?
+            };
+            proposed.insert(head.clone(), commits);
+            let used = store::get_json(self.store, &keys::used_head(&subject.follows, head)).await?;
+            used_heads.extend(used.map(|commit| (head.clone(), commit)));
+        }
+        let evidence = taking_part(evidence, &proposed);
+        Ok(Way { range, evidence, proposed, used_heads, problem: None })
+    }
+
+    /// Facts without objects.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one document, each used once")]
+    pub(crate) fn facts(
+        &self,
+        reading: &Reading<'_>,
+        event: &Event,
+        look: &Look,
+        attempt: AttemptId,
+        subject: &Subject<'_>,
+        way: Way,
+        operation: Operation,
+    ) -> Result<Facts, StageError> {
+        let files = match &way.range.from {
+            Some(from) if reading.repository.has(from) => reading
+                .repository
+                .changed_files(Some(from), &look.commit, &subject.paths)
+                .map_err(of_git)?,
+            _ => Vec::new(),
+        };
+        let mut statements = way.evidence.statements;
+        statements.extend(look.command.clone());
+        let wanted = subject.state.and_then(|state| state.wanted.as_ref());
+        let running = subject.state.and_then(|state| state.running.as_ref());
+        Ok(Facts {
+            v: FACTS_VERSION,
+            attempt,
+            cause: Cause {
+                event: event.id.clone(),
+                kind: kind_of(&event.kind).to_owned(),
+                actor: event.actor.clone(),
+            },
+            time: event.received,
+            target: TargetFacts {
+                target: look.target.clone(),
+                follows: subject.follows.clone(),
+                path: subject.paths.first().cloned().unwrap_or_default(),
+                namespaces: Vec::new(),
+                cluster_kinds: Vec::new(),
+                adopt: false,
+            },
+            bundle: reading.active.bundle,
+            preview: look.preview,
+            change: Change {
+                operation,
+                commit: look.commit.clone(),
+                tree: reading.repository.tree_id(&look.commit).map_err(of_git)?,
+                closure: Digest::of(b""),
+                new_bundle: None,
+                command: look.command.as_ref().map(SignedStatement::id),
+            },
+            range: way.range,
+            files,
+            pull_requests: way.evidence.pull_requests,
+            statements,
+            proposed: way.proposed,
+            render: way.problem.map_or(Render::None, |problem| Render::Failed { problems: vec![problem] }),
+            objects: Vec::new(),
+            images: Vec::new(),
+            diff: Vec::new(),
+            conflicts: Vec::new(),
+            manifest: None,
+            history: History {
+                authorized: wanted.map(|wanted| wanted.commit.clone()),
+                authorized_at: wanted.map(|wanted| wanted.time),
+                sequence: wanted.map(|wanted| wanted.sequence),
+                running: running.map(|running| running.commit.clone()),
+                running_manifest: running.and_then(|running| running.manifest),
+                used_heads: way.used_heads,
+                hold: subject.state.and_then(|state| state.hold.clone()),
+            },
+        })
+    }
+
+    /// Renders, and fills in what is said about objects.
+    async fn objects(
+        &self,
+        reading: &Reading<'_>,
+        configured: &TargetConfiguration<'_>,
+        facts: &mut Facts,
+        state: Option<&TargetState>,
+    ) -> Result<(), StageError> {
+        let before = self.running_manifest(state).await?;
+        match facts.change.operation {
+            Operation::Hold | Operation::Release | Operation::Activate => return Ok(()),
+            Operation::Remove => {
+                let empty = store::put_blob(self.store, keys::manifest, &Manifest::new(Vec::new())).await?;
+                facts.manifest = Some(empty);
+                facts.diff = diff::diff(before.as_ref(), None);
+                return Ok(());
+            }
+            Operation::Deploy | Operation::Rollback => {}
+        }
+        if matches!(facts.render, Render::Failed { .. }) {
+            return Ok(());
+        }
+        let tree = reading.repository.tree(&facts.change.commit).map_err(of_git)?;
+        let placement = configured.placement;
+        let rendered = match render(&tree, &placement.path, &placement.namespaces, self.budget) {
+            Ok(rendered) => rendered,
+            Err(problems) => {
+                facts.render = Render::Failed { problems };
+                return Ok(());
+            }
+        };
+        let ManifestBlob { manifest, bytes, digest } = rendered.manifest().map_err(not_json)?;
+        self.store.put_if_absent(&keys::manifest(&digest), &bytes).await?;
+        facts.render = Render::Rendered;
+        facts.manifest = Some(digest);
+        facts.objects = rendered.facts();
+        facts.images = rendered.images();
+        facts.diff = diff::diff(before.as_ref(), Some(&manifest));
+        facts.conflicts = self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
+        Ok(())
+    }
+
+    async fn running_manifest(&self, state: Option<&TargetState>) -> Result<Option<Manifest>, StageError> {
+        let running = state.and_then(|state| state.running.as_ref());
+        match running.and_then(|running| running.manifest) {
+            Some(digest) => Ok(Some(store::get_blob(self.store, keys::manifest, &digest).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Way {
+    /// Nothing lies between: a removal is asked for, and approved, in the control repository; a command by itself.
+    pub fn nowhere(subject: &Subject<'_>) -> Self {
+        Self {
+            range: Range {
+                from: subject.from.clone(),
+                relation: Relation::Same,
+                commits: Vec::new(),
+                altering: Vec::new(),
+                explanations: Vec::new(),
+            },
+            evidence: Evidence::default(),
+            proposed: BTreeMap::new(),
+            used_heads: BTreeMap::new(),
+            problem: None,
+        }
+    }
+
+    /// The range cannot be measured: nothing explains the commit, and the denial says why.
+    fn unmeasured(subject: &Subject<'_>, commit: &CommitId, why: String) -> Self {
+        let at = Position { file: subject.paths.first().cloned().unwrap_or_default(), line: 1 };
+        let mut way = Self::nowhere(subject);
+        way.range.relation = Relation::Diverges;
+        way.range.altering = vec![commit.clone()];
+        way.problem = Some(Problem { message: why, at, help: None });
+        way
+    }
+}
+
+/// What a look asks for.
+fn operation(look: &Look, removal: bool, relation: Relation) -> Result<Operation, StageError> {
+    if let Some(command) = &look.command {
+        return commanded(command);
+    }
+    Ok(match relation {
+        _ if removal => Operation::Remove,
+        Relation::Diverges => Operation::Rollback,
+        Relation::Initial | Relation::Same | Relation::Descends => Operation::Deploy,
+    })
+}
+
+fn commanded(statement: &SignedStatement) -> Result<Operation, StageError> {
+    use countersign_core::statement::Command;
+    let claims = statement.claims().map_err(|error| StageError::Final(error.to_string()))?;
+    match claims.says {
+        Says::Command { command: Command::Hold { .. }, .. } => Ok(Operation::Hold),
+        Says::Command { command: Command::Release { .. }, .. } => Ok(Operation::Release),
+        _ => Err(StageError::Final(format!("statement {}: not a command for a target", statement.id()))),
+    }
+}
+
+/// Every commit that somebody proposed or approved.
+fn heads(evidence: &Evidence) -> Vec<CommitId> {
+    let claimed = evidence.statements.iter().filter_map(|statement| match statement.claims().ok()?.says {
+        Says::Propose { head, .. } | Says::Approve { head } => Some(head),
+        _ => None,
+    });
+    let opened = evidence.pull_requests.iter().map(|pull_request| pull_request.head.clone());
+    claimed.chain(opened).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The evidence that speaks of heads that take part, and what takes such evidence back.
+fn taking_part(evidence: Evidence, proposed: &BTreeMap<CommitId, Vec<CommitFacts>>) -> Evidence {
+    let says = |statement: &SignedStatement| statement.claims().ok().map(|claims| claims.says);
+    let about_head = |statement: &SignedStatement| match says(statement) {
+        Some(Says::Propose { head, .. } | Says::Approve { head }) => proposed.contains_key(&head),
+        _ => false,
+    };
+    let kept: BTreeSet<Digest> =
+        evidence.statements.iter().filter(|statement| about_head(statement)).map(SignedStatement::id).collect();
+    let takes_back = |statement: &SignedStatement| match says(statement) {
+        Some(Says::Dismiss { approval: of } | Says::Close { proposal: of }) => kept.contains(&of),
+        _ => false,
+    };
+    Evidence {
+        statements: evidence
+            .statements
+            .into_iter()
+            .filter(|statement| about_head(statement) || takes_back(statement))
+            .collect(),
+        pull_requests: evidence
+            .pull_requests
+            .into_iter()
+            .filter(|pull_request| proposed.contains_key(&pull_request.head))
+            .collect(),
+    }
+}
+
+/// The target as configured.
+#[must_use]
+pub fn target_facts(configured: &TargetConfiguration<'_>, follows: FollowedRef) -> TargetFacts {
+    TargetFacts {
+        target: configured.target.clone(),
+        follows,
+        path: configured.placement.path.clone(),
+        namespaces: configured.placement.namespaces.clone(),
+        cluster_kinds: configured.application.cluster_kinds.iter().cloned().collect(),
+        adopt: configured.placement.adopt,
+    }
+}
+
+fn kind_of(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::Pushed { .. } => "pushed",
+        EventKind::Deleted { .. } => "deleted",
+        EventKind::PullRequest { .. } => "pullRequest",
+        EventKind::Review { .. } => "review",
+        EventKind::Command { .. } => "command",
+        EventKind::RefDue { .. } => "refDue",
+        EventKind::TargetDue { .. } => "targetDue",
+        EventKind::Ping => "ping",
+    }
+}
+
+fn not_json(error: serde_json::Error) -> StageError {
+    StageError::Final(format!("a manifest cannot be written as JSON: {error}"))
+}

@@ -1,0 +1,137 @@
+#![doc = include_str!("../README.md")]
+
+pub mod candidates;
+pub mod collect;
+mod conflicts;
+mod control;
+mod look;
+mod reading;
+
+use std::time::Duration;
+
+use countersign_core::active::{BundleConfiguration, ConfigurationCache};
+use countersign_core::event::{Event, EventKind, PullRequestAction};
+use countersign_core::facts::Facts;
+use countersign_core::message::{FactsGathered, Message, QueueName};
+use countersign_core::names::{AttemptId, FollowedRef, Target};
+use countersign_core::ports::forge::ForgeRead;
+use countersign_core::ports::queue::{Outgoing, Queue};
+use countersign_core::ports::store::Store;
+use countersign_core::stage::{BatchResult, Incoming, StageError};
+use countersign_core::{digest, keys};
+use countersign_git::mirror::{GiveUp, Repositories};
+use countersign_render::budget::Budget;
+
+use crate::look::Look;
+use crate::reading::Reading;
+
+/// The stage, with the ports that it touches the world through.
+pub struct Gatherer<'a, S, Q, F> {
+    /// State, facts, manifests.
+    pub store: &'a S,
+    /// Where facts are announced.
+    pub queue: &'a Q,
+    /// What people said.
+    pub forge: &'a F,
+    /// Bare repositories, kept between events.
+    pub repositories: &'a Repositories,
+    /// The configuration that was read last.
+    pub configurations: &'a ConfigurationCache,
+    /// What rendering may cost.
+    pub budget: &'a Budget,
+    /// Starts the time of one fetch, and tells when it is over.
+    pub fetch_deadline: fn() -> GiveUp,
+}
+
+/// The most first-parent commits that one change may span.
+const MAX_RANGE: usize = 1_000;
+
+impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
+    /// Takes a batch of the `events` queue.
+    pub async fn handle(&self, batch: &[Incoming]) -> BatchResult {
+        let mut results = Vec::with_capacity(batch.len());
+        for message in batch {
+            results.push(self.message(message).await);
+        }
+        results
+    }
+
+    async fn message(&self, message: &Incoming) -> Result<(), StageError> {
+        let parsed = message.parse::<Event>()?;
+        let active = self.configurations.active(self.store).await?;
+        let active = active.ok_or_else(|| StageError::Retry("no bundle is active yet".to_owned()))?;
+        let event = &parsed.body;
+        tracing::debug!(trace = parsed.trace, event = event.id, "gather");
+        if !active.configuration.knows(&event.repository) {
+            tracing::info!(trace = parsed.trace, repository = %event.repository, "not configured any more");
+            return Ok(());
+        }
+        let looks = self.looks(event, &active).await?;
+        let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
+        let mut announced = Vec::new();
+        for look in &looks {
+            let attempt = AttemptId::new(&event.id, &look.target);
+            self.gather(&reading, event, look, attempt).await?;
+            announced.push(announcement(&parsed.trace, attempt, &look.target)?);
+        }
+        self.queue.send(&QueueName::Facts, &announced).await?;
+        tracing::info!(trace = parsed.trace, event = event.id, looks = looks.len(), "gathered");
+        if let Some(follows) = seen {
+            self.mark_seen(&reading, &follows).await?;
+        }
+        Ok(())
+    }
+
+    /// The looks that an event makes due; none when nothing is there to look at.
+    async fn looks<'b>(&self, event: &Event, active: &'b BundleConfiguration) -> Result<Option<Looks<'b>>, StageError> {
+        let follows = |reference: &countersign_core::names::Reference| FollowedRef {
+            repository: event.repository.clone(),
+            reference: reference.clone(),
+        };
+        match &event.kind {
+            EventKind::Pushed { reference, .. } => self.ref_looks(active, follows(reference), false).await,
+            EventKind::RefDue { reference, every_target } => {
+                self.ref_looks(active, follows(reference), *every_target).await
+            }
+            EventKind::TargetDue { target } => self.target_look(active, target).await,
+            EventKind::PullRequest { action: PullRequestAction::Closed | PullRequestAction::Merged, .. } => Ok(None),
+            EventKind::PullRequest { base, head, fork: false, .. } => {
+                self.preview_looks(active, follows(base), Some(head)).await
+            }
+            EventKind::Review { base, head, .. } => {
+                self.preview_looks(active, follows(base), head.as_ref()).await
+            }
+            EventKind::Command { statement } => self.command_look(active, statement).await,
+            // A deleted branch removes nothing: removal is asked for in the control repository.
+            EventKind::Deleted { .. } | EventKind::PullRequest { .. } | EventKind::Ping => Ok(None),
+        }
+    }
+
+    /// Stores the facts of one look, unless an earlier try has: the first write wins.
+    async fn gather(&self, reading: &Reading<'_>, event: &Event, look: &Look, attempt: AttemptId) -> Result<(), StageError> {
+        let key = keys::facts(&attempt);
+        if self.store.get(&key).await?.is_some() {
+            return Ok(());
+        }
+        let facts: Facts = self.collect(reading, event, look, attempt).await?;
+        let bytes = digest::canonical_json(&facts)
+            .map_err(|error| StageError::Final(format!("facts cannot be written as JSON: {error}")))?;
+        self.store.put_if_absent(&key, &bytes).await?;
+        Ok(())
+    }
+}
+
+/// What an event makes due.
+struct Looks<'a> {
+    reading: Reading<'a>,
+    looks: Vec<Look>,
+    /// The ref whose tip is seen once these looks are announced.
+    seen: Option<FollowedRef>,
+}
+
+fn announcement(trace: &str, attempt: AttemptId, target: &Target) -> Result<Outgoing, StageError> {
+    let message = Message::new(trace, FactsGathered { attempt, target: target.clone() });
+    let body = serde_json::to_string(&message)
+        .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
+    Ok(Outgoing { group: target.key(), deduplication: attempt.hex(), body, delay: Duration::ZERO })
+}

@@ -1,0 +1,221 @@
+//! From an event to looks: which targets, at which commit.
+
+use std::collections::BTreeSet;
+
+use countersign_core::active::BundleConfiguration;
+use countersign_core::configuration::{PlacementState, TargetConfiguration};
+use countersign_core::digest::Digest;
+use countersign_core::facts::Operation;
+use countersign_core::keys;
+use countersign_core::leaf::Disposition;
+use countersign_core::names::{CommitId, FollowedRef, Target};
+use countersign_core::ports::forge::ForgeRead;
+use countersign_core::ports::queue::Queue;
+use countersign_core::ports::store::{self, Store};
+use countersign_core::stage::StageError;
+use countersign_core::statement::{Command, Says, SignedStatement};
+use countersign_core::target::TargetState;
+use serde::{Deserialize, Serialize};
+
+use crate::candidates;
+use crate::reading::{Reading, of_git};
+use crate::{Gatherer, Looks};
+
+/// One look at one target.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The target.
+    pub target: Target,
+    /// The commit that is looked at.
+    pub commit: CommitId,
+    /// Whether it only previews a pull request.
+    pub preview: bool,
+    /// The command that asks for it, if one does.
+    pub command: Option<SignedStatement>,
+}
+
+/// What `gather` last saw of a ref: everything that this tip touches was looked at under this bundle.
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    tip: CommitId,
+    bundle: Digest,
+}
+
+impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
+    /// Looks at the targets of a ref that its tip touches.
+    pub(crate) async fn ref_looks<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        follows: FollowedRef,
+        every_target: bool,
+    ) -> Result<Option<Looks<'b>>, StageError> {
+        let targets: Vec<_> = candidates::following(&active.configuration, &follows);
+        let is_control = active.configuration.control_ref().as_ref() == Some(&follows);
+        if targets.is_empty() && !is_control {
+            return Ok(None);
+        }
+        let reading = self.read(active, &follows.repository)?;
+        let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else {
+            tracing::warn!(%follows.repository, reference = %follows.reference, "the ref is gone: what runs stays");
+            return Ok(None);
+        };
+        let touched = if every_target { None } else { self.touched(&reading, &follows, &tip, &targets).await? };
+        let mut looks = Vec::new();
+        for target in targets {
+            let due = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
+            if due && self.needs_look(&reading, &target, &tip).await? {
+                looks.push(Look { target: target.target, commit: tip.clone(), preview: false, command: None });
+            }
+        }
+        if is_control {
+            looks.extend(self.control_look(&reading, &tip).await?);
+        }
+        Ok(Some(Looks { reading, looks, seen: Some(follows) }))
+    }
+
+    /// The targets that may have changed since the tip that was seen last, and those that are not settled;
+    /// none when all may have.
+    async fn touched(
+        &self,
+        reading: &Reading<'_>,
+        follows: &FollowedRef,
+        tip: &CommitId,
+        targets: &[TargetConfiguration<'_>],
+    ) -> Result<Option<BTreeSet<Target>>, StageError> {
+        let seen: Option<Seen> = store::get_json(self.store, &keys::seen_tip(follows)).await?;
+        let Some(seen) = seen.filter(|seen| seen.bundle == reading.active.bundle) else { return Ok(None) };
+        if !reading.repository.has(&seen.tip) {
+            return Ok(None);
+        }
+        let files = reading.repository.changed_files(Some(&seen.tip), tip, &[]).map_err(of_git)?;
+        let mut touched = candidates::touched(targets, files.iter().map(|file| file.path.as_str()));
+        touched.extend(self.unsettled(follows).await?);
+        Ok(Some(touched))
+    }
+
+    async fn unsettled(&self, follows: &FollowedRef) -> Result<Vec<Target>, StageError> {
+        let prefix = keys::unsettled_prefix(follows);
+        let mut targets = Vec::new();
+        for key in self.store.list(&prefix, None, usize::MAX).await? {
+            targets.extend(store::get_json::<Target>(self.store, &key).await?);
+        }
+        Ok(targets)
+    }
+
+    /// Notes that everything the tip touches was looked at.
+    pub(crate) async fn mark_seen(&self, reading: &Reading<'_>, follows: &FollowedRef) -> Result<(), StageError> {
+        if let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? {
+            let seen = Seen { tip, bundle: reading.active.bundle };
+            store::put_json(self.store, &keys::seen_tip(follows), &seen).await?;
+        }
+        Ok(())
+    }
+
+    /// One lookup tells that nothing has to be done for a target that the tip does not touch.
+    async fn needs_look(
+        &self,
+        reading: &Reading<'_>,
+        target: &TargetConfiguration<'_>,
+        tip: &CommitId,
+    ) -> Result<bool, StageError> {
+        let Some(state) = self.state(&target.target).await? else {
+            return Ok(target.placement.state == PlacementState::Active);
+        };
+        let Some(wanted) = state.wanted.as_ref().filter(|_| state.is_settled()) else { return Ok(true) };
+        let removed = wanted.operation == Operation::Remove;
+        if target.placement.state == PlacementState::Removed {
+            return Ok(!removed);
+        }
+        let same_bundle = state.latest.bundle == reading.active.bundle;
+        Ok(removed || !same_bundle || wanted.closure != reading.closure(target, tip)?)
+    }
+
+    /// Looks at one target again. What is wanted and does not run yet is retried, also beside a denied tip.
+    pub(crate) async fn target_look<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        target: &Target,
+    ) -> Result<Option<Looks<'b>>, StageError> {
+        if target.is_control() {
+            let Some(follows) = active.configuration.control_ref() else { return Ok(None) };
+            return self.ref_looks(active, follows, false).await;
+        }
+        let Some(configured) = active.configuration.target(target) else { return Ok(None) };
+        let Some(follows) = configured.follows() else { return Ok(None) };
+        let reading = self.read(active, &follows.repository)?;
+        let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else { return Ok(None) };
+        let state = self.state(target).await?;
+        let wanted = state.as_ref().and_then(|state| wanted_beside_a_denial(state, &tip));
+        let commit = wanted.filter(|wanted| reading.repository.has(wanted)).unwrap_or(tip);
+        let look = Look { target: target.clone(), commit, preview: false, command: None };
+        Ok(Some(Looks { reading, looks: vec![look], seen: None }))
+    }
+
+    /// Looks at what a pull request would change. Nothing that it finds is ever authorized.
+    pub(crate) async fn preview_looks<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        base: FollowedRef,
+        head: Option<&CommitId>,
+    ) -> Result<Option<Looks<'b>>, StageError> {
+        let targets = candidates::following(&active.configuration, &base);
+        let is_control = active.configuration.control_ref().as_ref() == Some(&base);
+        let Some(head) = head.filter(|_| is_control || !targets.is_empty()) else { return Ok(None) };
+        let reading = self.read(active, &base.repository)?;
+        let tip = reading.repository.tip(&base.reference).map_err(of_git)?;
+        let (Some(tip), true) = (tip, reading.repository.has(head)) else { return Ok(None) };
+        if reading.repository.descends(&tip, head).map_err(of_git)? {
+            return Ok(None);
+        }
+        let files = reading.repository.changed_files(Some(&tip), head, &[]).map_err(of_git)?;
+        let touched = candidates::touched(&targets, files.iter().map(|file| file.path.as_str()));
+        let look = |target: Target| Look { target, commit: head.clone(), preview: true, command: None };
+        let mut looks: Vec<_> = touched.into_iter().map(look).collect();
+        if is_control {
+            looks.push(look(Target::control()));
+        }
+        Ok(Some(Looks { reading, looks, seen: None }))
+    }
+
+    /// Looks at what a command asks for.
+    pub(crate) async fn command_look<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        statement: &SignedStatement,
+    ) -> Result<Option<Looks<'b>>, StageError> {
+        let claims = statement
+            .claims()
+            .map_err(|error| StageError::Final(format!("statement {}: {error}", statement.id())))?;
+        let Says::Command { command, .. } = claims.says else { return Ok(None) };
+        let (target, recovered) = match command {
+            Command::Recover { commit, .. } => (Target::control(), Some(commit)),
+            Command::Hold { target, .. } | Command::Release { target } => (target, None),
+        };
+        let follows = if target.is_control() {
+            active.configuration.control_ref()
+        } else {
+            active.configuration.target(&target).and_then(|configured| configured.follows())
+        };
+        let Some(follows) = follows else {
+            return Err(StageError::Final(format!("{target}: no such target in countersign.yaml")));
+        };
+        let reading = self.read(active, &follows.repository)?;
+        let tip = reading.repository.tip(&follows.reference).map_err(of_git)?;
+        let Some(commit) = recovered.or(tip) else { return Ok(None) };
+        let look = Look { target, commit, preview: false, command: Some(statement.clone()) };
+        Ok(Some(Looks { reading, looks: vec![look], seen: None }))
+    }
+
+    /// The state of a target, as `record` last wrote it.
+    pub(crate) async fn state(&self, target: &Target) -> Result<Option<TargetState>, StageError> {
+        Ok(store::get_json(self.store, &keys::target(target)).await?)
+    }
+}
+
+/// The wanted commit, when it does not run yet and the tip was denied: it must not wait for the tip's mending.
+fn wanted_beside_a_denial(state: &TargetState, tip: &CommitId) -> Option<CommitId> {
+    let wanted = state.wanted.as_ref()?;
+    let runs = state.running.as_ref().is_some_and(|running| running.sequence == wanted.sequence);
+    let denied = state.latest.disposition == Disposition::Refused && state.latest.commit == *tip;
+    (denied && !runs).then(|| wanted.commit.clone())
+}

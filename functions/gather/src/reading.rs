@@ -1,0 +1,100 @@
+//! One event's reading of one repository: the configuration used, the repository as fetched, evidence kept.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use countersign_core::active::BundleConfiguration;
+use countersign_core::configuration::TargetConfiguration;
+use countersign_core::digest::Digest;
+use countersign_core::names::{CommitId, Reference, RepositoryId};
+use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::queue::Queue;
+use countersign_core::ports::store::Store;
+use countersign_core::stage::StageError;
+use countersign_core::statement::SignedStatement;
+use countersign_core::{keys, ports};
+use countersign_git::error::GitError;
+use countersign_git::mirror::{Limits, Source};
+use countersign_git::repository::Repository;
+
+use crate::Gatherer;
+
+/// One event's reading.
+pub struct Reading<'a> {
+    /// The configuration that is active, with its bundle.
+    pub active: &'a BundleConfiguration,
+    /// The repository's name.
+    pub id: RepositoryId,
+    /// The repository as it was fetched for this event.
+    pub repository: Repository,
+    evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
+}
+
+/// Statements by command are read in pages of this many.
+const PAGE: usize = 1_000;
+
+impl Reading<'_> {
+    /// What the target's inputs hash to at `commit`: its path's content, and what placing depends on.
+    pub fn closure(&self, target: &TargetConfiguration<'_>, commit: &CommitId) -> Result<Digest, StageError> {
+        let at = self.repository.object_at(commit, &target.placement.path).map_err(of_git)?;
+        let mut parts = vec!["closure", &target.placement.path, at.as_deref().unwrap_or("nothing")];
+        parts.extend(target.placement.namespaces.iter().map(String::as_str));
+        Ok(Digest::of_parts(&parts))
+    }
+}
+
+impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
+    /// Fetches a repository.
+    pub(crate) fn read<'b>(&self, active: &'b BundleConfiguration, id: &RepositoryId) -> Result<Reading<'b>, StageError> {
+        let url = active.configuration.git_url(id).ok_or_else(|| {
+            StageError::Final(format!("{id}: its host is not in countersign.yaml: add it under hosts"))
+        })?;
+        let source = Source { url, credential: None, also: Vec::new() };
+        let give_up = (self.fetch_deadline)();
+        let repository =
+            self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
+        Ok(Reading { active, id: id.clone(), repository, evidence: RefCell::default() })
+    }
+
+    /// What people said about `commits`: by the forge, and by commands. Read once for one event.
+    pub(crate) async fn evidence(
+        &self,
+        reading: &Reading<'_>,
+        base: &Reference,
+        commits: &[CommitId],
+    ) -> Result<Evidence, StageError> {
+        if let Some(known) = reading.evidence.borrow().get(commits) {
+            return Ok(known.clone());
+        }
+        let mut evidence = self.forge.evidence(&reading.id, base, commits).await?;
+        for statement in self.commanded_statements(&reading.id).await? {
+            if !evidence.statements.contains(&statement) {
+                evidence.statements.push(statement);
+            }
+        }
+        reading.evidence.borrow_mut().insert(commits.to_vec(), evidence.clone());
+        Ok(evidence)
+    }
+
+    async fn commanded_statements(&self, repository: &RepositoryId) -> Result<Vec<SignedStatement>, StageError> {
+        let prefix = keys::statements(repository);
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.list(&prefix, after.as_deref(), PAGE).await?;
+            for key in &page {
+                let stored = self.store.get(key).await?;
+                found.extend(stored.and_then(|stored| SignedStatement::from_bytes(&stored.bytes).ok()));
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.clone()),
+                _ => return Ok(found),
+            }
+        }
+    }
+}
+
+/// A repository's failure: what may come back is retried, anything else can never succeed.
+pub fn of_git(error: GitError) -> StageError {
+    ports::PortError::from(error).into()
+}

@@ -1,0 +1,151 @@
+#![doc = include_str!("../README.md")]
+
+mod pace;
+
+use std::time::Duration;
+
+use countersign_cluster::failure::{Failure, Reason};
+use countersign_cluster::health::{self, Overview, Status};
+use countersign_cluster::prune::{self, Pruning};
+use countersign_cluster::{inventory, plan};
+use countersign_core::facts::Operation;
+use countersign_core::keys;
+use countersign_core::manifest::Manifest;
+use countersign_core::message::{Message, ObservationDue, QueueName};
+use countersign_core::names::ClusterName;
+use countersign_core::outcome::{Outcome, OutcomeResult};
+use countersign_core::ports::cluster::{Cluster, ClusterError};
+use countersign_core::ports::queue::{Outgoing, Queue};
+use countersign_core::ports::store::{self, Store};
+use countersign_core::stage::{BatchResult, Incoming, StageError};
+use countersign_core::time::Timestamp;
+
+/// The stage of one cluster, with the ports that it touches the world through.
+pub struct Observer<'a, S, Q, C> {
+    /// The cluster's name: outcomes go to its queue.
+    pub name: &'a ClusterName,
+    /// Manifests.
+    pub store: &'a S,
+    /// Where outcomes, and further observations, are sent.
+    pub queue: &'a Q,
+    /// The cluster.
+    pub cluster: &'a C,
+}
+
+/// What one look found.
+enum Found {
+    /// It came to an end.
+    Ended(OutcomeResult, Overview),
+    /// It may still become healthy; what is recorded of it meanwhile, if anything.
+    Open(Option<(OutcomeResult, Overview)>),
+    /// A newer authorization took over.
+    Overtaken,
+}
+
+impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
+    /// Takes a batch of the cluster's `observations` queue.
+    pub async fn handle(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
+        let mut results = Vec::with_capacity(batch.len());
+        for message in batch {
+            results.push(self.message(now, message).await);
+        }
+        results
+    }
+
+    async fn message(&self, now: Timestamp, message: &Incoming) -> Result<(), StageError> {
+        let parsed = message.parse::<ObservationDue>()?;
+        let (trace, due) = (parsed.trace, parsed.body);
+        let elapsed = now.since(due.since);
+        match self.look(&due, elapsed).await {
+            Ok(Found::Ended(result, overview)) => self.tell(&trace, &due, now, result, &overview).await,
+            Ok(Found::Open(found)) => {
+                if let Some((result, overview)) = found {
+                    self.tell(&trace, &due, now, result, &overview).await?;
+                }
+                self.look_again(&trace, due, elapsed).await
+            }
+            Ok(Found::Overtaken) => {
+                let nothing = Overview { objects: Vec::new() };
+                self.tell(&trace, &due, now, OutcomeResult::Overtaken, &nothing).await
+            }
+            Err(why) => {
+                tracing::warn!(trace, target = %due.target, why, "cannot look now");
+                self.look_again(&trace, due, elapsed).await
+            }
+        }
+    }
+
+    async fn look(&self, due: &ObservationDue, elapsed: Duration) -> Result<Found, String> {
+        let held = inventory::read(self.cluster, &due.target).await.map_err(|error| error.to_string())?;
+        let Some(held) = held.filter(|held| held.sequence.index == due.sequence) else {
+            return Ok(Found::Overtaken);
+        };
+        let manifest: Manifest = store::get_blob(self.store, keys::manifest, &held.manifest)
+            .await
+            .map_err(|error| error.to_string())?;
+        // Only a removal is ever authorized with an empty manifest.
+        let operation = if manifest.objects.is_empty() { Operation::Remove } else { Operation::Deploy };
+        let wanted = plan::keys(&manifest.objects).map_err(|error| error.to_string())?;
+        let overview = health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
+        let Some(healthy) = overview.healthy() else {
+            let late = elapsed > pace::DEADLINE || overview.status() == Status::Failed;
+            return Ok(Found::Open(late.then_some((OutcomeResult::Unhealthy, overview))));
+        };
+        let pruning = Pruning { target: &due.target, sequence: held.sequence, operation, healthy: &healthy };
+        match prune::prune(self.cluster, self.cluster, &pruning).await {
+            Ok(report) if report.is_done() => {
+                let removed = operation == Operation::Remove;
+                let result = if removed { OutcomeResult::Removed } else { OutcomeResult::Healthy };
+                Ok(Found::Ended(result, overview))
+            }
+            Ok(_) => Ok(Found::Open(None)),
+            Err(Failure { reason: Reason::Overtaken { .. }, .. }) => Ok(Found::Overtaken),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+
+    async fn tell(
+        &self,
+        trace: &str,
+        due: &ObservationDue,
+        now: Timestamp,
+        result: OutcomeResult,
+        overview: &Overview,
+    ) -> Result<(), StageError> {
+        let outcome = Outcome {
+            attempt: due.attempt,
+            target: due.target.clone(),
+            sequence: Some(due.sequence),
+            time: now,
+            result,
+            summary: overview.summary(),
+            objects: overview.outcomes(),
+        };
+        tracing::info!(trace, target = %due.target, result = ?outcome.result, summary = outcome.summary, "observe");
+        let queue = QueueName::Outcomes(self.name.clone());
+        let name = outcome.id().hex();
+        self.send(queue, &Message::new(trace, &outcome), due, name, Duration::ZERO).await
+    }
+
+    async fn look_again(&self, trace: &str, mut due: ObservationDue, elapsed: Duration) -> Result<(), StageError> {
+        let Some(delay) = pace::next(due.looks, elapsed) else { return Ok(()) };
+        due.looks = due.looks.saturating_add(1);
+        let queue = QueueName::Observations(self.name.clone());
+        let name = format!("observe-{}-{}", due.attempt, due.looks);
+        self.send(queue, &Message::new(trace, &due), &due, name, delay).await
+    }
+
+    async fn send<T: serde::Serialize>(
+        &self,
+        queue: QueueName,
+        message: &Message<T>,
+        due: &ObservationDue,
+        name: String,
+        delay: Duration,
+    ) -> Result<(), StageError> {
+        let body = serde_json::to_string(message)
+            .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
+        let outgoing = Outgoing { group: due.target.key(), deduplication: name, body, delay };
+        Ok(self.queue.send(&queue, &[outgoing]).await?)
+    }
+}

@@ -1,0 +1,225 @@
+//! What follows from a leaf once it is in the log: state, authorizations, messages. All of it may be repeated.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use countersign_core::configuration::Configuration;
+use countersign_core::decision::Decision;
+use countersign_core::digest::{Digest, canonical_json};
+use countersign_core::event::{Event, EventKind};
+use countersign_core::facts::Operation;
+use countersign_core::keys;
+use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, OutcomeRecord, Record};
+use countersign_core::message::{DeployDue, Message, QueueName, ReportDue};
+use countersign_core::names::{CommitId, FollowedRef};
+use countersign_core::ports::PortError;
+use countersign_core::ports::queue::{Outgoing, Queue};
+use countersign_core::ports::signer::Signer;
+use countersign_core::ports::store::{self, Store};
+use countersign_core::stage::StageError;
+use countersign_core::target::ActiveBundle;
+use countersign_core::time::Timestamp;
+use countersign_ledger::issue;
+use countersign_ledger::view::View;
+use serde::Serialize;
+
+use crate::working::Working;
+use crate::Recorder;
+
+/// Messages to send once state is written.
+#[derive(Debug, Default)]
+pub struct Outbox(BTreeMap<QueueName, Vec<Outgoing>>);
+
+impl Outbox {
+    fn push<T: Serialize>(&mut self, queue: QueueName, group: String, name: String, message: &Message<T>) -> Result<(), StageError> {
+        let body = serde_json::to_string(message)
+            .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
+        let outgoing = Outgoing { group, deduplication: name, body, delay: Duration::ZERO };
+        self.0.entry(queue).or_default().push(outgoing);
+        Ok(())
+    }
+
+    /// Sends everything, queue by queue.
+    ///
+    /// # Errors
+    /// When a queue cannot be written.
+    pub async fn send(self, queue: &impl Queue) -> Result<(), PortError> {
+        for (name, messages) in self.0 {
+            queue.send(&name, &messages).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
+    pub(crate) async fn consequences(
+        &self,
+        log: &mut View<'_, S>,
+        working: &mut Working<'_, S>,
+        outbox: &mut Outbox,
+        (index, leaf): (u64, &Leaf),
+    ) -> Result<(), StageError> {
+        let time = leaf.time;
+        match &leaf.record {
+            Record::Genesis(genesis) => {
+                let (bundle, commit) = (genesis.bundle, genesis.commit.clone());
+                working.activate(ActiveBundle { bundle, index, commit }).await?;
+                self.activated(outbox, index, time, &genesis.bundle).await?;
+            }
+            Record::Decision(record) => {
+                working.fold_decision(index, time, record).await?;
+                self.decided(log, outbox, (index, time), record).await?;
+            }
+            Record::Outcome(record) => {
+                working.fold_outcome(index, time, record).await?;
+                self.ended(log, working, outbox, (index, time), record).await?;
+            }
+            Record::Rejected(_) => {}
+        }
+        let name = leaf.record.name();
+        store::put_json(self.store, &keys::by_name(&name), &index).await?;
+        Ok(())
+    }
+
+    async fn decided(
+        &self,
+        log: &mut View<'_, S>,
+        outbox: &mut Outbox,
+        (index, time): (u64, Timestamp),
+        record: &DecisionRecord,
+    ) -> Result<(), StageError> {
+        self.name_approvers(record).await?;
+        match (record.disposition, record.operation) {
+            (Disposition::Superseded, _) => look_again(outbox, index, time, record)?,
+            (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
+                self.authorize(log, (index, time), record).await?;
+                let due = DeployDue { attempt: record.attempt, target: record.target.clone() };
+                let queue = QueueName::Deploys(record.target.cluster.clone());
+                let name = format!("deploy-{}", record.attempt);
+                outbox.push(queue, record.target.key(), name, &Message::new(&record.trace, due))?;
+            }
+            (Disposition::Authorized, Operation::Activate) => {
+                if let Some(bundle) = record.new_bundle {
+                    self.activated(outbox, index, time, &bundle).await?;
+                }
+            }
+            (Disposition::Authorized, Operation::Release) => look_again(outbox, index, time, record)?,
+            (_, _) => {}
+        }
+        if let Some(nonce) = &record.nonce {
+            self.store.put_if_absent(&keys::nonce(nonce), index.to_string().as_bytes()).await?;
+        }
+        report(outbox, index, record, &record.commit)
+    }
+
+    /// Keeps the names behind the pseudonyms of a leaf in blobs that can be deleted.
+    async fn name_approvers(&self, record: &DecisionRecord) -> Result<(), StageError> {
+        if record.approvers.is_empty() {
+            return Ok(());
+        }
+        let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
+        for person in decision.approvals.iter().filter(|a| a.counts).filter_map(|a| a.person.as_ref()) {
+            let key = keys::person(&self.settings.pseudonym(person.as_str()));
+            self.store.put_if_absent(&key, person.as_str().as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Issues the authorization of a decision that is in the log. The first one issued is the one that counts.
+    async fn authorize(
+        &self,
+        log: &mut View<'_, S>,
+        (index, time): (u64, Timestamp),
+        record: &DecisionRecord,
+    ) -> Result<(), StageError> {
+        let key = keys::authorization(&record.attempt);
+        if self.store.get(&key).await?.is_some() {
+            return Ok(());
+        }
+        let configuration: Configuration = self.configuration(&record.bundle).await?;
+        let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
+        let Some(cluster) = configuration.clusters.get(&record.target.cluster) else {
+            return Err(StageError::Final(format!("{}: the cluster is not configured", record.target)));
+        };
+        // As of the leaf's time, so that a repeat issues the same, however late it comes.
+        let grant = issue::Grant {
+            decision: &decision,
+            audience: &cluster.uid,
+            epoch: self.settings.epoch,
+            now: time,
+        };
+        let proven =
+            issue::issue(self.authorization_signer, log, index, &grant).await?;
+        let bytes = canonical_json(&proven)
+            .map_err(|error| StageError::Final(format!("an authorization cannot be written: {error}")))?;
+        self.store.put_if_absent(&key, &bytes).await?;
+        tracing::info!(trace = record.trace, target = %record.target, sequence = index, "authorized");
+        Ok(())
+    }
+
+    /// Another bundle is active: everything that it follows is looked at again.
+    async fn activated(&self, outbox: &mut Outbox, index: u64, time: Timestamp, bundle: &Digest) -> Result<(), StageError> {
+        tracing::info!(%bundle, index, "a bundle is active");
+        for follows in self.configuration(bundle).await?.followed_refs() {
+            let id = format!("activation/{index}/{}", follows.key());
+            let reference = follows.reference.clone();
+            let kind = EventKind::RefDue { reference, every_target: true };
+            push_event(outbox, id, time, &follows, kind)?;
+        }
+        Ok(())
+    }
+
+    async fn configuration(&self, bundle: &Digest) -> Result<Configuration, StageError> {
+        let key = keys::bundle_configuration(bundle);
+        let found = store::get_json(self.store, &key).await?;
+        found.ok_or_else(|| StageError::Retry(format!("{key}: not in the store")))
+    }
+
+    async fn ended(
+        &self,
+        log: &mut View<'_, S>,
+        working: &mut Working<'_, S>,
+        outbox: &mut Outbox,
+        (index, time): (u64, Timestamp),
+        record: &OutcomeRecord,
+    ) -> Result<(), StageError> {
+        let name = format!("decision-{}", record.attempt);
+        let Some(decided) = store::get_json::<u64>(self.store, &keys::by_name(&name)).await? else {
+            return Ok(());
+        };
+        let bytes = log.leaf(decided).await?;
+        let leaf: Leaf = serde_json::from_slice(&bytes)
+            .map_err(|error| StageError::Retry(format!("leaf {decided}: not understood: {error}")))?;
+        let Record::Decision(decision) = leaf.record else { return Ok(()) };
+        let commits = working.fold_reports(index, time, &decision, record).await?;
+        tracing::info!(trace = decision.trace, target = %record.target, result = ?record.result, "outcome");
+        commits.iter().try_for_each(|commit| report(outbox, index, &decision, commit))
+    }
+}
+
+fn look_again(outbox: &mut Outbox, index: u64, time: Timestamp, record: &DecisionRecord) -> Result<(), StageError> {
+    let kind = EventKind::TargetDue { target: record.target.clone() };
+    push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
+}
+
+fn push_event(outbox: &mut Outbox, id: String, time: Timestamp, follows: &FollowedRef, kind: EventKind) -> Result<(), StageError> {
+    let event = Event { id: id.clone(), received: time, repository: follows.repository.clone(), actor: None, kind };
+    let trace = trace_of(&id);
+    outbox.push(QueueName::Events, event.group(), id, &Message::new(&trace, event))
+}
+
+/// The trace of an event that `record` itself causes.
+fn trace_of(id: &str) -> String {
+    Digest::of(id.as_bytes()).hex().chars().take(16).collect()
+}
+
+fn report(outbox: &mut Outbox, index: u64, record: &DecisionRecord, commit: &CommitId) -> Result<(), StageError> {
+    let due = ReportDue {
+        repository: record.follows.repository.clone(),
+        commit: commit.clone(),
+        environment: record.target.environment.clone(),
+    };
+    let key = keys::commit_report(&due.repository, &due.commit, &due.environment);
+    let name = format!("report-{index}-{commit}");
+    outbox.push(QueueName::Reports, Digest::of(key.as_bytes()).hex(), name, &Message::new(&record.trace, due))
+}

@@ -1,0 +1,90 @@
+//! What `record` makes of a decision, given what the log holds. Pure.
+
+use countersign_core::authorization;
+use countersign_core::decision::{Decision, Verdict};
+use countersign_core::facts::Operation;
+use countersign_core::leaf::Disposition;
+use countersign_core::target::{ActiveBundle, TargetState};
+
+/// What the log holds that a decision is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// The active bundle.
+    pub active: Option<&'a ActiveBundle>,
+    /// The target's state.
+    pub target: Option<&'a TargetState>,
+    /// A head of the decision that an authorization used already to explain another commit, if any.
+    pub head_used_elsewhere: Option<&'a str>,
+    /// Whether the command's nonce is spent.
+    pub nonce_spent: bool,
+    /// Whether the root key signed this as the recovery of the bundle that is active.
+    pub recovers: bool,
+}
+
+/// The verdict that is logged, what follows from it, and why.
+#[must_use]
+pub fn of(decision: &Decision, standing: &Standing<'_>) -> (Verdict, Disposition, String) {
+    let verdict = decision.verdict;
+    if decision.preview {
+        return (verdict, Disposition::Preview, decision.reason.clone());
+    }
+    if standing.nonce_spent {
+        let why = "the command was carried out before: sign a new one".to_owned();
+        return (Verdict::Denied, Disposition::Refused, why);
+    }
+    if standing.recovers {
+        let why = "recovered by the root key, the only way around policy".to_owned();
+        return (Verdict::Allowed, Disposition::Authorized, why);
+    }
+    if let Some(why) = superseded(decision, standing) {
+        return (verdict, Disposition::Superseded, why);
+    }
+    let disposition = match verdict {
+        Verdict::Denied | Verdict::Pending => Disposition::Refused,
+        Verdict::Allowed if runs_already(decision, standing) => Disposition::Unchanged,
+        Verdict::Allowed => Disposition::Authorized,
+    };
+    (verdict, disposition, decision.reason.clone())
+}
+
+/// Why the decision was overtaken while it was made, if it was.
+fn superseded(decision: &Decision, standing: &Standing<'_>) -> Option<String> {
+    if standing.active.is_none_or(|active| active.bundle != decision.bundle) {
+        return Some("another bundle became active meanwhile".to_owned());
+    }
+    if let Some(head) = standing.head_used_elsewhere {
+        return Some(format!("head {head} explained another commit meanwhile"));
+    }
+    let target = standing.target?;
+    if target.latest.began > decision.began {
+        return Some("a later look at this target was decided before".to_owned());
+    }
+    let moved = target.wanted.as_ref().map(|wanted| wanted.sequence) != decision.based_on;
+    moved.then(|| "another change of this target was authorized meanwhile".to_owned())
+}
+
+/// Whether what an allowed decision asks for is so already.
+fn runs_already(decision: &Decision, standing: &Standing<'_>) -> bool {
+    let Some(state) = standing.target else { return false };
+    match decision.operation {
+        Operation::Hold => state.hold.is_some(),
+        Operation::Release => state.hold.is_none(),
+        Operation::Activate => {
+            standing.active.is_some_and(|active| Some(active.bundle) == decision.new_bundle)
+        }
+        Operation::Deploy | Operation::Rollback | Operation::Remove => is_wanted_already(decision, state),
+    }
+}
+
+/// Whether the same manifest runs already, or is on its way under an authorization that is still good.
+fn is_wanted_already(decision: &Decision, state: &TargetState) -> bool {
+    let Some(wanted) = &state.wanted else { return false };
+    let removes = |operation| operation == Operation::Remove;
+    let same = wanted.manifest == decision.manifest && removes(wanted.operation) == removes(decision.operation);
+    let runs = state.running.as_ref().is_some_and(|running| running.sequence == wanted.sequence);
+    let on_its_way = state.outcome.is_none() && decision.began.since(wanted.time) < authorization::LIFETIME;
+    same && (runs || on_its_way)
+}
+
+#[cfg(test)]
+mod tests;

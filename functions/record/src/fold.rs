@@ -1,0 +1,224 @@
+//! Folds of leaves into state. Pure, and a repeat changes nothing: state is what the log says, no more.
+
+use std::time::Duration;
+
+use countersign_core::authorization;
+use countersign_core::facts::Operation;
+use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord};
+use countersign_core::outcome::OutcomeResult;
+use countersign_core::target::{
+    Authorized, CommitReport, LatestOutcome, Look, TargetReport, TargetState,
+};
+use countersign_core::time::Timestamp;
+
+/// The first retry of a target comes after this.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// Later retries come at most this long after one another.
+const LAST_RETRY: Duration = Duration::from_mins(10);
+/// How long after an authorization has ended without an outcome another look is due.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The target's state after a decision at `index`.
+#[must_use]
+pub fn decision(
+    state: Option<&TargetState>,
+    index: u64,
+    time: Timestamp,
+    record: &DecisionRecord,
+) -> Option<TargetState> {
+    let folded = state.is_some_and(|state| state.as_of > index);
+    if folded || record.disposition == Disposition::Preview {
+        return state.cloned();
+    }
+    let look = look(index, record);
+    let mut next = state.cloned().unwrap_or_else(|| first(look.clone(), record));
+    let asks_for_wanted = is_retry_beside_a_denial(&next, record);
+    next.as_of = index + 1;
+    next.follows = record.follows.clone();
+    let about_commit = !matches!(record.operation, Operation::Hold | Operation::Release);
+    if about_commit && record.disposition != Disposition::Superseded && !asks_for_wanted {
+        next.latest = look;
+    }
+    match record.disposition {
+        Disposition::Authorized => authorize(&mut next, index, time, record),
+        Disposition::Unchanged => advance(&mut next, record),
+        Disposition::Refused | Disposition::Superseded | Disposition::Preview => {}
+    }
+    Some(next)
+}
+
+fn look(index: u64, record: &DecisionRecord) -> Look {
+    Look {
+        attempt: record.attempt,
+        began: record.began,
+        index,
+        commit: record.commit.clone(),
+        closure: record.closure,
+        bundle: record.bundle,
+        verdict: record.verdict,
+        disposition: record.disposition,
+        reason: record.reason.clone(),
+        decision: record.decision,
+    }
+}
+
+fn first(latest: Look, record: &DecisionRecord) -> TargetState {
+    TargetState {
+        target: record.target.clone(),
+        follows: record.follows.clone(),
+        as_of: 0,
+        latest,
+        wanted: None,
+        running: None,
+        outcome: None,
+        hold: None,
+        failures: 0,
+        due: None,
+    }
+}
+
+/// A retry of what is wanted says nothing about a denied tip, which stays the latest look.
+fn is_retry_beside_a_denial(state: &TargetState, record: &DecisionRecord) -> bool {
+    let wanted = state.wanted.as_ref();
+    state.latest.disposition == Disposition::Refused
+        && state.latest.commit != record.commit
+        && wanted.is_some_and(|wanted| wanted.commit == record.commit)
+}
+
+fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &DecisionRecord) {
+    let authorized = Authorized {
+        attempt: record.attempt,
+        sequence: index,
+        operation: record.operation,
+        commit: record.commit.clone(),
+        closure: record.closure,
+        manifest: record.manifest,
+        decision: record.decision,
+        time,
+    };
+    match record.operation {
+        Operation::Hold => state.hold.clone_from(&record.hold),
+        Operation::Release => state.hold = None,
+        Operation::Activate => {
+            state.running = Some(authorized.clone());
+            state.wanted = Some(authorized);
+        }
+        Operation::Deploy | Operation::Rollback | Operation::Remove => {
+            let same = state.wanted.as_ref().is_some_and(|wanted| wanted.manifest == record.manifest);
+            if !same {
+                state.failures = 0;
+            }
+            state.wanted = Some(authorized);
+            state.outcome = None;
+            state.due = Some(time.plus(authorization::LIFETIME + GRACE));
+        }
+    }
+}
+
+/// What is wanted is what this commit asks for: the next change is measured from here.
+fn advance(state: &mut TargetState, record: &DecisionRecord) {
+    let sequence = state.wanted.as_ref().map(|wanted| wanted.sequence);
+    for at in [&mut state.wanted, &mut state.running].into_iter().flatten() {
+        if Some(at.sequence) == sequence {
+            at.commit = record.commit.clone();
+            at.closure = record.closure;
+        }
+    }
+}
+
+/// The target's state after an outcome at `index`.
+#[must_use]
+pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &OutcomeRecord) -> TargetState {
+    let mut next = state.clone();
+    if state.as_of > index {
+        return next;
+    }
+    next.as_of = index + 1;
+    let Some(wanted) = state.wanted.as_ref().filter(|wanted| wanted.attempt == record.attempt) else {
+        return next;
+    };
+    next.outcome = Some(latest_outcome(time, record));
+    match record.result {
+        OutcomeResult::Applied | OutcomeResult::Removed => {
+            next.running = Some(wanted.clone());
+            next.failures = 0;
+            next.due = None;
+        }
+        OutcomeResult::Healthy | OutcomeResult::Unhealthy | OutcomeResult::Overtaken => {}
+        OutcomeResult::Refused { .. } | OutcomeResult::Failed => {
+            next.failures = state.failures.saturating_add(1);
+            next.due = Some(time.plus(backoff(next.failures)));
+        }
+    }
+    next
+}
+
+fn latest_outcome(time: Timestamp, record: &OutcomeRecord) -> LatestOutcome {
+    LatestOutcome { attempt: record.attempt, result: record.result.clone(), details: record.details, time }
+}
+
+/// How long after the given failure in a row the next look is due: doubling from 10 seconds to 10 minutes.
+fn backoff(failures: u32) -> Duration {
+    let doubled = FIRST_RETRY.saturating_mul(1_u32 << failures.saturating_sub(1).min(10));
+    doubled.min(LAST_RETRY)
+}
+
+/// A commit's report after a decision at `index`, which leaves the target in `state`.
+#[must_use]
+pub fn report(
+    report: Option<CommitReport>,
+    index: u64,
+    record: &DecisionRecord,
+    state: Option<&TargetState>,
+) -> CommitReport {
+    let mut next = report.unwrap_or_else(|| CommitReport {
+        repository: record.follows.repository.clone(),
+        commit: record.commit.clone(),
+        as_of: 0,
+        targets: std::collections::BTreeMap::new(),
+    });
+    // A preview never hides what was decided of the same commit once it was merged.
+    let key = record.target.to_string();
+    let hides = next.targets.get(&key).is_some_and(|known| record.disposition == Disposition::Preview && !known.preview);
+    let command = matches!(record.operation, Operation::Hold | Operation::Release);
+    if next.as_of > index || hides || command || record.disposition == Disposition::Superseded {
+        return next;
+    }
+    next.as_of = index + 1;
+    // When nothing had to be done, the authorization that brought it about speaks for this commit too.
+    let wanted = state.and_then(|state| state.wanted.as_ref());
+    let bringing = wanted.filter(|_| record.disposition == Disposition::Unchanged);
+    let outcome = state.and_then(|state| state.outcome.clone()).filter(|_| bringing.is_some());
+    next.targets.insert(
+        key,
+        TargetReport {
+            attempt: bringing.map_or(record.attempt, |wanted| wanted.attempt),
+            index,
+            preview: record.disposition == Disposition::Preview,
+            verdict: record.verdict,
+            disposition: record.disposition,
+            reason: record.reason.clone(),
+            decision: record.decision,
+            outcome,
+        },
+    );
+    next
+}
+
+/// A commit's report after an outcome at `index`.
+#[must_use]
+pub fn report_outcome(mut report: CommitReport, index: u64, time: Timestamp, record: &OutcomeRecord) -> CommitReport {
+    if report.as_of > index {
+        return report;
+    }
+    report.as_of = index + 1;
+    let target = report.targets.get_mut(&record.target.to_string());
+    if let Some(target) = target.filter(|target| target.attempt == record.attempt) {
+        target.outcome = Some(latest_outcome(time, record));
+    }
+    report
+}
+
+
+#[cfg(test)]
+mod tests;
