@@ -30,16 +30,28 @@ fn the_sample_is_valid() {
     assert_eq!(configuration.targets().count(), 2);
 }
 
-/// `COUNTERSIGN_WRITE=1 cargo test -p countersign-policy schema` writes it anew.
+/// The JSON Schemas in `docs/schema` are those that the code has.
+/// `COUNTERSIGN_WRITE=1 cargo test -p countersign-policy schema` writes them anew.
 #[test]
-fn the_published_schema_is_the_one_that_the_code_has() {
-    let path = project().join("docs/schema/countersign.schema.json");
-    let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
-    if std::env::var_os("COUNTERSIGN_WRITE").is_some() {
-        fs::write(&path, &text).unwrap();
+fn the_published_schemas_are_those_that_the_code_has() {
+    let facts = schemars::SchemaGenerator::default().into_root_schema_for::<countersign_core::facts::Facts>();
+    let decision =
+        schemars::SchemaGenerator::default().into_root_schema_for::<countersign_core::decision::Decision>();
+    let schemas = [
+        ("countersign", schema()),
+        ("facts", facts.to_value()),
+        ("input", crate::input::schema()),
+        ("decision", decision.to_value()),
+    ];
+    for (name, schema) in schemas {
+        let path = project().join(format!("docs/schema/{name}.schema.json"));
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("COUNTERSIGN_WRITE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let published = fs::read_to_string(&path).unwrap_or_default();
+        assert!(published == text, "{} is out of date: run this test with COUNTERSIGN_WRITE=1", path.display());
     }
-    let published = fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == text, "{} is out of date: run this test with COUNTERSIGN_WRITE=1", path.display());
 }
 
 #[test]
