@@ -28,6 +28,10 @@ check: ## Format, lint, and the fast tests
 policies: build ## Run the tests of the starter policies
 	@$(CARGO_TARGET_DIR)/debug/countersign policy test policies
 
+docs: build ## Write the generated references again: rules and schemas
+	@$(CARGO_TARGET_DIR)/debug/countersign policy list policies --markdown > docs/POLICIES.md
+	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
+
 tools: ## Build the real servers that tests use, once, into the cache
 	@bash tests/tools/build.sh etcd kubernetes kwok
 
@@ -38,4 +42,4 @@ test: tools ## Run every test, also on a real Kubernetes API server
 trace: build ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test it trace::
 
-.PHONY: help build demo check policies tools test trace
+.PHONY: help build demo check policies docs tools test trace

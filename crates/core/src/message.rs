@@ -32,6 +32,16 @@ pub enum QueueName {
 }
 
 impl QueueName {
+    /// Every queue of an installation with these clusters.
+    #[must_use]
+    pub fn all<'a>(clusters: impl IntoIterator<Item = &'a ClusterName>) -> Vec<Self> {
+        let of_cluster = |name: &ClusterName| {
+            [Self::Deploys(name.clone()), Self::Observations(name.clone()), Self::Outcomes(name.clone())]
+        };
+        let shared = [Self::Events, Self::Facts, Self::Decisions, Self::Reports];
+        shared.into_iter().chain(clusters.into_iter().flat_map(of_cluster)).collect()
+    }
+
     /// Whether messages of a group come in order, one batch at a time.
     #[must_use]
     pub fn is_ordered(&self) -> bool {

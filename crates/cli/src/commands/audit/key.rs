@@ -1,0 +1,79 @@
+//! The key that a log is verified with. It never comes from the log itself.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use countersign_core::authorization::Envelope;
+use countersign_core::digest::Digest;
+use countersign_core::ports::signer::PublicKey;
+use countersign_ledger::genesis::{self, Genesis};
+use countersign_ledger::key::VerifyingKey;
+use countersign_ledger::note::NoteKey;
+
+use super::VerifyArguments;
+use crate::installation::DataFolder;
+
+/// What is trusted, and what it says of leaf 0.
+pub struct Trusted {
+    /// Verifies checkpoints.
+    pub key: NoteKey,
+    /// The digest of the genesis that leaf 0 must cite, if one is known.
+    pub genesis: Option<Digest>,
+    /// The id of the root key that signed it: SHA-256 of its SPKI, in hexadecimal digits.
+    pub root: Option<String>,
+}
+
+/// The key that the arguments name; by default, that of the data folder's genesis.
+///
+/// # Errors
+/// When none is named, or the genesis is not signed by its root key.
+pub fn trusted(arguments: &VerifyArguments) -> anyhow::Result<Trusted> {
+    match (&arguments.key, &arguments.genesis, &arguments.data) {
+        (Some(text), _, _) => {
+            let key = text.trim().parse().context("--key: not a vkey, as name+hash+base64")?;
+            Ok(Trusted { key, genesis: None, root: None })
+        }
+        (None, Some(file), _) => {
+            let bytes = read(file)?;
+            let place = file.display();
+            let root = match &arguments.root_key {
+                Some(file) => serde_json::from_slice(&read(file)?)
+                    .with_context(|| format!("{}: not a public key that init wrote", file.display()))?,
+                None => named_root(&bytes).with_context(|| format!("{place}: not a genesis"))?,
+            };
+            let genesis = genesis::verify(&bytes, &root)
+                .with_context(|| format!("{place}: not what the root key signed"))?;
+            of_genesis(&bytes, &genesis)
+        }
+        (None, None, Some(data)) => {
+            let (bytes, genesis) = DataFolder::new(data).read_genesis()?;
+            of_genesis(&bytes, &genesis)
+        }
+        (None, None, None) => Err(anyhow!(
+            "a log cannot vouch for its own key: give --key VKEY or --genesis FILE, from someone whom you trust"
+        )),
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("{}: cannot be read", file.display()))
+}
+
+fn of_genesis(bytes: &[u8], genesis: &Genesis) -> anyhow::Result<Trusted> {
+    Ok(Trusted {
+        key: NoteKey::log(&genesis.origin, &genesis.log_key)?,
+        genesis: Some(Digest::of(bytes)),
+        root: Some(VerifyingKey::parse(&genesis.root_key)?.id()?),
+    })
+}
+
+/// The root key that a genesis names. Whoever verifies with it compares its id with one known from elsewhere.
+fn named_root(bytes: &[u8]) -> anyhow::Result<PublicKey> {
+    let envelope: Envelope = serde_json::from_slice(bytes)?;
+    let payload = STANDARD.decode(envelope.payload)?;
+    let genesis: Genesis = serde_json::from_slice(&payload)?;
+    Ok(genesis.root_key)
+}

@@ -1,0 +1,57 @@
+use countersign_core::digest::Digest;
+
+use super::*;
+
+fn state(change: impl FnOnce(&mut Value)) -> Known {
+    let digest = Digest::of(b"");
+    let attempt = digest;
+    let commit = "1234567890abcdef1234567890abcdef12345678";
+    let mut state = json!({
+        "target": { "application": "shop", "environment": "staging", "cluster": "east" },
+        "follows": { "repository": "local/shop", "reference": "refs/heads/main" },
+        "asOf": 4,
+        "latest": { "attempt": attempt, "began": "2026-11-20T22:00:00Z", "index": 3, "commit": commit,
+            "closure": digest, "bundle": digest, "verdict": "denied", "disposition": "refused",
+            "reason": "Denied by images.pinned.", "decision": digest },
+        "failures": 0
+    });
+    change(&mut state);
+    let state: TargetState = serde_json::from_value(state).unwrap();
+    (state.target.clone(), Some(state))
+}
+
+#[test]
+fn a_denied_target_says_why_below_its_row() {
+    let unseen: Target = "shop/production/east".parse().unwrap();
+    let text = targets_text(&[(unseen, None), state(|_| {})], false);
+    let wanted = "\
+TARGET                WANTED  RUNNING  OUTCOME  LATEST             LOOKED AT
+shop/production/east  -       -        -        not looked at yet
+shop/staging/east     -       -        -        denied             2026-11-20T22:00:00.000Z
+  why   1234567890ab: Denied by images.pinned.";
+    assert_eq!(text, wanted);
+}
+
+#[test]
+fn a_hold_and_a_retry_are_named() {
+    let (_, state) = state(|state| {
+        state["hold"] = json!({ "reason": "incident\u{1b}[2J 42", "since": "2026-11-20T22:00:00Z" });
+        state["due"] = json!("2026-11-20T22:01:00Z");
+        state["failures"] = json!(2);
+        state["latest"]["disposition"] = json!("authorized");
+    });
+    let notes = notes(state.as_ref(), false);
+    assert_eq!(notes[0], "  held  since 2026-11-20T22:00:00.000Z: incident\u{fffd}[2J 42");
+    assert_eq!(notes[1], "  next  look at 2026-11-20T22:01:00.000Z, after 2 failures");
+}
+
+#[test]
+fn only_queues_in_which_something_waits_are_shown() {
+    let depths = vec![
+        ("events".to_owned(), Depth::default()),
+        ("facts".to_owned(), Depth { dead: 1, ..Depth::default() }),
+    ];
+    let text = queues_text(&depths, false);
+    assert!(text.contains("facts") && !text.contains("events"), "{text}");
+    assert_eq!(queues_text(&depths[..1], false), "all queues are empty");
+}

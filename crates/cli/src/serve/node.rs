@@ -1,0 +1,108 @@
+//! What every worker of the process shares.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use countersign_core::active::ConfigurationCache;
+use countersign_evaluate::bundles::Bundles;
+use countersign_git::mirror::Repositories;
+use countersign_ledger::genesis::Genesis;
+use countersign_local::database::Database;
+use countersign_local::key_file::KeyFile;
+use countersign_local::queue::LocalQueue;
+use countersign_local::secrets::LocalSecrets;
+use countersign_local::store::LocalStore;
+use countersign_record::{Recorder, Settings};
+use countersign_render::budget::Budget;
+use tokio::sync::Mutex;
+
+use super::forges::HostForges;
+use super::metrics::Metrics;
+use crate::arguments::ServeArguments;
+use crate::installation::{DataFolder, now};
+
+/// A message that was received this often becomes a dead letter: two days of retries at their widest.
+const MAX_RECEIVES: u32 = 288;
+
+/// What every worker of the process shares.
+pub struct Node {
+    /// The one file.
+    pub database: Database,
+    /// Everything that is kept.
+    pub store: LocalStore,
+    /// Everything that waits.
+    pub queue: LocalQueue,
+    /// The root-signed beginning, as bytes and as read.
+    pub genesis: (Vec<u8>, Genesis),
+    /// What `record` is told once.
+    pub settings: Settings,
+    /// Signs checkpoints.
+    pub log_signer: KeyFile,
+    /// Signs authorizations.
+    pub authorization_signer: KeyFile,
+    /// The configuration that was read last.
+    pub configurations: ConfigurationCache,
+    /// Bundles with their engines.
+    pub bundles: Bundles,
+    /// Bare copies of repositories.
+    pub repositories: Repositories,
+    /// What rendering may cost.
+    pub budget: Budget,
+    /// Webhook secrets.
+    pub secrets: LocalSecrets,
+    /// What people say, and where they are told.
+    pub forges: HostForges,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// There is one log: `record` works alone.
+    pub recording: Mutex<()>,
+    /// Whether requests can be taken.
+    pub ready: AtomicBool,
+}
+
+impl Node {
+    /// Opens the installation in the data folder.
+    ///
+    /// # Errors
+    /// When something of it is missing, damaged, or in use.
+    pub fn open(arguments: &ServeArguments) -> anyhow::Result<Self> {
+        let folder = DataFolder::new(&arguments.data);
+        let genesis = folder.read_genesis()?;
+        let (log_signer, authorization_signer) = folder.signers(&genesis.1)?;
+        let settings = folder.settings(&genesis.1)?;
+        let database = Database::open(folder.path())?;
+        let store = LocalStore::new(&database);
+        let queue = LocalQueue::new(&database, Arc::new(now), MAX_RECEIVES);
+        queue.release()?;
+        Ok(Self {
+            forges: HostForges::new(store.clone()),
+            database,
+            store,
+            queue,
+            genesis,
+            settings,
+            log_signer,
+            authorization_signer,
+            configurations: ConfigurationCache::default(),
+            bundles: Bundles::default(),
+            repositories: Repositories::new(folder.repositories()),
+            budget: Budget::default(),
+            secrets: LocalSecrets,
+            metrics: Metrics::default(),
+            recording: Mutex::new(()),
+            ready: AtomicBool::new(false),
+        })
+    }
+
+    /// The `record` stage on this node's ports. Hold [`Node::recording`] while it works.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder<'_, LocalStore, LocalQueue, KeyFile, KeyFile> {
+        Recorder {
+            store: &self.store,
+            queue: &self.queue,
+            log_signer: &self.log_signer,
+            authorization_signer: &self.authorization_signer,
+            settings: &self.settings,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What happens when the process starts: the first day, and a look at everything that is followed.
+
+use anyhow::{Context as _, anyhow};
+use countersign_core::event::{Event, EventKind};
+use countersign_core::message::{Message, QueueName};
+use countersign_core::names::FollowedRef;
+use countersign_core::ports::queue::{Outgoing, Queue as _};
+use countersign_evaluate::bundles;
+use countersign_git::mirror::{Limits, Source};
+use countersign_policy::bundle::Bundle;
+
+use super::node::Node;
+use super::workers::fetch_deadline;
+use crate::installation::now;
+
+/// Reads the control repository, and, on the first day, makes leaf 0 of the genesis and the first bundle,
+/// which makes everything that is followed due. Whether this is that day.
+///
+/// # Errors
+/// When the control repository is not there, or is another than the genesis speaks of.
+pub async fn first_day(node: &Node, control: &str) -> anyhow::Result<bool> {
+    let (bytes, genesis) = &node.genesis;
+    let source = Source { url: control.to_owned(), credential: None, also: Vec::new() };
+    let repository = node
+        .repositories
+        .fetch(&genesis.control.repository, &source, &Limits::default(), &fetch_deadline())
+        .map_err(|error| anyhow!("{error}"))
+        .with_context(|| format!("the control repository {control} cannot be read: check --control"))?;
+    anyhow::ensure!(
+        repository.has(&genesis.commit),
+        "{control}: commit {} of the genesis is not there: this is another control repository",
+        genesis.commit
+    );
+    let first = node.configurations.active(&node.store).await?.is_none();
+    if first {
+        let tree = repository.tree(&genesis.commit).map_err(|error| anyhow!("{error}"))?;
+        let bundle = Bundle::compile(&tree).map_err(|problems| {
+            let first = problems.first().map(|problem| format!("{}: {}", problem.at, problem.message));
+            anyhow!("the control repository is not valid: {}", first.unwrap_or_default())
+        })?;
+        anyhow::ensure!(
+            *bundle.digest() == genesis.bundle,
+            "{control}: commit {} is not the bundle that the genesis names",
+            genesis.commit
+        );
+        bundles::store(&node.store, &bundle).await?;
+    }
+    let _alone = node.recording.lock().await;
+    node.recorder().genesis(now(), bytes, genesis.bundle, genesis.commit.clone()).await?;
+    Ok(first)
+}
+
+/// Makes a look at every followed ref due: whatever was missed while the process was down is found.
+///
+/// # Errors
+/// When the queue cannot be written.
+pub async fn look_at_everything(node: &Node) -> anyhow::Result<()> {
+    let Some(active) = node.configurations.active(&node.store).await? else { return Ok(()) };
+    let received = now();
+    let events = active.configuration.followed_refs().into_iter().map(|follows| look(received, follows));
+    let messages = events.collect::<Result<Vec<_>, _>>()?;
+    node.queue.send(&QueueName::Events, &messages).await?;
+    Ok(())
+}
+
+fn look(received: countersign_core::time::Timestamp, follows: FollowedRef) -> anyhow::Result<Outgoing> {
+    let id = format!("start/{received}/{}", follows.key());
+    let trace =
+        countersign_core::digest::Digest::of(id.as_bytes()).hex().chars().take(16).collect::<String>();
+    let kind = EventKind::RefDue { reference: follows.reference, every_target: true };
+    let event = Event { id: id.clone(), received, repository: follows.repository, actor: None, kind };
+    let group = event.group();
+    let body = serde_json::to_string(&Message::new(&trace, event))?;
+    Ok(Outgoing { group, deduplication: id, body, delay: std::time::Duration::ZERO })
+}
