@@ -14,7 +14,8 @@ const MAX_WALK: usize = 20_000;
 const LEAD: usize = 20;
 
 impl Repository {
-    /// The way from `from` to `to`, as seen by a target whose inputs lie at `paths`. Explanations are empty.
+    /// The way from `from` to `to`, as seen by a target whose inputs lie at `paths`; at the root
+    /// if there are none. Explanations are empty.
     ///
     /// Without `from`, and where `to` does not descend from it, the way is `to` alone. Otherwise it is the
     /// first-parent path after `from`; commits that alter nothing are left out where many of them lead it. If
@@ -81,6 +82,10 @@ impl Repository {
     /// What lies at each path.
     fn inputs(&self, commit: Oid, paths: &[String]) -> Result<Vec<Option<Item>>, GitError> {
         let root = self.root(commit)?;
+        // Without a path everything is an input: nothing may go unnoticed because nobody named it.
+        if paths.is_empty() {
+            return Ok(vec![self.item_at(root, "")?]);
+        }
         paths.iter().map(|path| self.item_at(root, path)).collect()
     }
 

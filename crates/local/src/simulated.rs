@@ -59,6 +59,13 @@ impl SimulatedCluster {
         Ok(cluster)
     }
 
+    /// The cluster of this name as the database keeps it, to look at: also while another process has the
+    /// database open. Every verb fails where there is no such cluster.
+    #[must_use]
+    pub fn kept(database: &Database, name: &ClusterName) -> Self {
+        Self { database: database.clone(), name: name.to_string() }
+    }
+
     /// Gives every workload the status that its controllers would have given it by `now`: what can run
     /// runs. An image whose reference holds `does-not-start` never does.
     ///

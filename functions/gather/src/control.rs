@@ -1,6 +1,6 @@
 //! The control repository as a target: its files ask to become the active bundle.
 
-use countersign_core::bundle::BundleSource;
+use countersign_core::bundle::{BundleSource, CONFIGURATION, DATA, POLICIES, WAIVERS};
 use countersign_core::digest::Digest;
 use countersign_core::event::Event;
 use countersign_core::facts::{Facts, Operation, Render};
@@ -40,12 +40,14 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         })?;
         let active: Option<ActiveBundle> = store::get_json(self.store, keys::ACTIVE_BUNDLE).await?;
         let from = active.map(|active| active.commit);
-        let subject = Subject { follows, from, paths: Vec::new(), state };
+        let paths = [CONFIGURATION, POLICIES, DATA, WAIVERS].map(str::to_owned).to_vec();
+        let subject = Subject { follows, from, paths, state };
         let way = match look.command {
             Some(_) => Way::nowhere(&subject),
             None => self.way(reading, look, &subject).await?,
         };
         let mut facts = self.facts(reading, event, look, attempt, &subject, way, Operation::Activate)?;
+        facts.target.path = String::new();
         let tree = reading.repository.tree(&look.commit).map_err(of_git)?;
         match BundleSource::collect(&tree) {
             Ok(source) => {

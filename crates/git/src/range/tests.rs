@@ -41,6 +41,15 @@ fn commits_that_alter_the_inputs_are_told_from_the_rest() {
 }
 
 #[test]
+fn without_a_path_everything_is_an_input() {
+    let place = Place::new();
+    let start = place.commit(&[], &[("a", "1")]);
+    let next = place.commit(&[&start], &[("a", "1"), ("b/c", "1")]);
+    let range = place.open().range(Some(&start), &next, &[], 10).unwrap();
+    assert_eq!((range.relation, range.altering), (Relation::Descends, vec![next]));
+}
+
+#[test]
 fn a_file_that_becomes_a_link_or_executable_alters() {
     let place = Place::new();
     let start = place.commit(&[], &[("deploy/a", "b")]);
