@@ -29,3 +29,10 @@ deny contains {"message": message} if {
 	some commit in input.range.unexplained
 	message := sprintf("commit %s of the control repository was brought in without a review", [people.short(commit)])
 }
+
+deny contains {"message": message} if {
+	input.change.operation == "activate"
+	count(input.range.heads) == 0
+	count(input.range.unexplained) == 0
+	message := "nothing that was reviewed brings this change of the control repository"
+}

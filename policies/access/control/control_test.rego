@@ -27,3 +27,8 @@ test_a_direct_push_is_denied if {
 test_other_targets_are_none_of_its_business if {
 	deny == set() with input as facts("deploy", [], ["3333333344444444"])
 }
+
+test_a_change_that_nothing_reviewed_brings_is_denied if {
+	denied := deny with input as {"change": {"operation": "activate"}, "range": {"heads": [], "unexplained": []}}
+	denied == {{"message": "nothing that was reviewed brings this change of the control repository"}}
+}

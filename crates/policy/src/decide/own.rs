@@ -95,7 +95,12 @@ pub fn hold(facts: &Facts) -> Option<RuleResult> {
 pub fn activation(facts: &Facts) -> Option<RuleResult> {
     let control = facts.target.target.is_control();
     let activates = facts.change.operation == Operation::Activate;
+    let another = facts.change.new_bundle.is_some_and(|bundle| bundle != facts.bundle);
     let message = match (activates, control, facts.change.new_bundle.is_some()) {
+        // Facts that show no altering commit leave nothing that an approval could be bound to.
+        (true, true, true) if another && facts.range.altering.is_empty() => {
+            "no commit in the range brings the new bundle".to_owned()
+        }
         (true, true, true) | (false, false, _) => return None,
         (true, true, false) => "the facts name no bundle that is to be active".to_owned(),
         (true, false, _) => format!("{} is not the control repository", facts.target.target),

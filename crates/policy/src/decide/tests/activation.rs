@@ -32,6 +32,17 @@ fn nobody_changes_it_alone() {
 }
 
 #[test]
+fn a_new_bundle_that_no_commit_brings_is_denied() {
+    let unseen = control(|f| {
+        f.range.altering.clear();
+        f.range.explanations.clear();
+        f.range.commits.clear();
+    });
+    assert_eq!(outcome(&unseen, "countersign.activation").outcome, RuleOutcome::Failed);
+    assert_eq!(outcome(&unseen, "access.control").outcome, RuleOutcome::Failed);
+}
+
+#[test]
 fn an_activation_names_its_bundle_and_is_the_control_repositorys_alone() {
     let unnamed = control(|f| f.change.new_bundle = None);
     assert_eq!(outcome(&unnamed, "countersign.activation").outcome, RuleOutcome::Failed);
