@@ -14,10 +14,10 @@ CLUSTER ?= simulated
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the countersign command
-	@cargo build --quiet -p countersign-cli
+build: ## Build the countersign command, and the small programs of the demo and the tests
+	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
 
-demo: build ## Show the main job, start to end (CLUSTER=real for a real API server)
+demo: build $(if $(filter real,$(CLUSTER)),tools) ## Show the main job, start to end (CLUSTER=real for a real API server)
 	@CLUSTER=$(CLUSTER) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
 
 check: ## Format, lint, and the fast tests
@@ -35,11 +35,10 @@ docs: build ## Write the generated references again: rules and schemas
 tools: ## Build the real servers that tests use, once, into the cache
 	@bash tests/tools/build.sh etcd kubernetes kwok
 
-test: tools ## Run every test, also on a real Kubernetes API server
-	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
-	@cargo test --workspace --no-fail-fast
+test: tools build ## Run every test, also on a real Kubernetes API server
+	@cargo test --quiet --workspace --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
-trace: build ## Write samples/trace again: each stage's real output for one push
-	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test it trace::
+trace: ## Write samples/trace again: each stage's real output for one push
+	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
 .PHONY: help build demo check policies docs tools test trace

@@ -7,6 +7,8 @@ use countersign_cli::arguments::Arguments;
 use countersign_cli::{commands, output};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    output::end(arguments.output, commands::run(arguments))
+    match Arguments::try_parse() {
+        Ok(arguments) => output::end(arguments.output, commands::run(arguments)),
+        Err(error) => output::not_understood(&error, std::env::args_os()),
+    }
 }

@@ -1,5 +1,6 @@
 //! How every command ends: what it prints, in which form, and with which exit code.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -69,6 +70,23 @@ pub fn end(form: Form, result: anyhow::Result<Printed>) -> ExitCode {
         let _ = writeln!(io::stdout(), "{text}");
     }
     ExitCode::from(code)
+}
+
+/// Prints what is wrong with the arguments, in the form that they ask for as far as they can be read.
+#[must_use]
+pub fn not_understood(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<_> = arguments.collect();
+    let pair = |pair: &[OsString]| matches!(pair, [name, form] if name == "--output" && form == "json");
+    let json = arguments.windows(2).any(pair) || arguments.iter().any(|one| one == "--output=json");
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let _ = writeln!(io::stdout(), "{}", serde_json::json!({ "error": message }));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ERROR))
 }
 
 fn code_of(conclusion: Conclusion) -> u8 {

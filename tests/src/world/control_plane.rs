@@ -111,12 +111,21 @@ impl ControlPlane {
     pub async fn namespace(&self, label: &str) -> Result<String> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("{label}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.create_namespace(&name).await?;
+        Ok(name)
+    }
+
+    /// Creates a namespace of exactly this name.
+    ///
+    /// # Errors
+    /// When the API server refuses it, as it does one that exists.
+    pub async fn create_namespace(&self, name: &str) -> Result<()> {
         let mut namespace = Namespace::default();
-        namespace.metadata.name = Some(name.clone());
+        namespace.metadata.name = Some(name.to_owned());
         let namespaces = Api::<Namespace>::all(self.client().await?);
         let created = namespaces.create(&PostParams::default(), &namespace).await;
         created.with_context(|| format!("cannot create namespace {name}"))?;
-        Ok(name)
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn first_day(node: &Node, control: &str) -> anyhow::Result<bool> {
         bundles::store(&node.store, &bundle).await?;
     }
     let _alone = node.recording.lock().await;
-    node.recorder().genesis(now(), bytes, genesis.bundle, genesis.commit.clone()).await?;
+    node.recorder().genesis(now(), bytes).await?;
     Ok(first)
 }
 

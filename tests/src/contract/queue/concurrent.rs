@@ -85,9 +85,9 @@ where
     for consumer in consumers {
         consumer.await.expect("the consumer ends");
     }
-    let seen = seen.lock().expect("no consumer panicked");
+    let seen = std::mem::take(&mut *seen.lock().expect("no consumer panicked"));
     assert_eq!(seen.len(), GROUPS);
-    for (group, numbers) in seen.iter() {
+    for (group, numbers) in &seen {
         assert_eq!(*numbers, (0..OF_EACH).collect::<Vec<_>>(), "{group}");
     }
     nothing(queue, name).await;
