@@ -66,7 +66,7 @@ where
             objects: Vec::new(),
         };
         match self.carry_out(&due, now, &mut outcome).await {
-            Ok(()) => self.observe(&parsed.trace, &due, &outcome).await?,
+            Ok(()) => {}
             Err(Ending::Again(why)) => return Err(StageError::Retry(why)),
             Err(Ending::Outcome { result, summary, objects }) => {
                 outcome.result = result;
@@ -81,7 +81,12 @@ where
             summary = outcome.summary,
             "apply"
         );
-        self.tell(&parsed.trace, &outcome).await
+        self.tell(&parsed.trace, &outcome).await?;
+        // Only then, so that what is observed of it comes after it in the log. A crash in between repeats both.
+        match outcome.result {
+            OutcomeResult::Applied => self.observe(&parsed.trace, &due, &outcome).await,
+            _ => Ok(()),
+        }
     }
 
     /// Verifies, then applies. Nothing is written to the cluster before every check has passed.

@@ -13,7 +13,7 @@ use countersign_core::keys;
 use countersign_core::manifest::Manifest;
 use countersign_core::message::{Message, ObservationDue, QueueName};
 use countersign_core::names::ClusterName;
-use countersign_core::outcome::{Outcome, OutcomeResult};
+use countersign_core::outcome::{Action, ObjectOutcome, Outcome, OutcomeResult};
 use countersign_core::ports::cluster::{Cluster, ClusterError};
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::{self, Store};
@@ -35,11 +35,36 @@ pub struct Observer<'a, S, Q, C> {
 /// What one look found.
 enum Found {
     /// It came to an end.
-    Ended(OutcomeResult, Overview),
+    Ended(OutcomeResult, Account),
     /// It may still become healthy; what is recorded of it meanwhile, if anything.
-    Open(Option<(OutcomeResult, Overview)>),
+    Open(Option<(OutcomeResult, Account)>),
     /// A newer authorization took over.
     Overtaken,
+}
+
+/// What is told of the objects.
+struct Account {
+    summary: String,
+    objects: Vec<ObjectOutcome>,
+}
+
+impl Account {
+    fn of(overview: &Overview) -> Self {
+        Self { summary: overview.summary(), objects: overview.outcomes() }
+    }
+
+    /// What was deleted in the end belongs to the account as much as what stays.
+    fn with_pruned(overview: &Overview, pruned: Vec<ObjectOutcome>) -> Self {
+        let mut account = Self::of(overview);
+        let deleted = pruned.iter().filter(|object| object.action == Action::Deleted).count();
+        match (overview.objects.is_empty(), deleted) {
+            (true, deleted) => account.summary = format!("{deleted} objects deleted"),
+            (false, 0) => {}
+            (false, deleted) => account.summary += &format!("; {deleted} that are no longer wanted were deleted"),
+        }
+        account.objects.extend(pruned);
+        account
+    }
 }
 
 impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
@@ -57,16 +82,17 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         let (trace, due) = (parsed.trace, parsed.body);
         let elapsed = now.since(due.since);
         match self.look(&due, elapsed).await {
-            Ok(Found::Ended(result, overview)) => self.tell(&trace, &due, now, result, &overview).await,
+            Ok(Found::Ended(result, account)) => self.tell(&trace, &due, now, result, account).await,
             Ok(Found::Open(found)) => {
-                if let Some((result, overview)) = found {
-                    self.tell(&trace, &due, now, result, &overview).await?;
+                if let Some((result, account)) = found {
+                    self.tell(&trace, &due, now, result, account).await?;
                 }
                 self.look_again(&trace, due, elapsed).await
             }
             Ok(Found::Overtaken) => {
-                let nothing = Overview { objects: Vec::new() };
-                self.tell(&trace, &due, now, OutcomeResult::Overtaken, &nothing).await
+                let summary = "a newer change took over before this one was done".to_owned();
+                let account = Account { summary, objects: Vec::new() };
+                self.tell(&trace, &due, now, OutcomeResult::Overtaken, account).await
             }
             Err(why) => {
                 tracing::warn!(trace, target = %due.target, why, "cannot look now");
@@ -89,14 +115,14 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         let overview = health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
         let Some(healthy) = overview.healthy() else {
             let late = elapsed > pace::DEADLINE || overview.status() == Status::Failed;
-            return Ok(Found::Open(late.then_some((OutcomeResult::Unhealthy, overview))));
+            return Ok(Found::Open(late.then(|| (OutcomeResult::Unhealthy, Account::of(&overview)))));
         };
         let pruning = Pruning { target: &due.target, sequence: held.sequence, operation, healthy: &healthy };
         match prune::prune(self.cluster, self.cluster, &pruning).await {
             Ok(report) if report.is_done() => {
                 let removed = operation == Operation::Remove;
                 let result = if removed { OutcomeResult::Removed } else { OutcomeResult::Healthy };
-                Ok(Found::Ended(result, overview))
+                Ok(Found::Ended(result, Account::with_pruned(&overview, report.objects)))
             }
             Ok(_) => Ok(Found::Open(None)),
             Err(Failure { reason: Reason::Overtaken { .. }, .. }) => Ok(Found::Overtaken),
@@ -110,7 +136,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         due: &ObservationDue,
         now: Timestamp,
         result: OutcomeResult,
-        overview: &Overview,
+        account: Account,
     ) -> Result<(), StageError> {
         let outcome = Outcome {
             attempt: due.attempt,
@@ -118,8 +144,8 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
             sequence: Some(due.sequence),
             time: now,
             result,
-            summary: overview.summary(),
-            objects: overview.outcomes(),
+            summary: account.summary,
+            objects: account.objects,
         };
         tracing::info!(trace, target = %due.target, result = ?outcome.result, summary = outcome.summary, "observe");
         let queue = QueueName::Outcomes(self.name.clone());

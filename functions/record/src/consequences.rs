@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use countersign_core::configuration::Configuration;
 use countersign_core::decision::Decision;
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::event::{Event, EventKind};
@@ -64,11 +63,12 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             Record::Genesis(genesis) => {
                 let (bundle, commit) = (genesis.bundle, genesis.commit.clone());
                 working.activate(ActiveBundle { bundle, index, commit }).await?;
-                self.activated(outbox, index, time, &genesis.bundle).await?;
+                activated(working, outbox, index, time, &genesis.bundle).await?;
             }
             Record::Decision(record) => {
                 working.fold_decision(index, time, record).await?;
-                self.decided(log, outbox, (index, time), record).await?;
+                working.report_decision(index, record).await?;
+                self.follow(log, working, outbox, (index, time), record).await?;
             }
             Record::Outcome(record) => {
                 working.fold_outcome(index, time, record).await?;
@@ -81,18 +81,20 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         Ok(())
     }
 
-    async fn decided(
+    /// What follows from a decision.
+    async fn follow(
         &self,
         log: &mut View<'_, S>,
+        working: &Working<'_, S>,
         outbox: &mut Outbox,
         (index, time): (u64, Timestamp),
         record: &DecisionRecord,
     ) -> Result<(), StageError> {
         self.name_approvers(record).await?;
         match (record.disposition, record.operation) {
-            (Disposition::Superseded, _) => look_again(outbox, index, time, record)?,
+            (Disposition::Superseded, _) => self.ask_again(outbox, index, time, record).await?,
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
-                self.authorize(log, (index, time), record).await?;
+                self.authorize(log, working, (index, time), record).await?;
                 let due = DeployDue { attempt: record.attempt, target: record.target.clone() };
                 let queue = QueueName::Deploys(record.target.cluster.clone());
                 let name = format!("deploy-{}", record.attempt);
@@ -100,7 +102,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             }
             (Disposition::Authorized, Operation::Activate) => {
                 if let Some(bundle) = record.new_bundle {
-                    self.activated(outbox, index, time, &bundle).await?;
+                    activated(working, outbox, index, time, &bundle).await?;
                 }
             }
             (Disposition::Authorized, Operation::Release) => look_again(outbox, index, time, record)?,
@@ -110,6 +112,20 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             self.store.put_if_absent(&keys::nonce(nonce), index.to_string().as_bytes()).await?;
         }
         report(outbox, index, record, &record.commit)
+    }
+
+    /// Asks again for what was superseded: a command as it was given, anything else by another look.
+    async fn ask_again(
+        &self,
+        outbox: &mut Outbox,
+        index: u64,
+        time: Timestamp,
+        record: &DecisionRecord,
+    ) -> Result<(), StageError> {
+        let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
+        let Some(statement) = decision.command else { return look_again(outbox, index, time, record) };
+        let kind = EventKind::Command { statement };
+        push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
     }
 
     /// Keeps the names behind the pseudonyms of a leaf in blobs that can be deleted.
@@ -129,6 +145,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     async fn authorize(
         &self,
         log: &mut View<'_, S>,
+        working: &Working<'_, S>,
         (index, time): (u64, Timestamp),
         record: &DecisionRecord,
     ) -> Result<(), StageError> {
@@ -136,7 +153,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         if self.store.get(&key).await?.is_some() {
             return Ok(());
         }
-        let configuration: Configuration = self.configuration(&record.bundle).await?;
+        let configuration = working.configuration(&record.bundle).await?;
         let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
         let Some(cluster) = configuration.clusters.get(&record.target.cluster) else {
             return Err(StageError::Final(format!("{}: the cluster is not configured", record.target)));
@@ -157,24 +174,6 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         Ok(())
     }
 
-    /// Another bundle is active: everything that it follows is looked at again.
-    async fn activated(&self, outbox: &mut Outbox, index: u64, time: Timestamp, bundle: &Digest) -> Result<(), StageError> {
-        tracing::info!(%bundle, index, "a bundle is active");
-        for follows in self.configuration(bundle).await?.followed_refs() {
-            let id = format!("activation/{index}/{}", follows.key());
-            let reference = follows.reference.clone();
-            let kind = EventKind::RefDue { reference, every_target: true };
-            push_event(outbox, id, time, &follows, kind)?;
-        }
-        Ok(())
-    }
-
-    async fn configuration(&self, bundle: &Digest) -> Result<Configuration, StageError> {
-        let key = keys::bundle_configuration(bundle);
-        let found = store::get_json(self.store, &key).await?;
-        found.ok_or_else(|| StageError::Retry(format!("{key}: not in the store")))
-    }
-
     async fn ended(
         &self,
         log: &mut View<'_, S>,
@@ -183,18 +182,28 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         (index, time): (u64, Timestamp),
         record: &OutcomeRecord,
     ) -> Result<(), StageError> {
-        let name = format!("decision-{}", record.attempt);
-        let Some(decided) = store::get_json::<u64>(self.store, &keys::by_name(&name)).await? else {
-            return Ok(());
-        };
-        let bytes = log.leaf(decided).await?;
-        let leaf: Leaf = serde_json::from_slice(&bytes)
-            .map_err(|error| StageError::Retry(format!("leaf {decided}: not understood: {error}")))?;
-        let Record::Decision(decision) = leaf.record else { return Ok(()) };
-        let commits = working.fold_reports(index, time, &decision, record).await?;
+        let Some((_, decision)) = self.decided(log, &record.attempt).await? else { return Ok(()) };
+        let commits = working.report_outcome(index, time, &decision, record).await?;
         tracing::info!(trace = decision.trace, target = %record.target, result = ?record.result, "outcome");
         commits.iter().try_for_each(|commit| report(outbox, index, &decision, commit))
     }
+}
+
+/// Another bundle is active: everything that it follows is looked at again.
+async fn activated<S: Store>(
+    working: &Working<'_, S>,
+    outbox: &mut Outbox,
+    index: u64,
+    time: Timestamp,
+    bundle: &Digest,
+) -> Result<(), StageError> {
+    tracing::info!(%bundle, index, "a bundle is active");
+    for follows in working.configuration(bundle).await?.followed_refs() {
+        let id = format!("activation/{index}/{}", follows.key());
+        let kind = EventKind::RefDue { reference: follows.reference.clone(), every_target: true };
+        push_event(outbox, id, time, &follows, kind)?;
+    }
+    Ok(())
 }
 
 fn look_again(outbox: &mut Outbox, index: u64, time: Timestamp, record: &DecisionRecord) -> Result<(), StageError> {

@@ -7,7 +7,7 @@ use countersign_core::leaf::Disposition;
 use countersign_core::target::{ActiveBundle, TargetState};
 
 /// What the log holds that a decision is held against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Standing<'a> {
     /// The active bundle.
     pub active: Option<&'a ActiveBundle>,
@@ -19,6 +19,8 @@ pub struct Standing<'a> {
     pub nonce_spent: bool,
     /// Whether the root key signed this as the recovery of the bundle that is active.
     pub recovers: bool,
+    /// Why nothing could follow from the decision, were it allowed.
+    pub impossible: Option<String>,
 }
 
 /// The verdict that is logged, what follows from it, and why.
@@ -32,12 +34,18 @@ pub fn of(decision: &Decision, standing: &Standing<'_>) -> (Verdict, Disposition
         let why = "the command was carried out before: sign a new one".to_owned();
         return (Verdict::Denied, Disposition::Refused, why);
     }
+    if !standing.recovers
+        && let Some(why) = superseded(decision, standing)
+    {
+        return (verdict, Disposition::Superseded, why);
+    }
+    let allowed = verdict == Verdict::Allowed || standing.recovers;
+    if let Some(why) = standing.impossible.as_ref().filter(|_| allowed) {
+        return (Verdict::Denied, Disposition::Refused, why.clone());
+    }
     if standing.recovers {
         let why = "recovered by the root key, the only way around policy".to_owned();
         return (Verdict::Allowed, Disposition::Authorized, why);
-    }
-    if let Some(why) = superseded(decision, standing) {
-        return (verdict, Disposition::Superseded, why);
     }
     let disposition = match verdict {
         Verdict::Denied | Verdict::Pending => Disposition::Refused,
@@ -52,12 +60,21 @@ fn superseded(decision: &Decision, standing: &Standing<'_>) -> Option<String> {
     if standing.active.is_none_or(|active| active.bundle != decision.bundle) {
         return Some("another bundle became active meanwhile".to_owned());
     }
+    // A hold or a release is about the target, whatever was authorized for it meanwhile.
+    if matches!(decision.operation, Operation::Hold | Operation::Release) {
+        return None;
+    }
     if let Some(head) = standing.head_used_elsewhere {
         return Some(format!("head {head} explained another commit meanwhile"));
     }
     let target = standing.target?;
     if target.latest.began > decision.began {
         return Some("a later look at this target was decided before".to_owned());
+    }
+    // Policy denies every change of a held target, so whoever allowed this one did not see the hold yet.
+    let changes = !matches!(decision.operation, Operation::Activate);
+    if changes && target.hold.is_some() && decision.verdict == Verdict::Allowed {
+        return Some("the target was held meanwhile".to_owned());
     }
     let moved = target.wanted.as_ref().map(|wanted| wanted.sequence) != decision.based_on;
     moved.then(|| "another change of this target was authorized meanwhile".to_owned())

@@ -30,13 +30,13 @@ pub async fn decisions(store: &impl Store, message: &Incoming) -> Result<Vec<Dra
     let queue = QueueName::Decisions.to_string();
     let made = match message.parse::<DecisionsMade>() {
         Ok(made) => made,
-        Err(error) => return Ok(vec![rejected(&queue, message, &error.to_string())]),
+        Err(error) => return Ok(vec![rejected(&queue, message, None, &error.to_string())]),
     };
     let mut drafts = Vec::new();
     for made in made.body.decisions {
         match store::get_blob::<Decision>(store, keys::blob, &made.decision).await {
             Ok(decision) => drafts.push(Draft::Decision(Box::new(decision), made.decision, made.trace)),
-            Err(PortError::Refused(why)) => drafts.push(rejected(&queue, message, &why)),
+            Err(PortError::Refused(why)) => drafts.push(rejected(&queue, message, Some(&made.decision), &why)),
             Err(error @ PortError::Unavailable(_)) => return Err(error.into()),
         }
     }
@@ -53,16 +53,18 @@ pub fn outcome(cluster: &ClusterName, message: &Incoming) -> Draft {
         }
         Ok(parsed) => {
             let why = format!("an outcome of {} may not come by the queue of {cluster}", parsed.body.target);
-            rejected(&queue, message, &why)
+            rejected(&queue, message, None, &why)
         }
-        Err(error) => rejected(&queue, message, &error.to_string()),
+        Err(error) => rejected(&queue, message, None, &error.to_string()),
     }
 }
 
-fn rejected(queue: &str, message: &Incoming, why: &str) -> Draft {
+/// A rejection of a message, or of one decision that it names.
+fn rejected(queue: &str, message: &Incoming, decision: Option<&Digest>, why: &str) -> Draft {
     tracing::warn!(queue, message = message.id, why, "rejected a message");
+    let decision = decision.map(Digest::hex).unwrap_or_default();
     Draft::Rejected(RejectedRecord {
-        id: Digest::of_parts(&["rejected", queue, &message.body]),
+        id: Digest::of_parts(&["rejected", queue, &message.body, &decision]),
         queue: queue.to_owned(),
         reason: why.chars().take(1_000).collect(),
         body: Digest::of(message.body.as_bytes()),

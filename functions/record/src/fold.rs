@@ -79,10 +79,11 @@ fn first(latest: Look, record: &DecisionRecord) -> TargetState {
 
 /// A retry of what is wanted says nothing about a denied tip, which stays the latest look.
 fn is_retry_beside_a_denial(state: &TargetState, record: &DecisionRecord) -> bool {
-    let wanted = state.wanted.as_ref();
+    let running = state.running.as_ref().map(|running| running.sequence);
+    let retried = state.wanted.as_ref().filter(|wanted| Some(wanted.sequence) != running);
     state.latest.disposition == Disposition::Refused
         && state.latest.commit != record.commit
-        && wanted.is_some_and(|wanted| wanted.commit == record.commit)
+        && retried.is_some_and(|wanted| wanted.commit == record.commit)
 }
 
 fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &DecisionRecord) {
@@ -137,20 +138,35 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
     let Some(wanted) = state.wanted.as_ref().filter(|wanted| wanted.attempt == record.attempt) else {
         return next;
     };
-    next.outcome = Some(latest_outcome(time, record));
+    if !is_late(state.outcome.as_ref(), record) {
+        next.outcome = Some(latest_outcome(time, record));
+    }
     match record.result {
-        OutcomeResult::Applied | OutcomeResult::Removed => {
+        // Health is only ever followed of what was applied.
+        OutcomeResult::Applied | OutcomeResult::Removed | OutcomeResult::Healthy | OutcomeResult::Unhealthy => {
             next.running = Some(wanted.clone());
             next.failures = 0;
             next.due = None;
         }
-        OutcomeResult::Healthy | OutcomeResult::Unhealthy | OutcomeResult::Overtaken => {}
+        OutcomeResult::Overtaken => {}
         OutcomeResult::Refused { .. } | OutcomeResult::Failed => {
             next.failures = state.failures.saturating_add(1);
             next.due = Some(time.plus(backoff(next.failures)));
         }
     }
     next
+}
+
+/// Whether this only says that something was written of which is known already what became of it.
+fn is_late(known: Option<&LatestOutcome>, record: &OutcomeRecord) -> bool {
+    record.result == OutcomeResult::Applied
+        && known.is_some_and(|known| {
+            known.attempt == record.attempt
+                && matches!(
+                    known.result,
+                    OutcomeResult::Healthy | OutcomeResult::Unhealthy | OutcomeResult::Removed | OutcomeResult::Overtaken
+                )
+        })
 }
 
 fn latest_outcome(time: Timestamp, record: &OutcomeRecord) -> LatestOutcome {
@@ -213,7 +229,8 @@ pub fn report_outcome(mut report: CommitReport, index: u64, time: Timestamp, rec
     }
     report.as_of = index + 1;
     let target = report.targets.get_mut(&record.target.to_string());
-    if let Some(target) = target.filter(|target| target.attempt == record.attempt) {
+    let target = target.filter(|target| target.attempt == record.attempt);
+    if let Some(target) = target.filter(|target| !is_late(target.outcome.as_ref(), record)) {
         target.outcome = Some(latest_outcome(time, record));
     }
     report

@@ -3,20 +3,24 @@
 pub mod consequences;
 pub mod disposition;
 pub mod draft;
+#[cfg(test)]
+mod fixture;
 pub mod fold;
+pub mod leaf;
 pub mod working;
 
 use std::ops::Range;
 
-use countersign_core::digest::{Digest, canonical_json};
+use countersign_core::digest::Digest;
 use countersign_core::keys;
-use countersign_core::leaf::{LEAF_VERSION, Leaf, MAX_LEAF, Record, RejectedRecord};
-use countersign_core::names::{ClusterName, CommitId};
+use countersign_core::leaf::{DecisionRecord, GenesisRecord, Leaf, Record};
+use countersign_core::names::{AttemptId, ClusterName};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::signer::{PublicKey, Signer};
 use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::time::Timestamp;
+use countersign_ledger::genesis::{self, Genesis};
 use countersign_ledger::log;
 use countersign_ledger::note::NoteKey;
 use countersign_ledger::view::View;
@@ -82,16 +86,22 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         self.take(now, batch, drafts).await
     }
 
-    /// Appends leaf 0 to an empty log; nothing if there is one.
+    /// Appends leaf 0 to an empty log, of the bytes of `genesis.json`; nothing if there is one.
     ///
     /// # Errors
-    /// When the store, the log or a queue fails; a repeat continues where this ended.
-    pub async fn genesis(&self, now: Timestamp, genesis: &[u8], bundle: Digest, commit: CommitId) -> Result<(), StageError> {
+    /// [`StageError::Final`] when the root key did not sign these bytes, or for another log; otherwise when the
+    /// store, the log or a queue fails, and a repeat continues where this ended.
+    pub async fn genesis(&self, now: Timestamp, bytes: &[u8]) -> Result<(), StageError> {
         if self.open().await?.is_none() {
-            let genesis = store::put_blob_bytes(self.store, keys::blob, genesis).await?;
-            let origin = self.settings.origin.clone();
-            let record = Record::Genesis(countersign_core::leaf::GenesisRecord { genesis, bundle, commit, origin });
-            self.append(now, 0, vec![record]).await?;
+            let Genesis { bundle, commit, origin, .. } = genesis::verify(bytes, &self.settings.root_key)?;
+            if origin != self.settings.origin {
+                let why = format!("the genesis is of log {origin}, this is {}", self.settings.origin);
+                return Err(StageError::Final(why));
+            }
+            let genesis = store::put_blob_bytes(self.store, keys::blob, bytes).await?;
+            let record = Record::Genesis(GenesisRecord { genesis, bundle, commit, origin });
+            let (_, leaf) = leaf::of(now, record)?;
+            self.append(0, &[leaf]).await?;
         }
         self.settle().await
     }
@@ -107,30 +117,44 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
 
     async fn record(&self, now: Timestamp, drafts: Vec<Draft>) -> Result<(), StageError> {
         // What an earlier call appended and did not finish comes first: the state below builds on it.
-        let size = self.settle_all().await?;
+        let mut log = self.settle_all().await?;
+        let size = log.as_ref().map_or(0, View::size);
         let mut working = Working::new(self.store, self.settings);
-        let mut records = Vec::new();
+        let mut leaves = Vec::new();
         for draft in drafts {
-            let index = size + records.len() as u64;
-            if let Some(record) = working.record(draft, index, now).await? {
-                records.push(record);
-            }
+            let index = size + leaves.len() as u64;
+            let decided = match (&draft, &mut log) {
+                (Draft::Outcome(outcome, ..), Some(log)) => self.decided(log, &outcome.attempt).await?,
+                _ => None,
+            };
+            leaves.extend(working.leaf(draft, decided.as_ref(), index, now).await?);
         }
-        if records.is_empty() {
+        if leaves.is_empty() {
             return Ok(());
         }
-        self.append(now, size, records).await?;
+        self.append(size, &leaves).await?;
         self.settle().await
     }
 
-    /// Appends records to a log of `size` leaves: what was concluded from those still holds, or nothing is
+    /// The decision that the log holds of an attempt, with its index.
+    pub(crate) async fn decided(
+        &self,
+        log: &mut View<'_, S>,
+        attempt: &AttemptId,
+    ) -> Result<Option<(u64, DecisionRecord)>, StageError> {
+        let name = format!("decision-{attempt}");
+        let Some(index) = store::get_json(self.store, &keys::by_name(&name)).await? else { return Ok(None) };
+        Ok(match understood(index, &log.leaf(index).await?)?.record {
+            Record::Decision(decision) => Some((index, *decision)),
+            Record::Genesis(_) | Record::Outcome(_) | Record::Rejected(_) => None,
+        })
+    }
+
+    /// Appends leaves to a log of `size` leaves: what was concluded from those still holds, or nothing is
     /// appended.
-    async fn append(&self, now: Timestamp, size: u64, records: Vec<Record>) -> Result<(), StageError> {
-        let leaves = records
-            .into_iter()
-            .map(|record| leaf_bytes(now, record))
-            .collect::<Result<Vec<_>, _>>()?;
-        let appended = log::append(self.store, self.log_signer, &self.settings.origin, &leaves, Some(size)).await?;
+    async fn append(&self, size: u64, leaves: &[Vec<u8>]) -> Result<(), StageError> {
+        let appended =
+            log::append(self.store, self.log_signer, &self.settings.origin, leaves, Some(size)).await?;
         tracing::info!(first = appended.first, count = leaves.len(), "appended to the log");
         Ok(())
     }
@@ -148,9 +172,9 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         Ok(log::open(self.store, &key).await?)
     }
 
-    /// Settles every leaf; returns the log's size.
-    async fn settle_all(&self) -> Result<u64, StageError> {
-        let Some(mut log) = self.open().await? else { return Ok(0) };
+    /// Settles every leaf; returns the log, unless there is none yet.
+    async fn settle_all(&self) -> Result<Option<View<'_, S>>, StageError> {
+        let Some(mut log) = self.open().await? else { return Ok(None) };
         let size = log.size();
         let mut settled: u64 = store::get_json(self.store, keys::SETTLED).await?.unwrap_or(0);
         while settled < size {
@@ -159,7 +183,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             store::put_json(self.store, keys::SETTLED, &end).await?;
             settled = end;
         }
-        Ok(size)
+        Ok(Some(log))
     }
 
     /// State is written before anything is sent, so that whoever a message wakes finds it.
@@ -168,9 +192,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         let mut working = Working::new(self.store, self.settings);
         let mut outbox = Outbox::default();
         for (index, bytes) in range.zip(leaves) {
-            let leaf: Leaf = serde_json::from_slice(&bytes).map_err(|error| {
-                StageError::Retry(format!("leaf {index}: not understood: {error}: update this program"))
-            })?;
+            let leaf = understood(index, &bytes)?;
             self.consequences(log, &mut working, &mut outbox, (index, &leaf)).await?;
         }
         working.write().await?;
@@ -179,22 +201,10 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     }
 }
 
-/// The canonical bytes of a leaf; a record that is too large for one is rejected instead of lost.
-fn leaf_bytes(now: Timestamp, record: Record) -> Result<Vec<u8>, StageError> {
-    let not_json = |error| StageError::Final(format!("a leaf cannot be written as JSON: {error}"));
-    let name = record.name();
-    let bytes =
-        canonical_json(&Leaf { v: LEAF_VERSION, time: now, record }).map_err(not_json)?;
-    if bytes.len() <= MAX_LEAF {
-        return Ok(bytes);
-    }
-    let rejected = Record::Rejected(RejectedRecord {
-        id: Digest::of(name.as_bytes()),
-        queue: "decisions".to_owned(),
-        reason: format!("{name}: {} bytes, a leaf has at most {MAX_LEAF}: explain fewer commits at once", bytes.len()),
-        body: Digest::of(&bytes),
-    });
-    canonical_json(&Leaf { v: LEAF_VERSION, time: now, record: rejected }).map_err(not_json)
+fn understood(index: u64, bytes: &[u8]) -> Result<Leaf, StageError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        StageError::Retry(format!("leaf {index}: not understood: {error}: update this program"))
+    })
 }
 
 fn all_failed(batch: &[Incoming], error: &StageError) -> BatchResult {

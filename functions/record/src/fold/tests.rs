@@ -1,0 +1,223 @@
+use countersign_core::facts::Hold;
+use countersign_core::outcome::Check;
+
+use super::*;
+use crate::fixture::{at, commit, decision as decided, outcome as ended, record};
+
+/// The state after an authorization of commit `digit` at leaf `index`.
+fn authorized(state: Option<&TargetState>, digit: char, index: u64) -> (TargetState, DecisionRecord) {
+    let seconds = i64::try_from(index).unwrap();
+    let record = record(&decided(digit, seconds), Disposition::Authorized);
+    (decision(state, index, at(seconds), &record).unwrap(), record)
+}
+
+/// The state when commit `a` runs, authorized at leaf 1 and applied at leaf 2.
+fn running() -> (TargetState, DecisionRecord) {
+    let (state, record) = authorized(None, 'a', 1);
+    (outcome(&state, 2, at(2), &ended(&record, OutcomeResult::Applied)), record)
+}
+
+fn refused(digit: char, seconds: i64) -> DecisionRecord {
+    record(&decided(digit, seconds), Disposition::Refused)
+}
+
+#[test]
+fn an_authorization_is_wanted_until_it_runs() {
+    let (state, record) = authorized(None, 'a', 1);
+    let wanted = state.wanted.as_ref().unwrap();
+    assert_eq!((wanted.sequence, &wanted.commit, wanted.attempt), (1, &commit('a'), record.attempt));
+    assert_eq!((&state.running, state.is_settled(), state.as_of), (&None, false, 2));
+    assert_eq!(state.due, Some(at(1).plus(authorization::LIFETIME + GRACE)));
+    let state = outcome(&state, 2, at(2), &ended(&record, OutcomeResult::Applied));
+    assert_eq!((&state.running, state.is_settled(), state.due), (&state.wanted, true, None));
+}
+
+#[test]
+fn health_says_that_it_was_applied_even_when_nobody_said_so() {
+    for result in [OutcomeResult::Healthy, OutcomeResult::Unhealthy, OutcomeResult::Removed] {
+        let (state, record) = authorized(None, 'a', 1);
+        let state = outcome(&state, 2, at(2), &ended(&record, result.clone()));
+        assert_eq!((&state.running, state.due), (&state.wanted, None), "{result:?}");
+        assert_eq!(state.outcome.unwrap().result, result);
+    }
+}
+
+#[test]
+fn folding_twice_changes_nothing() {
+    let (state, record) = authorized(None, 'a', 1);
+    assert_eq!(decision(Some(&state), 1, at(1), &record).as_ref(), Some(&state));
+    let failed = ended(&record, OutcomeResult::Failed);
+    let after = outcome(&state, 2, at(2), &failed);
+    assert_eq!(outcome(&after, 2, at(2), &failed), after);
+    assert_eq!(decision(Some(&after), 1, at(1), &record).as_ref(), Some(&after));
+    let told = report(None, 1, &record, Some(&state));
+    assert_eq!(report(Some(told.clone()), 1, &record, Some(&after)), told);
+    let told = report_outcome(told, 2, at(2), &failed);
+    assert_eq!(report_outcome(told.clone(), 2, at(9), &failed), told);
+    assert_eq!(report(Some(told.clone()), 1, &record, Some(&after)), told);
+}
+
+#[test]
+fn a_preview_makes_no_state() {
+    let preview = record(&decided('a', 1), Disposition::Preview);
+    assert_eq!(decision(None, 1, at(1), &preview), None);
+    let (state, _) = running();
+    assert_eq!(decision(Some(&state), 3, at(3), &preview).as_ref(), Some(&state));
+}
+
+#[test]
+fn a_denial_leaves_what_is_wanted() {
+    let (before, _) = running();
+    let state = decision(Some(&before), 3, at(3), &refused('b', 3)).unwrap();
+    assert_eq!((&state.wanted, &state.running), (&before.wanted, &before.running));
+    assert_eq!((&state.latest.commit, state.is_settled()), (&commit('b'), false));
+}
+
+#[test]
+fn what_was_superseded_is_not_the_latest_look() {
+    let superseded = record(&decided('b', 3), Disposition::Superseded);
+    let (before, _) = running();
+    let state = decision(Some(&before), 3, at(3), &superseded).unwrap();
+    assert_eq!(state, TargetState { as_of: 4, ..before });
+    let first = decision(None, 3, at(3), &superseded).unwrap();
+    assert!(!first.is_settled(), "nothing else was ever looked at");
+}
+
+#[test]
+fn what_runs_already_speaks_for_the_later_commit() {
+    let (before, _) = running();
+    let same = record(&decided('b', 3), Disposition::Unchanged);
+    let state = decision(Some(&before), 3, at(3), &same).unwrap();
+    for now in [state.wanted.as_ref().unwrap(), state.running.as_ref().unwrap()] {
+        assert_eq!((now.sequence, &now.commit, now.closure), (1, &commit('b'), same.closure));
+    }
+    // What still runs of an older authorization keeps the commit that it is of.
+    let (on_its_way, _) = authorized(Some(&before), 'c', 3);
+    let same = record(&decided('d', 4), Disposition::Unchanged);
+    let state = decision(Some(&on_its_way), 4, at(4), &same).unwrap();
+    assert_eq!(state.wanted.unwrap().commit, commit('d'));
+    assert_eq!(state.running.unwrap().commit, commit('a'));
+}
+
+#[test]
+fn a_hold_stays_until_it_is_released_and_is_no_look_at_a_commit() {
+    let (before, _) = running();
+    let reason = Hold { reason: "incident".to_owned(), since: at(3) };
+    let mut hold = record(&decided('a', 3), Disposition::Authorized);
+    (hold.operation, hold.hold) = (Operation::Hold, Some(reason.clone()));
+    let held = decision(Some(&before), 3, at(3), &hold).unwrap();
+    assert_eq!(held, TargetState { as_of: 4, hold: Some(reason), ..before.clone() });
+    let mut release = record(&decided('a', 4), Disposition::Authorized);
+    release.operation = Operation::Release;
+    assert_eq!(decision(Some(&held), 4, at(4), &release), Some(TargetState { as_of: 5, ..before }));
+}
+
+#[test]
+fn an_activation_runs_at_once() {
+    let mut activation = record(&decided('a', 1), Disposition::Authorized);
+    activation.operation = Operation::Activate;
+    let state = decision(None, 1, at(1), &activation).unwrap();
+    assert!(state.is_settled());
+    assert_eq!((state.wanted.unwrap().sequence, state.due), (1, None));
+}
+
+#[test]
+fn failures_back_off_from_ten_seconds_to_ten_minutes() {
+    let (mut state, _) = running();
+    let mut waits = Vec::new();
+    for index in (3..).step_by(2).take(8) {
+        let (again, record) = authorized(Some(&state), 'b', index);
+        let refused = OutcomeResult::Refused { check: Check::Time };
+        let result = if index == 5 { refused } else { OutcomeResult::Failed };
+        state = outcome(&again, index + 1, at(0), &ended(&record, result));
+        waits.push(state.due.unwrap().since(at(0)).as_secs());
+    }
+    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+    let (other, record) = authorized(Some(&state), 'c', 30);
+    assert_eq!(other.failures, 0, "another manifest has not failed yet");
+    let state = outcome(&other, 31, at(0), &ended(&record, OutcomeResult::Failed));
+    assert_eq!(state.due, Some(at(10)));
+    assert_eq!(backoff(u32::MAX), LAST_RETRY);
+}
+
+#[test]
+fn outcomes_of_older_attempts_and_overtaken_ones_change_no_plan() {
+    let (before, old) = running();
+    let (state, new) = authorized(Some(&before), 'b', 3);
+    let late = outcome(&state, 4, at(4), &ended(&old, OutcomeResult::Failed));
+    assert_eq!(late, TargetState { as_of: 5, ..state.clone() });
+    let overtaken = outcome(&state, 4, at(4), &ended(&new, OutcomeResult::Overtaken));
+    assert_eq!((overtaken.due, &overtaken.running), (state.due, &state.running));
+}
+
+#[test]
+fn a_retry_beside_a_denied_tip_keeps_the_denial_as_the_latest_look() {
+    let (wanted, record) = authorized(None, 'a', 1);
+    let wanted = outcome(&wanted, 2, at(2), &ended(&record, OutcomeResult::Failed));
+    let denied = decision(Some(&wanted), 3, at(3), &refused('b', 3)).unwrap();
+    let (retried, _) = authorized(Some(&denied), 'a', 4);
+    assert_eq!((&retried.latest.commit, retried.wanted.as_ref().unwrap().sequence), (&commit('b'), 4));
+    assert_eq!(retried.failures, 1, "the same manifest goes on failing");
+}
+
+#[test]
+fn a_tip_that_went_back_to_what_runs_is_the_latest_look() {
+    let (before, _) = running();
+    let denied = decision(Some(&before), 3, at(3), &refused('b', 3)).unwrap();
+    let back = record(&decided('a', 4), Disposition::Unchanged);
+    let state = decision(Some(&denied), 4, at(4), &back).unwrap();
+    assert_eq!((&state.latest.commit, state.is_settled()), (&commit('a'), true));
+}
+
+#[test]
+fn a_preview_never_hides_what_was_decided() {
+    let denied = refused('a', 1);
+    let told = report(None, 1, &denied, None);
+    let preview = record(&decided('a', 2), Disposition::Preview);
+    assert_eq!(report(Some(told.clone()), 2, &preview, None), told);
+    let told = report(None, 2, &preview, None);
+    assert!(told.targets["shop/production/east"].preview);
+    let told = report(Some(told), 3, &denied, None);
+    assert_eq!(told.targets["shop/production/east"].verdict, countersign_core::decision::Verdict::Denied);
+}
+
+#[test]
+fn what_runs_already_is_told_with_the_attempt_that_brought_it() {
+    let (before, brought) = running();
+    let same = record(&decided('b', 3), Disposition::Unchanged);
+    let state = decision(Some(&before), 3, at(3), &same).unwrap();
+    let told = report(None, 3, &same, Some(&state));
+    let target = &told.targets["shop/production/east"];
+    assert_eq!((target.attempt, &target.outcome), (brought.attempt, &before.outcome));
+    let told = report_outcome(told, 4, at(4), &ended(&brought, OutcomeResult::Healthy));
+    let target = &told.targets["shop/production/east"];
+    assert_eq!(target.outcome.as_ref().unwrap().result, OutcomeResult::Healthy);
+}
+
+#[test]
+fn holds_and_what_was_superseded_are_not_told_of_a_commit() {
+    let mut hold = record(&decided('a', 1), Disposition::Authorized);
+    hold.operation = Operation::Hold;
+    assert!(report(None, 1, &hold, None).targets.is_empty());
+    let superseded = record(&decided('a', 1), Disposition::Superseded);
+    assert!(report(None, 1, &superseded, None).targets.is_empty());
+}
+
+#[test]
+fn outcomes_of_another_attempt_are_not_told() {
+    let (_, old) = running();
+    let told = report(None, 3, &record(&decided('a', 3), Disposition::Authorized), None);
+    let after = report_outcome(told, 4, at(4), &ended(&old, OutcomeResult::Failed));
+    assert_eq!(after.targets["shop/production/east"].outcome, None);
+}
+
+#[test]
+fn what_is_said_late_does_not_hide_how_it_ended() {
+    let (state, record) = authorized(None, 'a', 1);
+    let told = report(None, 1, &record, Some(&state));
+    let healthy = ended(&record, OutcomeResult::Healthy);
+    let (state, told) = (outcome(&state, 2, at(2), &healthy), report_outcome(told, 2, at(2), &healthy));
+    let applied = ended(&record, OutcomeResult::Applied);
+    assert_eq!(outcome(&state, 3, at(3), &applied).outcome, state.outcome);
+    assert_eq!(report_outcome(told.clone(), 3, at(3), &applied).targets, told.targets);
+}

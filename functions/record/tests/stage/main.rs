@@ -1,0 +1,6 @@
+//! The stage on the embedded store, queue and keys: from messages to leaves, state, authorizations and messages.
+
+mod commands;
+mod crashes;
+mod flow;
+mod world;
