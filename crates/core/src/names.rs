@@ -312,11 +312,8 @@ impl FromStr for Target {
         }
         let mut parts = text.splitn(3, '/');
         let mut part = || parts.next().unwrap_or_default();
-        let target = Self {
-            application: part().parse()?,
-            environment: part().parse()?,
-            cluster: part().parse()?,
-        };
+        let target =
+            Self { application: part().parse()?, environment: part().parse()?, cluster: part().parse()? };
         Ok(target)
     }
 }

@@ -117,7 +117,8 @@ mod tests {
     fn a_tree_in_memory_lists_files_and_folders() {
         let tree: BTreeMap<String, Vec<u8>> =
             [("a/b.yaml", "1"), ("a/c/d.yaml", "22"), ("e", "")].map(|(k, v)| (k.into(), v.into())).into();
-        let names = |path| tree.entries(path).unwrap().map(|e| e.into_iter().map(|e| e.name).collect::<Vec<_>>());
+        let names =
+            |path| tree.entries(path).unwrap().map(|e| e.into_iter().map(|e| e.name).collect::<Vec<_>>());
         assert_eq!(names(""), Some(vec!["a".into(), "e".into()]));
         assert_eq!(names("a"), Some(vec!["b.yaml".into(), "c".into()]));
         assert_eq!(names("x"), None);

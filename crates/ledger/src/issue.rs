@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::authorization::{
-    AuthorizationStatement, LIFETIME, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization, STATEMENT_TYPE,
-    Sequence, Subject, SubjectDigest,
+    AuthorizationStatement, LIFETIME, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization,
+    STATEMENT_TYPE, Sequence, Subject, SubjectDigest,
 };
 use countersign_core::decision::{Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};

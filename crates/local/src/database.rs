@@ -34,12 +34,13 @@ const IDLE_READERS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Database(Arc<Shared>);
 
-/// Fields are dropped in this order: the lock is let go last.
+/// Fields are dropped in this order: the connection that writes is closed after those that only read, since
+/// the last one moves the write-ahead log into the file; the lock is let go last.
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    writer: Option<Mutex<Writer>>,
     readers: Mutex<Vec<Connection>>,
+    writer: Option<Mutex<Writer>>,
     bells: Mutex<HashMap<String, Arc<Notify>>>,
     _lock: Option<Lock>,
 }

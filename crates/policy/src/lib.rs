@@ -1,19 +1,22 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod yaml;
 
+pub mod bundle;
 pub mod configuration;
-pub mod metadata;
 pub mod engine;
 pub mod lint;
+pub mod metadata;
 pub mod waiver;
-pub mod bundle;
 
 pub mod approval;
-pub mod path;
-pub mod input;
 pub mod decide;
+pub mod input;
+pub mod path;
 pub mod replay;
 
 pub mod test;

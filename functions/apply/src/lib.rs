@@ -149,14 +149,23 @@ where
         let name = self.name;
         let installed = keep::trust(self.cluster).await?;
         let installed = installed.ok_or_else(|| {
-            Ending::refused(Check::Signature, format!("{name}: no keys installed: run countersign cluster add {name}"))
+            Ending::refused(
+                Check::Signature,
+                format!("{name}: no keys installed: run countersign cluster add {name}"),
+            )
         })?;
-        let trust: Trust = serde_json::from_str(&installed).map_err(|error| {
-            Ending::refused(Check::Signature, format!("{name}: the installed keys are not understood: {error}"))
+        let trust = Trust::parse(installed.as_bytes()).map_err(|error| {
+            Ending::refused(
+                Check::Signature,
+                format!("{name}: {error}: run countersign cluster add {name} again"),
+            )
         })?;
         let uid = keep::uid(self.cluster).await?;
         if uid != trust.audience {
-            let why = format!("{name}: this cluster's UID is {uid}, its keys were installed for {}", trust.audience);
+            let why = format!(
+                "{name}: this cluster's UID is {uid}, its keys were installed for {}",
+                trust.audience
+            );
             return Err(Ending::refused(Check::Audience, why));
         }
         Ok(trust)

@@ -4,20 +4,18 @@ pub mod bundles;
 
 use std::time::Duration;
 
-
 use countersign_core::bundle::BundleSource;
 use countersign_core::decision::Decision;
 use countersign_core::digest::Digest;
 use countersign_core::facts::{Facts, Operation, Problem, Render};
+use countersign_core::keys;
 use countersign_core::message::{DecisionMade, DecisionsMade, FactsGathered, Message, QueueName};
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
-use countersign_core::keys;
 use countersign_policy::bundle::Bundle;
 use countersign_policy::decide::{Mode, decide};
 use countersign_provenance::signatures::verify_signatures;
-
 
 /// The stage, with the ports that it touches the world through.
 pub struct Evaluator<'a, S, Q> {
@@ -91,7 +89,9 @@ impl<S: Store, Q: Queue> Evaluator<'_, S, Q> {
         let source = BundleSource::from_bytes(&source.bytes)
             .map_err(|error| StageError::Final(format!("{key}: {error}")))?;
         if source.digest() != digest {
-            return Err(StageError::Final(format!("{key}: the store holds other files than the digest names")));
+            return Err(StageError::Final(format!(
+                "{key}: the store holds other files than the digest names"
+            )));
         }
         match Bundle::from_source(&source) {
             Ok(bundle) => {

@@ -6,7 +6,10 @@ use countersign_core::configuration::{Configuration, TargetConfiguration};
 use countersign_core::names::{FollowedRef, Target};
 
 /// The targets that follow a ref.
-pub fn following<'a>(configuration: &'a Configuration, follows: &FollowedRef) -> Vec<TargetConfiguration<'a>> {
+pub fn following<'a>(
+    configuration: &'a Configuration,
+    follows: &FollowedRef,
+) -> Vec<TargetConfiguration<'a>> {
     let branch = follows.reference.branch();
     configuration
         .targets()
@@ -17,7 +20,7 @@ pub fn following<'a>(configuration: &'a Configuration, follows: &FollowedRef) ->
         .collect()
 }
 
-/// The targets whose path is, is above, or is below one of the changed `paths`.
+/// The targets whose path is one of the changed `paths`, or a folder above one.
 pub fn touched<'a>(
     targets: &[TargetConfiguration<'_>],
     paths: impl Iterator<Item = &'a str>,
@@ -45,7 +48,55 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::ancestors;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Targets `a`, `b` and so on, one for each path.
+    fn configuration(paths: &[&str]) -> Configuration {
+        let applications = paths.iter().zip('a'..).map(|(path, name)| {
+            let placement = json!({"path": path, "branch": "main", "namespaces": ["n"]});
+            let application =
+                json!({"team": "t", "repository": "local/shop", "environments": {"production": placement}});
+            (name.to_string(), application)
+        });
+        serde_json::from_value(json!({
+            "version": 1,
+            "control": {"repository": "local/control", "branch": "main", "approvals": {"count": 1}},
+            "hosts": {},
+            "applications": applications.collect::<serde_json::Map<_, _>>(),
+            "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"]}},
+            "clusters": {"east": {"kind": "simulated", "uid": "u"}},
+        }))
+        .unwrap()
+    }
+
+    fn touched_of(targets: &[&str], changed: &[&str]) -> String {
+        let configuration = configuration(targets);
+        let all: Vec<_> = configuration.targets().collect();
+        touched(&all, changed.iter().copied()).iter().map(|target| target.application.as_str()).collect()
+    }
+
+    #[test]
+    fn a_change_touches_the_targets_at_and_above_it() {
+        let targets = ["deploy", "deploy/web", "deploy/web.yaml", "other", "deploy/we"];
+        assert_eq!(touched_of(&targets, &["deploy/web/a.yaml"]), "ab");
+        assert_eq!(touched_of(&targets, &["deploy/web.yaml"]), "ac");
+        assert_eq!(touched_of(&targets, &["README.md"]), "");
+        assert_eq!(touched_of(&["/deploy/", ""], &["deploy/a", "deploy/b"]), "ab");
+    }
+
+    #[test]
+    fn only_those_that_follow_the_very_ref_are_candidates() {
+        let configuration = configuration(&["deploy"]);
+        let follow = |repository: &str, reference: &str| FollowedRef {
+            repository: repository.parse().unwrap(),
+            reference: reference.parse().unwrap(),
+        };
+        assert_eq!(following(&configuration, &follow("local/shop", "refs/heads/main")).len(), 1);
+        assert_eq!(following(&configuration, &follow("local/shop", "refs/tags/main")).len(), 0);
+        assert_eq!(following(&configuration, &follow("local/other", "refs/heads/main")).len(), 0);
+    }
 
     #[test]
     fn every_folder_above_a_path_is_an_ancestor() {

@@ -10,7 +10,6 @@ use countersign_core::facts::{
     TargetFacts,
 };
 use countersign_core::keys;
-use countersign_core::manifest::Manifest;
 use countersign_core::names::{AttemptId, CommitId, FollowedRef};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
@@ -20,8 +19,6 @@ use countersign_core::stage::StageError;
 use countersign_core::statement::{Says, SignedStatement};
 use countersign_core::target::TargetState;
 use countersign_git::error::GitError;
-use countersign_render::diff;
-use countersign_render::rendered::{ManifestBlob, render};
 
 use crate::look::Look;
 use crate::reading::{Reading, of_git};
@@ -73,11 +70,15 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             .follows()
             .ok_or_else(|| StageError::Final(format!("{}: follows no branch", look.target)))?;
         let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
-        let from = wanted.map(|wanted| wanted.commit.clone()).or_else(|| configured.placement.baseline.clone());
+        let from =
+            wanted.map(|wanted| wanted.commit.clone()).or_else(|| configured.placement.baseline.clone());
         let paths = vec![configured.placement.path.clone()];
         let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() };
         let removal = configured.placement.state == PlacementState::Removed;
-        let way = if removal { Way::nowhere(&subject) } else { self.way(reading, look, &subject).await? };
+        let way = match removal || look.command.is_some() {
+            true => Way::nowhere(&subject),
+            false => self.way(reading, look, &subject).await?,
+        };
         let operation = operation(look, removal, way.range.relation)?;
         let mut facts = self.facts(reading, event, look, attempt, &subject, way, operation)?;
         facts.target = target_facts(&configured, follows);
@@ -90,7 +91,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     }
 
     /// Measures the range, and collects what people said about the commits that take part.
-    pub(crate) async fn way(&self, reading: &Reading<'_>, look: &Look, subject: &Subject<'_>) -> Result<Way, StageError> {
+    pub(crate) async fn way(
+        &self,
+        reading: &Reading<'_>,
+        look: &Look,
+        subject: &Subject<'_>,
+    ) -> Result<Way, StageError> {
         let repository = &reading.repository;
         let measured = repository.range(subject.from.as_ref(), &look.commit, &subject.paths, MAX_RANGE);
         let mut range = match measured {
@@ -143,10 +149,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         operation: Operation,
     ) -> Result<Facts, StageError> {
         let files = match &way.range.from {
-            Some(from) if reading.repository.has(from) => reading
-                .repository
-                .changed_files(Some(from), &look.commit, &subject.paths)
-                .map_err(of_git)?,
+            Some(from) if reading.repository.has(from) => {
+                reading.repository.changed_files(Some(from), &look.commit, &subject.paths).map_err(of_git)?
+            }
             _ => Vec::new(),
         };
         let mut statements = way.evidence.statements;
@@ -201,56 +206,6 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 hold: subject.state.and_then(|state| state.hold.clone()),
             },
         })
-    }
-
-    /// Renders, and fills in what is said about objects.
-    async fn objects(
-        &self,
-        reading: &Reading<'_>,
-        configured: &TargetConfiguration<'_>,
-        facts: &mut Facts,
-        state: Option<&TargetState>,
-    ) -> Result<(), StageError> {
-        let before = self.running_manifest(state).await?;
-        match facts.change.operation {
-            Operation::Hold | Operation::Release | Operation::Activate => return Ok(()),
-            Operation::Remove => {
-                let empty = store::put_blob(self.store, keys::manifest, &Manifest::new(Vec::new())).await?;
-                facts.manifest = Some(empty);
-                facts.diff = diff::diff(before.as_ref(), None);
-                return Ok(());
-            }
-            Operation::Deploy | Operation::Rollback => {}
-        }
-        if matches!(facts.render, Render::Failed { .. }) {
-            return Ok(());
-        }
-        let tree = reading.repository.tree(&facts.change.commit).map_err(of_git)?;
-        let placement = configured.placement;
-        let rendered = match render(&tree, &placement.path, &placement.namespaces, self.budget) {
-            Ok(rendered) => rendered,
-            Err(problems) => {
-                facts.render = Render::Failed { problems };
-                return Ok(());
-            }
-        };
-        let ManifestBlob { manifest, bytes, digest } = rendered.manifest().map_err(not_json)?;
-        self.store.put_if_absent(&keys::manifest(&digest), &bytes).await?;
-        facts.render = Render::Rendered;
-        facts.manifest = Some(digest);
-        facts.objects = rendered.facts();
-        facts.images = rendered.images();
-        facts.diff = diff::diff(before.as_ref(), Some(&manifest));
-        facts.conflicts = self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
-        Ok(())
-    }
-
-    async fn running_manifest(&self, state: Option<&TargetState>) -> Result<Option<Manifest>, StageError> {
-        let running = state.and_then(|state| state.running.as_ref());
-        match running.and_then(|running| running.manifest) {
-            Some(digest) => Ok(Some(store::get_blob(self.store, keys::manifest, &digest).await?)),
-            None => Ok(None),
-        }
     }
 }
 
@@ -322,8 +277,12 @@ fn taking_part(evidence: Evidence, proposed: &BTreeMap<CommitId, Vec<CommitFacts
         Some(Says::Propose { head, .. } | Says::Approve { head }) => proposed.contains_key(&head),
         _ => false,
     };
-    let kept: BTreeSet<Digest> =
-        evidence.statements.iter().filter(|statement| about_head(statement)).map(SignedStatement::id).collect();
+    let kept: BTreeSet<Digest> = evidence
+        .statements
+        .iter()
+        .filter(|statement| about_head(statement))
+        .map(SignedStatement::id)
+        .collect();
     let takes_back = |statement: &SignedStatement| match says(statement) {
         Some(Says::Dismiss { approval: of } | Says::Close { proposal: of }) => kept.contains(&of),
         _ => false,
@@ -366,8 +325,4 @@ fn kind_of(kind: &EventKind) -> &'static str {
         EventKind::TargetDue { .. } => "targetDue",
         EventKind::Ping => "ping",
     }
-}
-
-fn not_json(error: serde_json::Error) -> StageError {
-    StageError::Final(format!("a manifest cannot be written as JSON: {error}"))
 }

@@ -24,13 +24,18 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         for other in configuration.targets().filter(|other| could_meet(ours, other)) {
             let state = self.state(&other.target).await?;
             let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
-            let Some(wanted) = wanted.filter(|wanted| wanted.operation != Operation::Remove) else { continue };
+            let Some(wanted) = wanted.filter(|wanted| wanted.operation != Operation::Remove) else {
+                continue;
+            };
             let decision: Decision = store::get_blob(self.store, keys::blob, &wanted.decision).await?;
-            let owned = |object: &&ObjectFacts| decision.objects.iter().any(|key| key.same_object(&object.key));
-            conflicts.extend(objects.iter().filter(owned).map(|object| Conflict {
-                key: object.key.clone(),
-                owner: other.target.clone(),
-            }));
+            let owned =
+                |object: &&ObjectFacts| decision.objects.iter().any(|key| key.same_object(&object.key));
+            conflicts.extend(
+                objects
+                    .iter()
+                    .filter(owned)
+                    .map(|object| Conflict { key: object.key.clone(), owner: other.target.clone() }),
+            );
         }
         Ok(conflicts)
     }

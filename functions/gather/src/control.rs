@@ -19,9 +19,14 @@ use crate::reading::{Reading, of_git};
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// A look at the control repository, unless its tip is what is active.
-    pub(crate) async fn control_look(&self, reading: &Reading<'_>, tip: &CommitId) -> Result<Option<Look>, StageError> {
+    pub(crate) async fn control_look(
+        &self,
+        reading: &Reading<'_>,
+        tip: &CommitId,
+    ) -> Result<Option<Look>, StageError> {
         let tree = reading.repository.tree(tip).map_err(of_git)?;
-        let active = BundleSource::collect(&tree).is_ok_and(|source| source.digest() == reading.active.bundle);
+        let active =
+            BundleSource::collect(&tree).is_ok_and(|source| source.digest() == reading.active.bundle);
         let look = Look { target: Target::control(), commit: tip.clone(), preview: false, command: None };
         Ok((!active).then_some(look))
     }

@@ -5,6 +5,7 @@ pub mod collect;
 mod conflicts;
 mod control;
 mod look;
+mod objects;
 mod reading;
 
 use std::time::Duration;
@@ -13,10 +14,10 @@ use countersign_core::active::{BundleConfiguration, ConfigurationCache};
 use countersign_core::event::{Event, EventKind, PullRequestAction};
 use countersign_core::facts::Facts;
 use countersign_core::message::{FactsGathered, Message, QueueName};
-use countersign_core::names::{AttemptId, FollowedRef, Target};
+use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
 use countersign_core::ports::forge::ForgeRead;
 use countersign_core::ports::queue::{Outgoing, Queue};
-use countersign_core::ports::store::Store;
+use countersign_core::ports::store::{self, Store, Written};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::{digest, keys};
 use countersign_git::mirror::{GiveUp, Repositories};
@@ -69,21 +70,27 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let looks = self.looks(event, &active).await?;
         let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
         let mut announced = Vec::new();
+        let mut all_of_tip = true;
         for look in &looks {
             let attempt = AttemptId::new(&event.id, &look.target);
-            self.gather(&reading, event, look, attempt).await?;
+            all_of_tip &= self.gather(&reading, event, look, attempt).await?;
             announced.push(announcement(&parsed.trace, attempt, &look.target)?);
         }
         self.queue.send(&QueueName::Facts, &announced).await?;
         tracing::info!(trace = parsed.trace, event = event.id, looks = looks.len(), "gathered");
-        if let Some(follows) = seen {
-            self.mark_seen(&reading, &follows).await?;
+        // Where an earlier try looked at an older tip, this one is still to be looked at.
+        if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
+            self.mark_seen(&reading, &follows, tip).await?;
         }
         Ok(())
     }
 
     /// The looks that an event makes due; none when nothing is there to look at.
-    async fn looks<'b>(&self, event: &Event, active: &'b BundleConfiguration) -> Result<Option<Looks<'b>>, StageError> {
+    async fn looks<'b>(
+        &self,
+        event: &Event,
+        active: &'b BundleConfiguration,
+    ) -> Result<Option<Looks<'b>>, StageError> {
         let follows = |reference: &countersign_core::names::Reference| FollowedRef {
             repository: event.repository.clone(),
             reference: reference.clone(),
@@ -94,7 +101,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 self.ref_looks(active, follows(reference), *every_target).await
             }
             EventKind::TargetDue { target } => self.target_look(active, target).await,
-            EventKind::PullRequest { action: PullRequestAction::Closed | PullRequestAction::Merged, .. } => Ok(None),
+            EventKind::PullRequest {
+                action: PullRequestAction::Closed | PullRequestAction::Merged, ..
+            } => Ok(None),
             EventKind::PullRequest { base, head, fork: false, .. } => {
                 self.preview_looks(active, follows(base), Some(head)).await
             }
@@ -107,17 +116,23 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
     }
 
-    /// Stores the facts of one look, unless an earlier try has: the first write wins.
-    async fn gather(&self, reading: &Reading<'_>, event: &Event, look: &Look, attempt: AttemptId) -> Result<(), StageError> {
+    /// Stores the facts of one look, unless an earlier try has: the first write wins. Whether what is stored
+    /// is of the look's commit.
+    async fn gather(
+        &self,
+        reading: &Reading<'_>,
+        event: &Event,
+        look: &Look,
+        attempt: AttemptId,
+    ) -> Result<bool, StageError> {
         let key = keys::facts(&attempt);
-        if self.store.get(&key).await?.is_some() {
-            return Ok(());
+        if let Some(facts) = store::get_json::<Facts>(self.store, &key).await? {
+            return Ok(facts.change.commit == look.commit);
         }
         let facts: Facts = self.collect(reading, event, look, attempt).await?;
         let bytes = digest::canonical_json(&facts)
             .map_err(|error| StageError::Final(format!("facts cannot be written as JSON: {error}")))?;
-        self.store.put_if_absent(&key, &bytes).await?;
-        Ok(())
+        Ok(matches!(self.store.put_if_absent(&key, &bytes).await?, Written::Stored(_)))
     }
 }
 
@@ -125,8 +140,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
 struct Looks<'a> {
     reading: Reading<'a>,
     looks: Vec<Look>,
-    /// The ref whose tip is seen once these looks are announced.
-    seen: Option<FollowedRef>,
+    /// The ref and its tip, which is seen once these looks are announced.
+    seen: Option<(FollowedRef, CommitId)>,
 }
 
 fn announcement(trace: &str, attempt: AttemptId, target: &Target) -> Result<Outgoing, StageError> {

@@ -59,18 +59,24 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             tracing::warn!(%follows.repository, reference = %follows.reference, "the ref is gone: what runs stays");
             return Ok(None);
         };
-        let touched = if every_target { None } else { self.touched(&reading, &follows, &tip, &targets).await? };
+        let touched =
+            if every_target { None } else { self.touched(&reading, &follows, &tip, &targets).await? };
         let mut looks = Vec::new();
         for target in targets {
             let due = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
             if due && self.needs_look(&reading, &target, &tip).await? {
-                looks.push(Look { target: target.target, commit: tip.clone(), preview: false, command: None });
+                looks.push(Look {
+                    target: target.target,
+                    commit: tip.clone(),
+                    preview: false,
+                    command: None,
+                });
             }
         }
         if is_control {
             looks.extend(self.control_look(&reading, &tip).await?);
         }
-        Ok(Some(Looks { reading, looks, seen: Some(follows) }))
+        Ok(Some(Looks { reading, looks, seen: Some((follows, tip)) }))
     }
 
     /// The targets that may have changed since the tip that was seen last, and those that are not settled;
@@ -102,13 +108,16 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         Ok(targets)
     }
 
-    /// Notes that everything the tip touches was looked at.
-    pub(crate) async fn mark_seen(&self, reading: &Reading<'_>, follows: &FollowedRef) -> Result<(), StageError> {
-        if let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? {
-            let seen = Seen { tip, bundle: reading.active.bundle };
-            store::put_json(self.store, &keys::seen_tip(follows), &seen).await?;
-        }
-        Ok(())
+    /// Notes that everything `tip` touches was looked at. It is the tip that was looked at, not the one that
+    /// the ref has by now: what was pushed meanwhile is still to come.
+    pub(crate) async fn mark_seen(
+        &self,
+        reading: &Reading<'_>,
+        follows: &FollowedRef,
+        tip: CommitId,
+    ) -> Result<(), StageError> {
+        let seen = Seen { tip, bundle: reading.active.bundle };
+        Ok(store::put_json(self.store, &keys::seen_tip(follows), &seen).await?)
     }
 
     /// One lookup tells that nothing has to be done for a target that the tip does not touch.
@@ -199,7 +208,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let Some(follows) = follows else {
             return Err(StageError::Final(format!("{target}: no such target in countersign.yaml")));
         };
-        let reading = self.read(active, &follows.repository)?;
+        // A command is about its target, not about a tip: it works while the forge is down.
+        let reading = self
+            .read(active, &follows.repository)
+            .or_else(|error| self.read_kept(active, &follows.repository).map_err(|_| error))?;
         let tip = reading.repository.tip(&follows.reference).map_err(of_git)?;
         let Some(commit) = recovered.or(tip) else { return Ok(None) };
         let look = Look { target, commit, preview: false, command: Some(statement.clone()) };

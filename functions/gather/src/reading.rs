@@ -45,14 +45,25 @@ impl Reading<'_> {
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// Fetches a repository.
-    pub(crate) fn read<'b>(&self, active: &'b BundleConfiguration, id: &RepositoryId) -> Result<Reading<'b>, StageError> {
-        let url = active.configuration.git_url(id).ok_or_else(|| {
-            StageError::Final(format!("{id}: its host is not in countersign.yaml: add it under hosts"))
-        })?;
-        let source = Source { url, credential: None, also: Vec::new() };
+    pub(crate) fn read<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        id: &RepositoryId,
+    ) -> Result<Reading<'b>, StageError> {
+        let source = source(active, id)?;
         let give_up = (self.fetch_deadline)();
         let repository =
             self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
+        Ok(Reading { active, id: id.clone(), repository, evidence: RefCell::default() })
+    }
+
+    /// A repository as it was fetched last.
+    pub(crate) fn read_kept<'b>(
+        &self,
+        active: &'b BundleConfiguration,
+        id: &RepositoryId,
+    ) -> Result<Reading<'b>, StageError> {
+        let repository = self.repositories.open(id, &source(active, id)?).map_err(of_git)?;
         Ok(Reading { active, id: id.clone(), repository, evidence: RefCell::default() })
     }
 
@@ -76,7 +87,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         Ok(evidence)
     }
 
-    async fn commanded_statements(&self, repository: &RepositoryId) -> Result<Vec<SignedStatement>, StageError> {
+    async fn commanded_statements(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Vec<SignedStatement>, StageError> {
         let prefix = keys::statements(repository);
         let mut found = Vec::new();
         let mut after: Option<String> = None;
@@ -92,6 +106,14 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
         }
     }
+}
+
+/// Where a repository is.
+fn source(active: &BundleConfiguration, id: &RepositoryId) -> Result<Source, StageError> {
+    let url = active.configuration.git_url(id).ok_or_else(|| {
+        StageError::Final(format!("{id}: its host is not in countersign.yaml: add it under hosts"))
+    })?;
+    Ok(Source { url, credential: None, also: Vec::new() })
 }
 
 /// A repository's failure: what may come back is retried, anything else can never succeed.

@@ -8,7 +8,7 @@ use countersign_cluster::failure::{Failure, Reason};
 use countersign_cluster::health::{self, Overview, Status};
 use countersign_cluster::prune::{self, Pruning};
 use countersign_cluster::{inventory, plan};
-use countersign_core::facts::Operation;
+use countersign_core::facts::{ObjectKey, Operation};
 use countersign_core::keys;
 use countersign_core::manifest::Manifest;
 use countersign_core::message::{Message, ObservationDue, QueueName};
@@ -60,9 +60,20 @@ impl Account {
         match (overview.objects.is_empty(), deleted) {
             (true, deleted) => account.summary = format!("{deleted} objects deleted"),
             (false, 0) => {}
-            (false, deleted) => account.summary += &format!("; {deleted} that are no longer wanted were deleted"),
+            (false, deleted) => {
+                account.summary += &format!("; {deleted} that are no longer wanted were deleted")
+            }
         }
         account.objects.extend(pruned);
+        account
+    }
+
+    fn waiting(overview: &Overview, waiting: &[ObjectKey]) -> Self {
+        let mut account = Self::of(overview);
+        let first = waiting.first().map(ToString::to_string).unwrap_or_default();
+        let count = waiting.len();
+        account.summary +=
+            &format!("; {count} are still being deleted, as {first}: look at their finalizers");
         account
     }
 }
@@ -96,6 +107,11 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
             }
             Err(why) => {
                 tracing::warn!(trace, target = %due.target, why, "cannot look now");
+                if elapsed > pace::DEADLINE {
+                    let account =
+                        Account { summary: format!("its health cannot be read: {why}"), objects: Vec::new() };
+                    self.tell(&trace, &due, now, OutcomeResult::Unhealthy, account).await?;
+                }
                 self.look_again(&trace, due, elapsed).await
             }
         }
@@ -112,10 +128,12 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         // Only a removal is ever authorized with an empty manifest.
         let operation = if manifest.objects.is_empty() { Operation::Remove } else { Operation::Deploy };
         let wanted = plan::keys(&manifest.objects).map_err(|error| error.to_string())?;
-        let overview = health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
+        let overview =
+            health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
+        let late = elapsed > pace::DEADLINE;
         let Some(healthy) = overview.healthy() else {
-            let late = elapsed > pace::DEADLINE || overview.status() == Status::Failed;
-            return Ok(Found::Open(late.then(|| (OutcomeResult::Unhealthy, Account::of(&overview)))));
+            let bad = late || overview.status() == Status::Failed;
+            return Ok(Found::Open(bad.then(|| (OutcomeResult::Unhealthy, Account::of(&overview)))));
         };
         let pruning = Pruning { target: &due.target, sequence: held.sequence, operation, healthy: &healthy };
         match prune::prune(self.cluster, self.cluster, &pruning).await {
@@ -124,7 +142,9 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
                 let result = if removed { OutcomeResult::Removed } else { OutcomeResult::Healthy };
                 Ok(Found::Ended(result, Account::with_pruned(&overview, report.objects)))
             }
-            Ok(_) => Ok(Found::Open(None)),
+            Ok(report) => Ok(Found::Open(
+                late.then(|| (OutcomeResult::Unhealthy, Account::waiting(&overview, &report.waiting))),
+            )),
             Err(Failure { reason: Reason::Overtaken { .. }, .. }) => Ok(Found::Overtaken),
             Err(failure) => Err(failure.to_string()),
         }
@@ -153,7 +173,12 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         self.send(queue, &Message::new(trace, &outcome), due, name, Duration::ZERO).await
     }
 
-    async fn look_again(&self, trace: &str, mut due: ObservationDue, elapsed: Duration) -> Result<(), StageError> {
+    async fn look_again(
+        &self,
+        trace: &str,
+        mut due: ObservationDue,
+        elapsed: Duration,
+    ) -> Result<(), StageError> {
         let Some(delay) = pace::next(due.looks, elapsed) else { return Ok(()) };
         due.looks = due.looks.saturating_add(1);
         let queue = QueueName::Observations(self.name.clone());

@@ -7,7 +7,7 @@ use countersign_core::names::FollowedRef;
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::secrets::Secrets;
 use countersign_core::ports::store::Store;
-use countersign_core::statement::{NAMESPACE, Says, SignedStatement, Statement};
+use countersign_core::statement::{NAMESPACE, NotAStatement, Says, SignedStatement, Statement};
 use countersign_core::time::Timestamp;
 use countersign_provenance::{root, sshsig};
 
@@ -25,11 +25,15 @@ impl<S: Store, Q: Queue, K: Secrets> Receiver<'_, S, Q, K> {
 
     async fn accept_statement(&self, body: &[u8], received: Timestamp) -> Result<Answer, Answer> {
         let malformed = |error: &dyn std::fmt::Display| Answer::new(400, "malformed", error.to_string());
-        let statement = SignedStatement::from_bytes(body).map_err(|error| malformed(&error))?;
+        let statement = SignedStatement::from_bytes(body).map_err(|error| match error {
+            NotAStatement::TooLarge(_) => Answer::new(413, "too_large", error.to_string()),
+            _ => malformed(&error),
+        })?;
         let claims = statement.claims().map_err(|error| malformed(&error))?;
         let active = self.active().await?;
         if !self.is_by_known_key(&active.configuration, &statement)? {
-            let text = "the signer's key belongs to nobody in countersign.yaml: add it to your entry in people";
+            let text =
+                "the signer's key belongs to nobody in countersign.yaml: add it to your entry in people";
             return Err(Answer::new(401, "bad_signature", text));
         }
         if !active.configuration.knows(&claims.repository) {
@@ -57,7 +61,11 @@ impl<S: Store, Q: Queue, K: Secrets> Receiver<'_, S, Q, K> {
     }
 
     /// Whether somebody in the configuration, or the root key, made the signature.
-    fn is_by_known_key(&self, configuration: &Configuration, statement: &SignedStatement) -> Result<bool, Answer> {
+    fn is_by_known_key(
+        &self,
+        configuration: &Configuration,
+        statement: &SignedStatement,
+    ) -> Result<bool, Answer> {
         let signer = sshsig::verify(NAMESPACE, statement.payload.as_bytes(), &statement.signature)
             .map_err(|error| Answer::new(401, "bad_signature", error.to_string()))?;
         let is_signer = |key: &String| sshsig::fingerprint(key).is_ok_and(|found| found == signer);
@@ -68,7 +76,11 @@ impl<S: Store, Q: Queue, K: Secrets> Receiver<'_, S, Q, K> {
 
 /// What a statement makes due. What it speaks of is not read here, so a review makes every branch due that
 /// the repository's targets follow; those that it does not touch cost a lookup each.
-fn event_kinds(configuration: &Configuration, claims: &Statement, statement: &SignedStatement) -> Vec<EventKind> {
+fn event_kinds(
+    configuration: &Configuration,
+    claims: &Statement,
+    statement: &SignedStatement,
+) -> Vec<EventKind> {
     let due = |reference: &FollowedRef| EventKind::RefDue {
         reference: reference.reference.clone(),
         every_target: false,

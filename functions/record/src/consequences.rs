@@ -22,15 +22,21 @@ use countersign_ledger::issue;
 use countersign_ledger::view::View;
 use serde::Serialize;
 
-use crate::working::Working;
 use crate::Recorder;
+use crate::working::Working;
 
 /// Messages to send once state is written.
 #[derive(Debug, Default)]
 pub struct Outbox(BTreeMap<QueueName, Vec<Outgoing>>);
 
 impl Outbox {
-    fn push<T: Serialize>(&mut self, queue: QueueName, group: String, name: String, message: &Message<T>) -> Result<(), StageError> {
+    fn push<T: Serialize>(
+        &mut self,
+        queue: QueueName,
+        group: String,
+        name: String,
+        message: &Message<T>,
+    ) -> Result<(), StageError> {
         let body = serde_json::to_string(message)
             .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
         let outgoing = Outgoing { group, deduplication: name, body, delay: Duration::ZERO };
@@ -165,8 +171,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             epoch: self.settings.epoch,
             now: time,
         };
-        let proven =
-            issue::issue(self.authorization_signer, log, index, &grant).await?;
+        let proven = issue::issue(self.authorization_signer, log, index, &grant).await?;
         let bytes = canonical_json(&proven)
             .map_err(|error| StageError::Final(format!("an authorization cannot be written: {error}")))?;
         self.store.put_if_absent(&key, &bytes).await?;
@@ -206,13 +211,25 @@ async fn activated<S: Store>(
     Ok(())
 }
 
-fn look_again(outbox: &mut Outbox, index: u64, time: Timestamp, record: &DecisionRecord) -> Result<(), StageError> {
+fn look_again(
+    outbox: &mut Outbox,
+    index: u64,
+    time: Timestamp,
+    record: &DecisionRecord,
+) -> Result<(), StageError> {
     let kind = EventKind::TargetDue { target: record.target.clone() };
     push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
 }
 
-fn push_event(outbox: &mut Outbox, id: String, time: Timestamp, follows: &FollowedRef, kind: EventKind) -> Result<(), StageError> {
-    let event = Event { id: id.clone(), received: time, repository: follows.repository.clone(), actor: None, kind };
+fn push_event(
+    outbox: &mut Outbox,
+    id: String,
+    time: Timestamp,
+    follows: &FollowedRef,
+    kind: EventKind,
+) -> Result<(), StageError> {
+    let event =
+        Event { id: id.clone(), received: time, repository: follows.repository.clone(), actor: None, kind };
     let trace = trace_of(&id);
     outbox.push(QueueName::Events, event.group(), id, &Message::new(&trace, event))
 }
@@ -222,7 +239,12 @@ fn trace_of(id: &str) -> String {
     Digest::of(id.as_bytes()).hex().chars().take(16).collect()
 }
 
-fn report(outbox: &mut Outbox, index: u64, record: &DecisionRecord, commit: &CommitId) -> Result<(), StageError> {
+fn report(
+    outbox: &mut Outbox,
+    index: u64,
+    record: &DecisionRecord,
+    commit: &CommitId,
+) -> Result<(), StageError> {
     let due = ReportDue {
         repository: record.follows.repository.clone(),
         commit: commit.clone(),

@@ -97,7 +97,8 @@ fn runs_already(decision: &Decision, standing: &Standing<'_>) -> bool {
 fn is_wanted_already(decision: &Decision, state: &TargetState) -> bool {
     let Some(wanted) = &state.wanted else { return false };
     let removes = |operation| operation == Operation::Remove;
-    let same = wanted.manifest == decision.manifest && removes(wanted.operation) == removes(decision.operation);
+    let same =
+        wanted.manifest == decision.manifest && removes(wanted.operation) == removes(decision.operation);
     let runs = state.running.as_ref().is_some_and(|running| running.sequence == wanted.sequence);
     let on_its_way = state.outcome.is_none() && decision.began.since(wanted.time) < authorization::LIFETIME;
     same && (runs || on_its_way)

@@ -36,7 +36,9 @@ pub async fn decisions(store: &impl Store, message: &Incoming) -> Result<Vec<Dra
     for made in made.body.decisions {
         match store::get_blob::<Decision>(store, keys::blob, &made.decision).await {
             Ok(decision) => drafts.push(Draft::Decision(Box::new(decision), made.decision, made.trace)),
-            Err(PortError::Refused(why)) => drafts.push(rejected(&queue, message, Some(&made.decision), &why)),
+            Err(PortError::Refused(why)) => {
+                drafts.push(rejected(&queue, message, Some(&made.decision), &why))
+            }
             Err(error @ PortError::Unavailable(_)) => return Err(error.into()),
         }
     }

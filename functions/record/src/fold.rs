@@ -6,9 +6,7 @@ use countersign_core::authorization;
 use countersign_core::facts::Operation;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord};
 use countersign_core::outcome::OutcomeResult;
-use countersign_core::target::{
-    Authorized, CommitReport, LatestOutcome, Look, TargetReport, TargetState,
-};
+use countersign_core::target::{Authorized, CommitReport, LatestOutcome, Look, TargetReport, TargetState};
 use countersign_core::time::Timestamp;
 
 /// The first retry of a target comes after this.
@@ -143,7 +141,10 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
     }
     match record.result {
         // Health is only ever followed of what was applied.
-        OutcomeResult::Applied | OutcomeResult::Removed | OutcomeResult::Healthy | OutcomeResult::Unhealthy => {
+        OutcomeResult::Applied
+        | OutcomeResult::Removed
+        | OutcomeResult::Healthy
+        | OutcomeResult::Unhealthy => {
             next.running = Some(wanted.clone());
             next.failures = 0;
             next.due = None;
@@ -164,7 +165,10 @@ fn is_late(known: Option<&LatestOutcome>, record: &OutcomeRecord) -> bool {
             known.attempt == record.attempt
                 && matches!(
                     known.result,
-                    OutcomeResult::Healthy | OutcomeResult::Unhealthy | OutcomeResult::Removed | OutcomeResult::Overtaken
+                    OutcomeResult::Healthy
+                        | OutcomeResult::Unhealthy
+                        | OutcomeResult::Removed
+                        | OutcomeResult::Overtaken
                 )
         })
 }
@@ -195,7 +199,10 @@ pub fn report(
     });
     // A preview never hides what was decided of the same commit once it was merged.
     let key = record.target.to_string();
-    let hides = next.targets.get(&key).is_some_and(|known| record.disposition == Disposition::Preview && !known.preview);
+    let hides = next
+        .targets
+        .get(&key)
+        .is_some_and(|known| record.disposition == Disposition::Preview && !known.preview);
     let command = matches!(record.operation, Operation::Hold | Operation::Release);
     if next.as_of > index || hides || command || record.disposition == Disposition::Superseded {
         return next;
@@ -223,7 +230,12 @@ pub fn report(
 
 /// A commit's report after an outcome at `index`.
 #[must_use]
-pub fn report_outcome(mut report: CommitReport, index: u64, time: Timestamp, record: &OutcomeRecord) -> CommitReport {
+pub fn report_outcome(
+    mut report: CommitReport,
+    index: u64,
+    time: Timestamp,
+    record: &OutcomeRecord,
+) -> CommitReport {
     if report.as_of > index {
         return report;
     }
@@ -235,7 +247,6 @@ pub fn report_outcome(mut report: CommitReport, index: u64, time: Timestamp, rec
     }
     report
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 
 use countersign_core::decision::Verdict;
 use countersign_core::digest::{Digest, canonical_json};
-use countersign_core::leaf::{DecisionRecord, Disposition, LEAF_VERSION, Leaf, MAX_LEAF, Record, RejectedRecord};
+use countersign_core::leaf::{
+    DecisionRecord, Disposition, LEAF_VERSION, Leaf, MAX_LEAF, Record, RejectedRecord,
+};
 use countersign_core::message::QueueName;
 use countersign_core::stage::StageError;
 use countersign_core::time::Timestamp;

@@ -210,4 +210,3 @@ fn understood(index: u64, bytes: &[u8]) -> Result<Leaf, StageError> {
 fn all_failed(batch: &[Incoming], error: &StageError) -> BatchResult {
     batch.iter().map(|_| Err(error.clone())).collect()
 }
-

@@ -118,7 +118,12 @@ impl<'a, S: Store> Working<'a, S> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn fold_decision(&mut self, index: u64, time: Timestamp, record: &DecisionRecord) -> Result<(), PortError> {
+    pub async fn fold_decision(
+        &mut self,
+        index: u64,
+        time: Timestamp,
+        record: &DecisionRecord,
+    ) -> Result<(), PortError> {
         let state = self.target(&record.target).await?;
         let next = fold::decision(state.as_ref(), index, time, record);
         self.set(&record.target, next);
@@ -128,7 +133,8 @@ impl<'a, S: Store> Working<'a, S> {
                 self.heads.insert((record.follows.clone(), explained.head.clone()), explained.commit.clone());
             }
         }
-        let activates = (record.disposition, record.operation) == (Disposition::Authorized, Operation::Activate);
+        let activates =
+            (record.disposition, record.operation) == (Disposition::Authorized, Operation::Activate);
         if let Some(bundle) = record.new_bundle.filter(|_| activates) {
             self.activate(ActiveBundle { bundle, index, commit: record.commit.clone() }).await?;
         }
@@ -162,7 +168,12 @@ impl<'a, S: Store> Working<'a, S> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn fold_outcome(&mut self, index: u64, time: Timestamp, record: &OutcomeRecord) -> Result<(), PortError> {
+    pub async fn fold_outcome(
+        &mut self,
+        index: u64,
+        time: Timestamp,
+        record: &OutcomeRecord,
+    ) -> Result<(), PortError> {
         if let Some(state) = self.target(&record.target).await? {
             self.set(&record.target, Some(fold::outcome(&state, index, time, record)));
         }
@@ -206,7 +217,6 @@ impl<'a, S: Store> Working<'a, S> {
             *now = next;
         }
     }
-
 }
 
 fn report_key(record: &DecisionRecord, commit: &CommitId) -> String {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use countersign_core::message::QueueName;
 use countersign_core::configuration::Configuration;
 use countersign_core::keys;
 use countersign_core::leaf::Disposition;
+use countersign_core::message::QueueName;
 use countersign_core::names::Target;
 use countersign_core::ports::store::{self, Store as _};
 use countersign_core::target::{ActiveBundle, TargetState};

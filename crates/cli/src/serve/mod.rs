@@ -45,6 +45,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<Printed> {
     let address = listener.local_addr()?;
     let node = Arc::new(Node::open(arguments)?);
     let first = start::first_day(&node, &arguments.control).await?;
+    let told_to_stop = stop_signal()?;
     let (stop, stopped) = watch::channel(false);
     let workers = workers::start(&node, &stopped);
     if !first {
@@ -53,7 +54,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<Printed> {
     node.ready.store(true, std::sync::atomic::Ordering::Release);
     tracing::info!(%address, "serving; one process has no zones: guard its data folder as you would the cluster");
     println!("{}", serde_json::json!({ "listening": format!("http://{address}") }));
-    http::serve(listener, Arc::clone(&node), stop_signal()).await?;
+    http::serve(listener, Arc::clone(&node), told_to_stop).await?;
     tracing::info!("stopping: what is at work is finished, what waits stays in its queue");
     node.ready.store(false, std::sync::atomic::Ordering::Release);
     stop.send_replace(true);
@@ -61,16 +62,16 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<Printed> {
     Printed::done("stopped", &serde_json::json!({ "stopped": true }))
 }
 
-/// Waits for an interrupt, or for the service manager's wish to stop.
-async fn stop_signal() {
+/// Waits for an interrupt, or for the service manager's wish to stop. Both are heard from this call on, so that
+/// whoever reads that it listens can stop it well at once.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
+    let hear = |kind| signal(kind).context("signals cannot be received");
+    let (mut terminate, mut interrupt) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
+    })
 }

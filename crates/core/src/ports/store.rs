@@ -91,7 +91,11 @@ pub trait Store: Sync {
 ///
 /// # Errors
 /// When it cannot be written as JSON, or the store cannot be written.
-pub async fn put_json(store: &impl Store, key: &str, value: &(impl Serialize + Sync)) -> Result<(), PortError> {
+pub async fn put_json(
+    store: &impl Store,
+    key: &str,
+    value: &(impl Serialize + Sync),
+) -> Result<(), PortError> {
     store.put(key, &to_json(key, value)?).await.map(drop)
 }
 
@@ -165,7 +169,8 @@ pub async fn get_blob<T: DeserializeOwned>(
 }
 
 fn to_json(key: &str, value: &impl Serialize) -> Result<Vec<u8>, PortError> {
-    canonical_json(value).map_err(|error| PortError::Refused(format!("{key}: cannot be written as JSON: {error}")))
+    canonical_json(value)
+        .map_err(|error| PortError::Refused(format!("{key}: cannot be written as JSON: {error}")))
 }
 
 fn from_json<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, PortError> {

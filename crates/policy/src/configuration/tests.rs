@@ -50,7 +50,11 @@ fn the_published_schemas_are_those_that_the_code_has() {
             fs::write(&path, &text).unwrap();
         }
         let published = fs::read_to_string(&path).unwrap_or_default();
-        assert!(published == text, "{} is out of date: run this test with COUNTERSIGN_WRITE=1", path.display());
+        assert!(
+            published == text,
+            "{} is out of date: run this test with COUNTERSIGN_WRITE=1",
+            path.display()
+        );
     }
 }
 

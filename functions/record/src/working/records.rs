@@ -151,7 +151,9 @@ impl<S: Store> Working<'_, S> {
 
     async fn cannot_activate(&self, decision: &Decision) -> Result<Option<String>, PortError> {
         let Some(bundle) = decision.new_bundle.filter(|_| decision.target.is_control()) else {
-            return Ok(Some("only the control repository's own target activates, and names a bundle".to_owned()));
+            return Ok(Some(
+                "only the control repository's own target activates, and names a bundle".to_owned(),
+            ));
         };
         // `evaluate` stores a bundle's configuration when, and only when, the bundle compiles.
         let compiled = self.store.get(&keys::bundle_configuration(&bundle)).await?.is_some();

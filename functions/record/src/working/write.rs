@@ -33,7 +33,11 @@ impl<S: Store> Working<'_, S> {
 
 /// Writes a target's state with the two lists that it stands in, in an order that a crash cannot hurt: the
 /// lists may name a target that needs nothing, but never miss one that does.
-async fn write_target(store: &impl Store, before: Option<&TargetState>, now: &TargetState) -> Result<(), PortError> {
+async fn write_target(
+    store: &impl Store,
+    before: Option<&TargetState>,
+    now: &TargetState,
+) -> Result<(), PortError> {
     let name = json(&now.target);
     let unsettled = keys::unsettled(&now.follows, &now.target);
     if !now.is_settled() {

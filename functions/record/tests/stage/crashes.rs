@@ -8,14 +8,14 @@ use countersign_core::leaf::Record;
 use countersign_core::message::{DeployDue, QueueName, ReportDue};
 use countersign_core::outcome::OutcomeResult;
 use countersign_core::stage::Incoming;
-use countersign_record::Recorder;
 
-use crate::world::{Dying, World, at, commit, east, incoming, outcome, target};
+use crate::dying::{Dying, Mortal};
+use crate::world::{World, at, commit, east, incoming, outcome, target};
 
 /// Runs `work` against ports that die at one call after the other, each time in a new world, until nothing
 /// dies any more. `again` then runs it as a repeat would, and looks.
 async fn at_every_call(
-    first: impl AsyncFn(&Recorder<'_, Dying<'_, countersign_local::store::LocalStore>, Dying<'_, countersign_local::queue::LocalQueue>, countersign_local::key_file::KeyFile, countersign_local::key_file::KeyFile>, &World) -> bool,
+    first: impl AsyncFn(&Mortal<'_>, &World) -> bool,
     again: impl AsyncFn(&World),
     prepare: impl AsyncFn() -> World,
 ) {
@@ -24,7 +24,7 @@ async fn at_every_call(
             let (world, calls) = (prepare().await, AtomicUsize::new(0));
             let store = Dying::new(&world.store, &calls, dies_at, answers_lost);
             let queue = Dying::new(&world.queue, &calls, dies_at, answers_lost);
-            let recorder = Recorder {
+            let recorder = Mortal {
                 store: &store,
                 queue: &queue,
                 log_signer: &world.log,

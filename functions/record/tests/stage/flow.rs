@@ -29,8 +29,7 @@ async fn an_allowed_decision_becomes_an_authorization_that_verifies() {
     world.decide(2, &[&decision]).await;
     let bytes = world.authorization(&decision.attempt).await.unwrap();
     let trust = world.trust();
-    let expected =
-        Expected { trust: &trust, target: &target("shop"), now: at(3), held: None, kept: None };
+    let expected = Expected { trust: &trust, target: &target("shop"), now: at(3), held: None, kept: None };
     let authorization = verify(&bytes, &expected, &world.store).await.unwrap();
     assert_eq!(Some(authorization.manifest_digest()), decision.manifest);
     assert_eq!(authorization.predicate().sequence.index, 1);
@@ -49,8 +48,7 @@ async fn an_allowed_decision_becomes_an_authorization_that_verifies() {
 #[tokio::test]
 async fn of_two_looks_in_one_batch_the_second_is_superseded_and_asks_again() {
     let world = World::new().await;
-    let (first, second) =
-        (world.decision(&target("shop"), 'a', 1), world.decision(&target("shop"), 'b', 2));
+    let (first, second) = (world.decision(&target("shop"), 'a', 1), world.decision(&target("shop"), 'b', 2));
     world.decide(3, &[&first, &second]).await;
     assert_eq!(logged(&world, &second).await.disposition, Disposition::Superseded);
     assert_eq!(world.authorization(&second.attempt).await, None);
@@ -134,7 +132,8 @@ async fn an_outcome_counts_only_for_what_its_own_cluster_was_told_to_do() {
     let applied = OutcomeResult::Applied;
     let by_the_wrong_queue = outcome(&shop, Some(1), applied.clone());
     let of_another_sequence = outcome(&shop, Some(7), applied.clone());
-    let of_another_target = outcome(&Decision { target: cart.target.clone(), ..shop.clone() }, None, applied.clone());
+    let of_another_target =
+        outcome(&Decision { target: cart.target.clone(), ..shop.clone() }, None, applied.clone());
     let of_nothing = outcome(&world.decision(&target("shop"), 'b', 9), None, applied);
     let garbage = incoming(&"no outcome");
     world.recorder().outcomes(&west, at(3), &[by_the_wrong_queue]).await[0].as_ref().unwrap();
@@ -178,7 +177,10 @@ async fn only_the_root_key_begins_a_log() {
     };
     let signed = genesis::sign(&world.root, &of_another_log).await.unwrap();
     let refused = world.recorder().genesis(at(1), &signed).await;
-    assert!(matches!(&refused, Err(StageError::Final(why)) if why.contains("log.example/two")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(StageError::Final(why)) if why.contains("log.example/two")),
+        "{refused:?}"
+    );
     assert!(world.leaves().await.is_empty());
 }
 

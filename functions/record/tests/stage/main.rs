@@ -2,5 +2,6 @@
 
 mod commands;
 mod crashes;
+mod dying;
 mod flow;
 mod world;

@@ -1,0 +1,72 @@
+//! What a look's commit renders to, and how that differs from what runs.
+
+use countersign_core::configuration::TargetConfiguration;
+use countersign_core::facts::{Facts, Operation, Render};
+use countersign_core::keys;
+use countersign_core::manifest::Manifest;
+use countersign_core::ports::forge::ForgeRead;
+use countersign_core::ports::queue::Queue;
+use countersign_core::ports::store::{self, Store};
+use countersign_core::stage::StageError;
+use countersign_core::target::TargetState;
+use countersign_render::diff;
+use countersign_render::rendered::{ManifestBlob, render};
+
+use crate::Gatherer;
+use crate::reading::{Reading, of_git};
+
+impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
+    /// Renders, and fills in what is said about objects.
+    pub(crate) async fn objects(
+        &self,
+        reading: &Reading<'_>,
+        configured: &TargetConfiguration<'_>,
+        facts: &mut Facts,
+        state: Option<&TargetState>,
+    ) -> Result<(), StageError> {
+        let before = self.running_manifest(state).await?;
+        match facts.change.operation {
+            Operation::Hold | Operation::Release | Operation::Activate => return Ok(()),
+            Operation::Remove => {
+                let empty = store::put_blob(self.store, keys::manifest, &Manifest::new(Vec::new())).await?;
+                facts.manifest = Some(empty);
+                facts.diff = diff::diff(before.as_ref(), None);
+                return Ok(());
+            }
+            Operation::Deploy | Operation::Rollback => {}
+        }
+        if matches!(facts.render, Render::Failed { .. }) {
+            return Ok(());
+        }
+        let tree = reading.repository.tree(&facts.change.commit).map_err(of_git)?;
+        let placement = configured.placement;
+        let rendered = match render(&tree, &placement.path, &placement.namespaces, self.budget) {
+            Ok(rendered) => rendered,
+            Err(problems) => {
+                facts.render = Render::Failed { problems };
+                return Ok(());
+            }
+        };
+        let ManifestBlob { manifest, bytes, digest } = rendered.manifest().map_err(not_json)?;
+        self.store.put_if_absent(&keys::manifest(&digest), &bytes).await?;
+        facts.render = Render::Rendered;
+        facts.manifest = Some(digest);
+        facts.objects = rendered.facts();
+        facts.images = rendered.images();
+        facts.diff = diff::diff(before.as_ref(), Some(&manifest));
+        facts.conflicts = self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
+        Ok(())
+    }
+
+    async fn running_manifest(&self, state: Option<&TargetState>) -> Result<Option<Manifest>, StageError> {
+        let running = state.and_then(|state| state.running.as_ref());
+        match running.and_then(|running| running.manifest) {
+            Some(digest) => Ok(Some(store::get_blob(self.store, keys::manifest, &digest).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn not_json(error: serde_json::Error) -> StageError {
+    StageError::Final(format!("a manifest cannot be written as JSON: {error}"))
+}

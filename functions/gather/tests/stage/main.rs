@@ -1,0 +1,5 @@
+//! The stage on a repository of Git and the embedded store and queue: from events to facts.
+
+mod looks;
+mod previews;
+mod world;

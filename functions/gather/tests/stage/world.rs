@@ -1,0 +1,292 @@
+//! A repository that two applications live in, and what the stage made of events about it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use countersign_core::active::ConfigurationCache;
+use countersign_core::decision::Decision;
+use countersign_core::digest::Digest;
+use countersign_core::event::{Event, EventKind};
+use countersign_core::facts::{Facts, ObjectKey};
+use countersign_core::keys;
+use countersign_core::message::{FactsGathered, Message, QueueName};
+use countersign_core::names::{AttemptId, CommitId, Reference, RepositoryId, Target};
+use countersign_core::ports::PortError;
+use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::queue::Queue;
+use countersign_core::ports::store::{self, Store, Version, Versioned, Written};
+use countersign_core::stage::{Incoming, StageError};
+use countersign_core::target::{ActiveBundle, TargetState};
+use countersign_core::time::Timestamp;
+use countersign_gather::Gatherer;
+use countersign_git::mirror::Repositories;
+use countersign_git::plain::PlainForge;
+use countersign_local::database::Database;
+use countersign_local::queue::LocalQueue;
+use countersign_local::store::LocalStore;
+use countersign_render::budget::Budget;
+use serde_json::json;
+
+/// A store that remembers what was read.
+pub struct Watched {
+    inner: LocalStore,
+    reads: Mutex<Vec<String>>,
+}
+
+/// Plain Git, while something else happens.
+pub struct Meanwhile<'a> {
+    plain: PlainForge,
+    happens: &'a (dyn Fn() -> Result<(), PortError> + Sync),
+}
+
+pub struct World {
+    folder: tempfile::TempDir,
+    git: git2::Repository,
+    pub store: Watched,
+    queue: LocalQueue,
+    bundle: Digest,
+}
+
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_200_000_000 + seconds * 1_000)
+}
+
+pub fn main_branch() -> Reference {
+    "refs/heads/main".parse().unwrap()
+}
+
+pub fn shop() -> Target {
+    "shop/production/east".parse().unwrap()
+}
+
+pub fn cart() -> Target {
+    "cart/production/east".parse().unwrap()
+}
+
+pub fn repository() -> RepositoryId {
+    "local/shop".parse().unwrap()
+}
+
+/// An object of the shop's namespace.
+fn config_map(name: &str, value: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  value: \"{value}\"\n")
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let git = git2::Repository::init_bare(folder.path().join("shop.git")).unwrap();
+        let database = Database::open(&folder.path().join("data")).unwrap();
+        let store = Watched { inner: LocalStore::new(&database), reads: Mutex::default() };
+        let queue = LocalQueue::new(&database, Arc::new(|| at(0)), 1_000);
+        let bundle = Digest::of(b"bundle");
+        let application = |name: &str| {
+            json!({"team": "shop", "repository": "local/shop", "environments": {
+                "production": {"path": format!("deploy/{name}"), "branch": "main", "namespaces": ["shop"]},
+            }})
+        };
+        let configuration = json!({
+            "version": 1,
+            "control": {"repository": "local/control", "branch": "main", "approvals": {"count": 1}},
+            "hosts": {"local": {"kind": "plain", "url": folder.path(), "webhookSecret": "env:S"}},
+            "repositories": {"local/shop": {"url": folder.path().join("shop.git")}},
+            "applications": {"shop": application("shop"), "cart": application("cart")},
+            "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"]}},
+            "clusters": {"east": {"kind": "simulated", "uid": "u"}},
+        });
+        store::put_json(&store, &keys::bundle_configuration(&bundle), &configuration).await.unwrap();
+        let active = ActiveBundle { bundle, index: 0, commit: "0".repeat(40).parse().unwrap() };
+        store::put_json(&store, keys::ACTIVE_BUNDLE, &active).await.unwrap();
+        Self { folder, git, store, queue, bundle }
+    }
+
+    /// Commits both applications' values to a branch, on top of what is there or of `parent`.
+    pub fn push(&self, branch: &str, parent: Option<&CommitId>, shop: &str, cart: &str) -> CommitId {
+        let blob = |name: &str, value: &str| self.git.blob(config_map(name, value).as_bytes()).unwrap();
+        let mut deploy = self.git.treebuilder(None).unwrap();
+        for (name, value) in [("shop", shop), ("cart", cart)] {
+            let mut folder = self.git.treebuilder(None).unwrap();
+            folder.insert("all.yaml", blob(name, value), 0o100_644).unwrap();
+            deploy.insert(name, folder.write().unwrap(), 0o040_000).unwrap();
+        }
+        let mut root = self.git.treebuilder(None).unwrap();
+        root.insert("deploy", deploy.write().unwrap(), 0o040_000).unwrap();
+        let tree = self.git.find_tree(root.write().unwrap()).unwrap();
+        let name = format!("refs/heads/{branch}");
+        let before = match parent {
+            Some(parent) => Some(git2::Oid::from_str(parent.as_str()).unwrap()),
+            None => self.git.refname_to_id(&name).ok(),
+        };
+        let parents: Vec<_> = before.into_iter().map(|id| self.git.find_commit(id).unwrap()).collect();
+        let parents: Vec<_> = parents.iter().collect();
+        let who = git2::Signature::new("Ann", "ann@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let made = self.git.commit(None, &who, &who, "a change", &tree, &parents).unwrap();
+        self.git.reference(&name, made, true, "pushed").unwrap();
+        made.to_string().parse().unwrap()
+    }
+
+    /// Where the repository is.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("shop.git")
+    }
+
+    pub fn delete_branch(&self, branch: &str) {
+        self.git.find_reference(&format!("refs/heads/{branch}")).unwrap().delete().unwrap();
+    }
+
+    /// Takes one event; the facts that it announced, by the order of their targets' names.
+    pub async fn take(&self, id: &str, kind: EventKind) -> Vec<Facts> {
+        self.take_while(id, kind, &|| Ok(())).await.unwrap()
+    }
+
+    /// As [`Self::take`], while `happens` happens whenever the forge is asked.
+    pub async fn take_while(
+        &self,
+        id: &str,
+        kind: EventKind,
+        happens: &(dyn Fn() -> Result<(), PortError> + Sync),
+    ) -> Result<Vec<Facts>, StageError> {
+        let folders = [(repository(), self.folder.path().join("shop.git"))].into();
+        let forge = Meanwhile { plain: PlainForge::new(folders), happens };
+        let (configurations, budget) = (ConfigurationCache::default(), Budget::default());
+        let repositories = Repositories::new(self.folder.path().join("mirrors"));
+        let stage = Gatherer {
+            store: &self.store,
+            queue: &self.queue,
+            forge: &forge,
+            repositories: &repositories,
+            configurations: &configurations,
+            budget: &budget,
+            fetch_deadline: || Arc::new(|| false),
+        };
+        let event = Event { id: id.to_owned(), received: at(0), repository: repository(), actor: None, kind };
+        let body = serde_json::to_string(&Message::new("trace", event)).unwrap();
+        let message = Incoming { id: id.to_owned(), group: String::new(), body, receive_count: 1 };
+        stage.handle(&[message]).await.pop().unwrap()?;
+        let mut facts = Vec::new();
+        for announced in self.announced().await {
+            let key = keys::facts(&announced.attempt);
+            facts.push(store::get_json::<Facts>(&self.store, &key).await.unwrap().unwrap());
+        }
+        facts.sort_by_key(|facts| facts.target.target.to_string());
+        Ok(facts)
+    }
+
+    /// Takes what was announced off its queue.
+    pub async fn announced(&self) -> Vec<FactsGathered> {
+        let mut bodies = Vec::new();
+        loop {
+            let wait = Duration::ZERO;
+            let found =
+                self.queue.receive(&QueueName::Facts, 10, Duration::from_secs(60), wait).await.unwrap();
+            if found.is_empty() {
+                return bodies;
+            }
+            for delivery in found {
+                bodies.push(delivery.message.parse::<FactsGathered>().unwrap().body);
+                self.queue.acknowledge(&QueueName::Facts, &delivery.receipt).await.unwrap();
+            }
+        }
+    }
+
+    /// Makes state as if `facts` had been allowed, and, if so, applied.
+    pub async fn authorize(&self, facts: &Facts, applied: bool) -> TargetState {
+        let target = &facts.target.target;
+        let objects: Vec<ObjectKey> = facts.objects.iter().map(|object| object.key.clone()).collect();
+        let decision: Decision = serde_json::from_value(json!({
+            "v": 1, "attempt": facts.attempt, "target": target, "follows": facts.target.follows,
+            "began": facts.time, "preview": false, "operation": "deploy", "commit": facts.change.commit,
+            "tree": facts.change.tree, "closure": facts.change.closure, "manifest": facts.manifest,
+            "objects": objects, "namespaces": ["shop"], "clusterKinds": [], "adopt": false,
+            "facts": Digest::of(b"facts"), "bundle": self.bundle, "engine": "regorus", "verdict": "allowed",
+            "reason": "ok", "rules": [], "approvals": [], "explained": [],
+        }))
+        .unwrap();
+        let blob = store::put_blob(&self.store, keys::blob, &decision).await.unwrap();
+        let wanted = json!({
+            "attempt": facts.attempt, "sequence": 1, "operation": "deploy", "commit": facts.change.commit,
+            "closure": facts.change.closure, "manifest": facts.manifest, "decision": blob, "time": facts.time,
+        });
+        let state: TargetState = serde_json::from_value(json!({
+            "target": target, "follows": facts.target.follows, "asOf": 2, "failures": 0, "wanted": wanted,
+            "running": applied.then_some(wanted.clone()),
+            "latest": {
+                "attempt": facts.attempt, "began": facts.time, "index": 1, "commit": facts.change.commit,
+                "closure": facts.change.closure, "bundle": self.bundle, "verdict": "allowed",
+                "disposition": "authorized", "reason": "ok", "decision": blob,
+            },
+        }))
+        .unwrap();
+        self.set(&state).await;
+        state
+    }
+
+    pub async fn set(&self, state: &TargetState) {
+        store::put_json(&self.store, &keys::target(&state.target), state).await.unwrap();
+        let key = keys::unsettled(&state.follows, &state.target);
+        match state.is_settled() {
+            true => self.store.delete(&key).await.unwrap(),
+            false => store::put_json(&self.store, &key, &state.target).await.unwrap(),
+        }
+    }
+
+    pub async fn stored(&self, cause: &str, target: &Target) -> Option<Vec<u8>> {
+        let key = keys::facts(&AttemptId::new(cause, target));
+        self.store.get(&key).await.unwrap().map(|found| found.bytes)
+    }
+}
+
+pub fn pushed(to: &CommitId) -> EventKind {
+    EventKind::Pushed { reference: main_branch(), before: None, after: to.clone(), forced: false }
+}
+
+impl Watched {
+    /// How often a key was read since this was asked last.
+    pub fn reads_of(&self, key: &str) -> usize {
+        std::mem::take(&mut *self.reads.lock().unwrap()).iter().filter(|read| *read == key).count()
+    }
+}
+
+impl ForgeRead for Meanwhile<'_> {
+    async fn evidence(
+        &self,
+        repository: &RepositoryId,
+        base: &Reference,
+        commits: &[CommitId],
+    ) -> Result<Evidence, PortError> {
+        (self.happens)()?;
+        self.plain.evidence(repository, base, commits).await
+    }
+}
+
+impl Store for Watched {
+    async fn get(&self, key: &str) -> Result<Option<Versioned>, PortError> {
+        self.reads.lock().unwrap().push(key.to_owned());
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, key: &str, bytes: &[u8]) -> Result<Version, PortError> {
+        self.inner.put(key, bytes).await
+    }
+
+    async fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Written, PortError> {
+        self.inner.put_if_absent(key, bytes).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &Version,
+        bytes: &[u8],
+    ) -> Result<Written, PortError> {
+        self.inner.compare_and_swap(key, expected, bytes).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, PortError> {
+        self.inner.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.inner.delete(key).await
+    }
+}
