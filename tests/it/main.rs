@@ -1,5 +1,10 @@
 //! Tests that need real servers: one program, so that they share them.
 
 mod cluster;
+mod demo;
+mod flow;
+mod flow_real;
 mod ports;
+mod refused;
+mod tidy;
 mod world;

@@ -26,7 +26,10 @@ fn links(package: &str) -> BTreeSet<String> {
 #[track_caller]
 fn never_links(package: &str, forbidden: &[&str]) {
     let linked = links(package);
-    assert!(linked.contains("countersign_core") || package == "countersign-core", "{package}: nothing was listed");
+    assert!(
+        linked.contains("countersign_core") || package == "countersign-core",
+        "{package}: nothing was listed"
+    );
     let found: Vec<_> = forbidden.iter().filter(|name| linked.contains(**name)).collect();
     assert!(found.is_empty(), "{package} may not link {found:?}");
 }
@@ -50,7 +53,10 @@ fn all(groups: &[&[&'static str]]) -> Vec<&'static str> {
 
 #[test]
 fn receive_never_reads_git_a_cluster_or_policy() {
-    never_links("countersign-receive", &all(&[&SOURCE, &CLUSTER, &POLICY, &["countersign_ledger"], &ADAPTERS]));
+    never_links(
+        "countersign-receive",
+        &all(&[&SOURCE, &CLUSTER, &POLICY, &["countersign_ledger"], &ADAPTERS]),
+    );
 }
 
 #[test]
@@ -60,7 +66,10 @@ fn gather_never_signs_decides_or_reaches_a_cluster() {
 
 #[test]
 fn evaluate_fetches_nothing_signs_nothing_and_calls_nothing() {
-    never_links("countersign-evaluate", &all(&[&SOURCE, &FORGE, &CLUSTER, &["countersign_ledger"], &ADAPTERS]));
+    never_links(
+        "countersign-evaluate",
+        &all(&[&SOURCE, &FORGE, &CLUSTER, &["countersign_ledger"], &ADAPTERS]),
+    );
 }
 
 #[test]
@@ -70,7 +79,10 @@ fn record_never_reads_git_or_a_forge_evaluates_or_reaches_a_cluster() {
 
 #[test]
 fn apply_never_reads_git_or_a_forge_or_evaluates() {
-    never_links("countersign-apply", &all(&[&SOURCE, &FORGE, &POLICY, &ADAPTERS, &["countersign_provenance"]]));
+    never_links(
+        "countersign-apply",
+        &all(&[&SOURCE, &FORGE, &POLICY, &ADAPTERS, &["countersign_provenance"]]),
+    );
 }
 
 #[test]
@@ -85,7 +97,10 @@ fn report_never_reads_source_evaluates_signs_or_reaches_a_cluster() {
 
 #[test]
 fn core_does_no_io_and_knows_no_runtime() {
-    never_links("countersign-core", &["tokio", "hyper", "reqwest", "rusqlite", "git2", "kube", "regorus", "rand_core"]);
+    never_links(
+        "countersign-core",
+        &["tokio", "hyper", "reqwest", "rusqlite", "git2", "kube", "regorus", "rand_core"],
+    );
 }
 
 #[test]
@@ -140,7 +155,8 @@ fn no_stage_reads_a_clock_or_makes_randomness() {
 fn no_giants() {
     for (path, text) in sources(&["crates", "functions"]) {
         let lines = text.lines().count();
-        let limit = if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
+        let limit = if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
+        {
             1_000
         } else {
             400
@@ -161,7 +177,8 @@ fn no_giants() {
 fn exceptions_to_lints_have_reasons() {
     for (path, text) in sources(&["crates", "functions", "tests"]) {
         for (number, line) in text.lines().enumerate() {
-            let allows = line.trim_start().starts_with("#[allow(") || line.trim_start().starts_with("#![allow(");
+            let allows =
+                line.trim_start().starts_with("#[allow(") || line.trim_start().starts_with("#![allow(");
             assert!(!allows, "{}:{}: use #[expect] with a reason", path.display(), number + 1);
         }
     }

@@ -32,9 +32,7 @@ async fn a_deployment_becomes_available() -> Result<()> {
             },
         },
     });
-    deployments
-        .create(&PostParams::default(), &serde_json::from_value(deployment)?)
-        .await?;
+    deployments.create(&PostParams::default(), &serde_json::from_value(deployment)?).await?;
 
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -42,10 +40,7 @@ async fn a_deployment_becomes_available() -> Result<()> {
         if status.available_replicas == Some(3) {
             return Ok(());
         }
-        ensure!(
-            Instant::now() < deadline,
-            "the deployment is not available: {status:?}"
-        );
+        ensure!(Instant::now() < deadline, "the deployment is not available: {status:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -53,10 +48,7 @@ async fn a_deployment_becomes_available() -> Result<()> {
 #[tokio::test]
 async fn namespaces_of_one_label_differ() -> Result<()> {
     let world = ControlPlane::shared()?;
-    let (first, second) = (
-        world.namespace("same").await?,
-        world.namespace("same").await?,
-    );
+    let (first, second) = (world.namespace("same").await?, world.namespace("same").await?);
     ensure!(first != second, "both are {first}");
     Ok(())
 }
@@ -92,28 +84,14 @@ struct Running {
 impl Running {
     fn start() -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign-control-plane"));
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("it has no stdout")?).read_line(&mut line)?;
-        let ready: Value = serde_json::from_str(&line)
-            .with_context(|| format!("it printed {line:?}, not JSON"))?;
-        let kubeconfig = Path::new(
-            ready["kubeconfig"]
-                .as_str()
-                .context("it printed no kubeconfig")?,
-        );
-        ensure!(
-            kubeconfig.exists(),
-            "{} does not exist",
-            kubeconfig.display()
-        );
-        let folder = kubeconfig
-            .parent()
-            .context("the kubeconfig is in no folder")?
-            .to_owned();
+        let ready: Value =
+            serde_json::from_str(&line).with_context(|| format!("it printed {line:?}, not JSON"))?;
+        let kubeconfig = Path::new(ready["kubeconfig"].as_str().context("it printed no kubeconfig")?);
+        ensure!(kubeconfig.exists(), "{} does not exist", kubeconfig.display());
+        let folder = kubeconfig.parent().context("the kubeconfig is in no folder")?.to_owned();
         Ok(Self { child, folder })
     }
 

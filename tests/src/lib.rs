@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
 
 pub mod contract;
+pub mod installation;
 pub mod world;

@@ -39,4 +39,37 @@ impl ObjectKey {
             name: text(metadata.get("name")?)?,
         })
     }
+
+    /// The API group; empty for the core group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// `group/Kind`, or `Kind` in the core group: a kind's name without its version.
+    #[must_use]
+    pub fn group_kind(&self) -> String {
+        match self.group() {
+            "" => self.kind.clone(),
+            group => format!("{group}/{}", self.kind),
+        }
+    }
+
+    /// Whether both name the same object, in whatever version.
+    #[must_use]
+    pub fn same_object(&self, other: &Self) -> bool {
+        self.group() == other.group()
+            && self.kind == other.kind
+            && self.namespace == other.namespace
+            && self.name == other.name
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.group_kind(), self.name),
+            None => write!(f, "{} {}", self.group_kind(), self.name),
+        }
+    }
 }

@@ -45,14 +45,10 @@ impl ControlPlane {
         let programs = Programs::of(&["etcd", "kubernetes", "kwok"])?;
         // A runtime cannot block inside another one, which the caller may have.
         let starting = thread::spawn(move || -> Result<Self> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(start_with_retries(&programs))
         });
-        starting
-            .join()
-            .map_err(|_| anyhow!("starting the control plane panicked: see above"))?
+        starting.join().map_err(|_| anyhow!("starting the control plane panicked: see above"))?
     }
 
     /// The control plane that all tests of this process share, started by the first who asks.
@@ -143,9 +139,8 @@ async fn start_with_retries(programs: &Programs) -> Result<ControlPlane> {
 async fn connect(kubeconfig: &Path) -> Result<Client> {
     let place = || format!("cannot use the kubeconfig file {}", kubeconfig.display());
     let file = Kubeconfig::read_from(kubeconfig).with_context(place)?;
-    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-        .await
-        .with_context(place)?;
+    let mut config =
+        Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(place)?;
     // The default tries again for a quarter of an hour, and never gives up on a silent server.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));

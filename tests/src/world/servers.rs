@@ -34,37 +34,23 @@ impl ServerGroup {
     /// When no shell can be started or no temporary folder be made.
     pub fn new(label: &str) -> Result<Self> {
         let mut supervisor = Command::new("sh")
-            .args([
-                "-c",
-                include_str!("servers/supervise.sh"),
-                "countersign-supervisor",
-                label,
-            ])
+            .args(["-c", include_str!("servers/supervise.sh"), "countersign-supervisor", label])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A Ctrl-C goes to a terminal's foreground group: the supervisor must survive it.
             .process_group(0)
             .spawn()
             .context("cannot start \"sh\" to supervise servers: is it on PATH?")?;
-        let output = supervisor
-            .stdout
-            .take()
-            .context("the supervisor has no stdout")?;
+        let output = supervisor.stdout.take().context("the supervisor has no stdout")?;
         let mut folder = String::new();
-        BufReader::new(output)
-            .read_line(&mut folder)
-            .context("cannot read from the supervisor")?;
+        BufReader::new(output).read_line(&mut folder).context("cannot read from the supervisor")?;
         let folder = PathBuf::from(folder.trim_end_matches('\n'));
         if !folder.is_absolute() {
             bail!(
                 "the supervisor made no temporary folder: is TMPDIR (or /tmp) an absolute path that is writable?"
             );
         }
-        Ok(Self {
-            supervisor,
-            folder,
-            names: Vec::new(),
-        })
+        Ok(Self { supervisor, folder, names: Vec::new() })
     }
 
     /// The group's temporary folder, the working directory of its servers.
@@ -82,19 +68,11 @@ impl ServerGroup {
             .to_str()
             .with_context(|| format!("the path of {name} is not UTF-8: {}", program.display()))?;
         let words = [name, program].into_iter().chain(arguments.iter().copied());
-        let line = words.fold(String::from("start"), |line, word| {
-            line + " " + &quoted(word)
-        });
+        let line = words.fold(String::from("start"), |line, word| line + " " + &quoted(word));
         if line.contains('\n') {
-            bail!(
-                "an argument of {name} holds a line break, which the supervisor cannot read: {line}"
-            );
+            bail!("an argument of {name} holds a line break, which the supervisor cannot read: {line}");
         }
-        let stdin = self
-            .supervisor
-            .stdin
-            .as_mut()
-            .context("the supervisor has no stdin")?;
+        let stdin = self.supervisor.stdin.as_mut().context("the supervisor has no stdin")?;
         writeln!(stdin, "{line}")
             .with_context(|| format!("cannot start {name}: its supervisor has ended"))?;
         self.names.push(name.to_owned());
@@ -130,10 +108,7 @@ impl ServerGroup {
     /// The last lines of every server's log, each under the server's name.
     #[must_use]
     pub fn log_tails(&self) -> String {
-        let tails = self
-            .names
-            .iter()
-            .map(|name| format!("--- {name}\n{}", self.log_tail(name)));
+        let tails = self.names.iter().map(|name| format!("--- {name}\n{}", self.log_tail(name)));
         tails.collect::<Vec<_>>().join("\n")
     }
 }
@@ -154,10 +129,7 @@ impl Drop for ServerGroup {
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))
         .context("no free port on 127.0.0.1: is the loopback interface up?")?;
-    Ok(listener
-        .local_addr()
-        .context("a bound socket has no address")?
-        .port())
+    Ok(listener.local_addr().context("a bound socket has no address")?.port())
 }
 
 /// `word` as the shell reads it back unchanged.

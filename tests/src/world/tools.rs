@@ -23,12 +23,7 @@ impl Programs {
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
-            .with_context(|| {
-                format!(
-                    "cannot run {}: is it there and executable?",
-                    script.display()
-                )
-            })?;
+            .with_context(|| format!("cannot run {}: is it there and executable?", script.display()))?;
         if !output.status.success() {
             bail!(
                 "{} could not provide {}: its message on stderr says why",
@@ -40,11 +35,7 @@ impl Programs {
             "tools/build.sh printed a path that is not UTF-8: set COUNTERSIGN_CACHE to a plain one",
         )?;
         let places = listing.lines().filter_map(|line| line.split_once(' '));
-        Ok(Self(
-            places
-                .map(|(name, path)| (name.to_owned(), PathBuf::from(path)))
-                .collect(),
-        ))
+        Ok(Self(places.map(|(name, path)| (name.to_owned(), PathBuf::from(path))).collect()))
     }
 
     /// Where the program of this name is.

@@ -21,16 +21,10 @@ pub fn write(folder: &Path) -> Result<String> {
     OsRng.fill_bytes(&mut random);
     let token = format!("{:032x}", u128::from_be_bytes(random));
     // The columns are token, name, UID, groups. RBAC lets this group do everything.
-    save(
-        folder,
-        "tokens.csv",
-        &format!("{token},admin,admin,system:masters\n"),
-    )?;
+    save(folder, "tokens.csv", &format!("{token},admin,admin,system:masters\n"))?;
 
     let key = SecretKey::random(&mut OsRng);
-    let private = key
-        .to_pkcs8_pem(LineEnding::LF)
-        .context("cannot encode the service account key")?;
+    let private = key.to_pkcs8_pem(LineEnding::LF).context("cannot encode the service account key")?;
     let public = key
         .public_key()
         .to_public_key_pem(LineEnding::LF)
@@ -61,6 +55,5 @@ pub fn kubeconfig(url: &str, ca_pem: &str, token: &str) -> String {
 /// When the file cannot be written.
 pub fn save(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
-    fs::write(&path, text)
-        .with_context(|| format!("cannot write {}: is the disk full?", path.display()))
+    fs::write(&path, text).with_context(|| format!("cannot write {}: is the disk full?", path.display()))
 }

@@ -32,46 +32,20 @@ const ETCD_PEER: &str = "unix://etcd-peer:1";
 pub async fn launch(programs: &Programs) -> Result<ControlPlane> {
     let mut servers = ServerGroup::new("control-plane")?;
     let token = credentials::write(servers.folder())?;
-    let url = format!(
-        "https://127.0.0.1:{}",
-        start_store_and_api(&mut servers, programs)?
-    );
+    let url = format!("https://127.0.0.1:{}", start_store_and_api(&mut servers, programs)?);
 
-    let ca_pem = wait(
-        &servers,
-        "kube-apiserver to make its certificate",
-        async || authority(&servers),
-    )
-    .await?;
-    credentials::save(
-        servers.folder(),
-        "kubeconfig",
-        &credentials::kubeconfig(&url, &ca_pem, &token),
-    )?;
+    let ca_pem =
+        wait(&servers, "kube-apiserver to make its certificate", async || authority(&servers)).await?;
+    credentials::save(servers.folder(), "kubeconfig", &credentials::kubeconfig(&url, &ca_pem, &token))?;
     let kubeconfig = servers.folder().join("kubeconfig");
     let client = connect(&kubeconfig).await?;
-    wait(&servers, "kube-apiserver to be ready", async || {
-        readyz(&client).await
-    })
-    .await?;
+    wait(&servers, "kube-apiserver to be ready", async || readyz(&client).await).await?;
 
     start_controllers(&mut servers, programs)?;
     let nodes = Api::<Node>::all(client);
-    nodes
-        .create(&PostParams::default(), &node()?)
-        .await
-        .context("cannot create the simulated node")?;
-    wait(&servers, "the simulated node to take pods", async || {
-        takes_pods(&nodes).await
-    })
-    .await?;
-    Ok(ControlPlane {
-        servers,
-        url,
-        token,
-        ca_pem,
-        kubeconfig,
-    })
+    nodes.create(&PostParams::default(), &node()?).await.context("cannot create the simulated node")?;
+    wait(&servers, "the simulated node to take pods", async || takes_pods(&nodes).await).await?;
+    Ok(ControlPlane { servers, url, token, ca_pem, kubeconfig })
 }
 
 /// Starts etcd and the API server; returns the port of the latter.
@@ -132,17 +106,9 @@ fn start_controllers(servers: &mut ServerGroup, programs: &Programs) -> Result<(
     servers.start(
         "kube-scheduler",
         programs.path("kube-scheduler")?,
-        &[
-            "--kubeconfig=kubeconfig",
-            "--secure-port=0",
-            "--leader-elect=false",
-        ],
+        &["--kubeconfig=kubeconfig", "--secure-port=0", "--leader-elect=false"],
     )?;
-    servers.start(
-        "kwok",
-        programs.path("kwok")?,
-        &["--kubeconfig=kubeconfig", "--manage-all-nodes=true"],
-    )
+    servers.start("kwok", programs.path("kwok")?, &["--kubeconfig=kubeconfig", "--manage-all-nodes=true"])
 }
 
 /// The authority that the API server made for itself, saved as `ca.pem`.
@@ -150,11 +116,9 @@ fn authority(servers: &ServerGroup) -> Result<String> {
     let certificates = servers.folder().join("certificates");
     // The key is written last: once it is there, the certificates are whole.
     fs::metadata(certificates.join("apiserver.key")).context("there is no key yet")?;
-    let chain = fs::read_to_string(certificates.join("apiserver.crt"))
-        .context("there is no certificate yet")?;
-    let start = chain
-        .rfind("-----BEGIN CERTIFICATE-----")
-        .context("apiserver.crt holds no certificate")?;
+    let chain =
+        fs::read_to_string(certificates.join("apiserver.crt")).context("there is no certificate yet")?;
+    let start = chain.rfind("-----BEGIN CERTIFICATE-----").context("apiserver.crt holds no certificate")?;
     let ca_pem = chain[start..].to_owned();
     credentials::save(servers.folder(), "ca.pem", &ca_pem)?;
     Ok(ca_pem)
@@ -162,10 +126,7 @@ fn authority(servers: &ServerGroup) -> Result<String> {
 
 async fn readyz(client: &Client) -> Result<()> {
     let request = Request::new("").get("readyz", &GetParams::default())?;
-    client
-        .request_text(request)
-        .await
-        .context("/readyz does not answer \"ok\"")?;
+    client.request_text(request).await.context("/readyz does not answer \"ok\"")?;
     Ok(())
 }
 
@@ -187,18 +148,9 @@ fn node() -> Result<Node> {
 
 /// True once kwok reports the node as ready, and the controller manager has believed it.
 async fn takes_pods(nodes: &Api<Node>) -> Result<()> {
-    let node = nodes
-        .get(NODE)
-        .await
-        .context("cannot read the simulated node")?;
-    let conditions = node
-        .status
-        .and_then(|status| status.conditions)
-        .unwrap_or_default();
-    if !conditions
-        .iter()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    {
+    let node = nodes.get(NODE).await.context("cannot read the simulated node")?;
+    let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+    if !conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") {
         bail!("kwok has not reported it as ready");
     }
     let taints = node.spec.and_then(|spec| spec.taints).unwrap_or_default();
@@ -209,11 +161,7 @@ async fn takes_pods(nodes: &Api<Node>) -> Result<()> {
 }
 
 /// Asks again until `look` succeeds, a server ends, or the time is up.
-async fn wait<T>(
-    servers: &ServerGroup,
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<T>,
-) -> Result<T> {
+async fn wait<T>(servers: &ServerGroup, what: &str, mut look: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let deadline = Instant::now() + DEADLINE;
     loop {
         let reason = match look().await {
