@@ -32,6 +32,12 @@ impl DataFolder {
         self.0.join("genesis.json")
     }
 
+    /// Says that the log has begun: a database without one is not a first day, but a loss.
+    #[must_use]
+    pub fn begun(&self) -> PathBuf {
+        self.0.join("log-has-begun")
+    }
+
     /// The public half of the root key: the private half is kept elsewhere, offline.
     #[must_use]
     pub fn root_public_key(&self) -> PathBuf {

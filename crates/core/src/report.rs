@@ -63,7 +63,10 @@ fn applications(report: &Report) -> String {
 /// How a target stands, in a sentence, and whether the commit runs there as it should.
 fn status(target: &ReportedTarget) -> (&'static str, bool) {
     let state = &target.state;
+    let control = target.target.is_control();
     match (state.disposition, state.verdict) {
+        (Disposition::Authorized, _) if control => ("Activated: every target is looked at again.", true),
+        (Disposition::Refused, Verdict::Denied) if control => ("Denied: nothing was activated.", false),
         (Disposition::Preview, Verdict::Allowed) => ("Preview: policy would allow this change.", false),
         (Disposition::Preview, Verdict::Pending) => ("Preview: only reviews are missing.", false),
         (Disposition::Preview, Verdict::Denied) => ("Preview: policy would deny this change.", false),

@@ -67,7 +67,7 @@ fn an_invalid_configuration_is_denied_with_its_line() -> Result<()> {
     control.approve("grace", &commit)?;
     control.push()?;
     let place = format!("`countersign.yaml:{line}`");
-    installation.reported_in("control", &commit, "control", &["Denied: nothing was deployed.", &place])?;
+    installation.reported_in("control", &commit, "control", &["Denied: nothing was activated.", &place])?;
     ensure!(installation.status()?["activeBundle"]["commit"] != commit.as_str(), "it is active");
 
     // What is invalid holds up nothing: changes are decided under the bundle that is still active.
@@ -94,7 +94,7 @@ fn a_bundle_that_denies_its_own_repair_is_mended_by_the_root_key() -> Result<()>
         "control",
         &repair,
         "control",
-        &["Denied: nothing was deployed.", "nothing moves"],
+        &["Denied: nothing was activated.", "nothing moves"],
     )?;
 
     let control = installation.clone("control")?;
@@ -125,7 +125,7 @@ fn a_removal_is_asked_for_in_the_control_repository() -> Result<()> {
     shop.propose("ada")?;
     shop.approve("grace", &emptied)?;
     shop.push()?;
-    installation.reported(&emptied, "staging", &["Denied: nothing was deployed."])?;
+    installation.reported(&emptied, "staging", &["Denied: nothing was activated."])?;
     ensure!(installation.target(STAGING)?["running"]["operation"] == "deploy", "it was removed");
 
     let asked = installation.change_control("Remove staging", |control| {
@@ -150,7 +150,7 @@ fn a_held_target_takes_no_change_until_it_is_released() -> Result<()> {
     shop.propose("ada")?;
     shop.approve("grace", &commit)?;
     shop.push()?;
-    installation.reported(&commit, "staging", &["Denied: nothing was deployed.", "incident 42"])?;
+    installation.reported(&commit, "staging", &["Denied: nothing was activated.", "incident 42"])?;
     let running = &installation.target(STAGING)?["running"]["commit"];
     ensure!(*running != commit.as_str(), "a held target changed");
     shop.say("ada", &["release", STAGING, "--server", &installation.url()])?;

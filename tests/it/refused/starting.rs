@@ -72,6 +72,9 @@ fn a_database_that_is_corrupt() -> Result<()> {
     ensure!(fs::read(&file)? == bad, "the damaged file was written to");
     fs::write(&file, b"not a database at all, but long enough to look at")?;
     refused(&installation, CONTROL, ANY_PORT, &["countersign.sqlite"])?;
+    // A database that is gone is a loss, not a first day: a second beginning of one log must not be.
+    fs::remove_file(&file)?;
+    refused(&installation, CONTROL, ANY_PORT, &["has begun", "restore"])?;
     fs::write(&file, good)?;
     installation.serve()?;
     installation.stop()

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::arguments::ServeArguments;
+use crate::installation::DataFolder;
 use crate::output::Printed;
 
 use node::Node;
@@ -44,7 +45,7 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<Printed> {
     })?;
     let address = listener.local_addr()?;
     let node = Arc::new(Node::open(arguments)?);
-    let first = start::first_day(&node, &arguments.control).await?;
+    let first = start::first_day(&node, &DataFolder::new(&arguments.data), &arguments.control).await?;
     let told_to_stop = stop_signal()?;
     let (stop, stopped) = watch::channel(false);
     let workers = workers::start(&node, &stopped);

@@ -11,14 +11,14 @@ use countersign_policy::bundle::Bundle;
 
 use super::node::Node;
 use super::workers::fetch_deadline;
-use crate::installation::now;
+use crate::installation::{DataFolder, now};
 
 /// Reads the control repository, and, on the first day, makes leaf 0 of the genesis and the first bundle,
 /// which makes everything that is followed due. Whether this is that day.
 ///
 /// # Errors
 /// When the control repository is not there, or is another than the genesis speaks of.
-pub async fn first_day(node: &Node, control: &str) -> anyhow::Result<bool> {
+pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow::Result<bool> {
     let (bytes, genesis) = &node.genesis;
     let source = Source { url: control.to_owned(), credential: None, also: Vec::new() };
     let repository = node
@@ -32,7 +32,14 @@ pub async fn first_day(node: &Node, control: &str) -> anyhow::Result<bool> {
         genesis.commit
     );
     let first = node.configurations.active(&node.store).await?.is_none();
+    let begun = data.begun();
     if first {
+        anyhow::ensure!(
+            !begun.exists(),
+            "{}: the log of this installation has begun, and its database holds none of it: restore the \
+             database from a backup, or make a new installation",
+            data.path().display()
+        );
         let tree = repository.tree(&genesis.commit).map_err(|error| anyhow!("{error}"))?;
         let bundle = Bundle::compile(&tree).map_err(|problems| {
             let first = problems.first().map(|problem| format!("{}: {}", problem.at, problem.message));
@@ -47,6 +54,10 @@ pub async fn first_day(node: &Node, control: &str) -> anyhow::Result<bool> {
     }
     let _alone = node.recording.lock().await;
     node.recorder().genesis(now(), bytes).await?;
+    if !begun.exists() {
+        std::fs::write(&begun, format!("{}\n", genesis.origin))
+            .with_context(|| format!("{}: cannot be written", begun.display()))?;
+    }
     Ok(first)
 }
 

@@ -48,6 +48,20 @@ fn report(change: impl FnOnce(&mut Value, &mut Value, &mut Option<Value>)) -> Re
 }
 
 #[test]
+fn a_change_of_the_control_repository_is_activated_and_not_deployed() {
+    let control = |disposition: &str, verdict: &str| {
+        let mut report = report(|_, state, _| {
+            state["disposition"] = json!(disposition);
+            state["verdict"] = json!(verdict);
+        });
+        report.targets[0].target = crate::names::Target::control();
+        markdown(&report)
+    };
+    assert!(control("authorized", "allowed").contains("**Activated: every target is looked at again.**"));
+    assert!(control("refused", "denied").contains("**Denied: nothing was activated.**"));
+}
+
+#[test]
 fn a_denial_says_what_where_why_and_what_to_do() {
     let wanted = "\
 # shop in staging: denied
