@@ -125,7 +125,7 @@ fn a_removal_is_asked_for_in_the_control_repository() -> Result<()> {
     shop.propose("ada")?;
     shop.approve("grace", &emptied)?;
     shop.push()?;
-    installation.reported(&emptied, "staging", &["Denied: nothing was activated."])?;
+    installation.reported(&emptied, "staging", &["Denied: nothing was deployed."])?;
     ensure!(installation.target(STAGING)?["running"]["operation"] == "deploy", "it was removed");
 
     let asked = installation.change_control("Remove staging", |control| {
@@ -150,7 +150,7 @@ fn a_held_target_takes_no_change_until_it_is_released() -> Result<()> {
     shop.propose("ada")?;
     shop.approve("grace", &commit)?;
     shop.push()?;
-    installation.reported(&commit, "staging", &["Denied: nothing was activated.", "incident 42"])?;
+    installation.reported(&commit, "staging", &["Denied: nothing was deployed.", "incident 42"])?;
     let running = &installation.target(STAGING)?["running"]["commit"];
     ensure!(*running != commit.as_str(), "a held target changed");
     shop.say("ada", &["release", STAGING, "--server", &installation.url()])?;
