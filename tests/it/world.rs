@@ -34,7 +34,7 @@ async fn a_deployment_becomes_available() -> Result<()> {
     });
     deployments.create(&PostParams::default(), &serde_json::from_value(deployment)?).await?;
 
-    let deadline = Instant::now() + Duration::from_secs(180);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let status = deployments.get("web").await?.status.unwrap_or_default();
         if status.available_replicas == Some(3) {
