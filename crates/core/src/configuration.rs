@@ -219,7 +219,8 @@ pub struct Environment {
     /// The clusters of its placements that name none.
     #[serde(default)]
     pub clusters: Vec<ClusterName>,
-    /// Whether the rendered objects must equal those that were reviewed.
+    /// Whether the rendered objects must equal those that were reviewed: a merge with anything that its
+    /// reviewers did not see is refused, even if nothing rides along.
     #[serde(default)]
     pub exact: bool,
 }

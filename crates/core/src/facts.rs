@@ -60,6 +60,10 @@ pub struct Facts {
     /// The blob of the objects as they will be applied, byte for byte; none if nothing was rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Digest>,
+    /// Where the environment is `exact`: the manifest that each head that could explain the commit renders
+    /// to; none where it does not render.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reviewed: BTreeMap<CommitId, Option<Digest>>,
     /// What the log says of this target.
     pub history: History,
 }

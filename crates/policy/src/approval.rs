@@ -36,6 +36,8 @@ pub struct Requirement {
     pub teams: Vec<TeamName>,
     /// Whether only approvals signed with a person's own key count.
     pub signed: bool,
+    /// Whether the rendered objects must equal those that were reviewed.
+    pub exact: bool,
     /// Teams whose members' approvals count here: `teams`, and the application's own. For the control
     /// repository: `teams`, or every team if it names none.
     pub eligible_teams: BTreeSet<TeamName>,
@@ -51,19 +53,21 @@ impl Requirement {
             let listed = approvals.teams.iter().cloned().collect::<BTreeSet<_>>();
             let eligible =
                 if listed.is_empty() { configuration.teams.keys().cloned().collect() } else { listed };
-            return Some(Self::new(approvals, eligible));
+            return Some(Self::new(approvals, eligible, false));
         }
         let target = configuration.target(target)?;
         let approvals = &target.environment.approvals;
         let own = [target.application.team.clone()];
-        Some(Self::new(approvals, approvals.teams.iter().cloned().chain(own).collect()))
+        let eligible = approvals.teams.iter().cloned().chain(own).collect();
+        Some(Self::new(approvals, eligible, target.environment.exact))
     }
 
-    fn new(approvals: &Approvals, eligible_teams: BTreeSet<TeamName>) -> Self {
+    fn new(approvals: &Approvals, eligible_teams: BTreeSet<TeamName>, exact: bool) -> Self {
         Self {
             count: approvals.count,
             teams: approvals.teams.clone(),
             signed: approvals.signed,
+            exact,
             eligible_teams,
         }
     }

@@ -145,9 +145,10 @@ fn judge(ground: Ground<'_>, facts: &Facts, signatures: &VerifiedSignatures, jud
         return judged.rules.push(own::facts(&message));
     };
     judged.evidence = Evidence::weigh(ground.configuration, facts, signatures, &requirement);
-    judged.path = path::choose(facts, &judged.evidence);
+    judged.path = path::choose(facts, &judged.evidence, requirement.exact);
     judged.rules.extend(own::hold(facts));
     judged.rules.extend(own::activation(facts));
+    judged.rules.extend(requirement.exact.then(|| own::exact(facts, &judged.path)));
     if ground.rules.is_empty() {
         return judged.rules.push(own::no_rules());
     }

@@ -220,6 +220,7 @@ pub fn facts(bundle: Digest) -> Facts {
         diff: Vec::new(),
         conflicts: Vec::new(),
         manifest: Some(Digest::of(b"manifest")),
+        reviewed: BTreeMap::new(),
         history: History { authorized: Some(commit('a')), sequence: Some(4), ..History::default() },
     }
 }

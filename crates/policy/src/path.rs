@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::decision::ExplainedHead;
-use countersign_core::facts::{Facts, Relation};
+use countersign_core::facts::{Facts, Range, Relation};
 use countersign_core::names::CommitId;
 
 use crate::approval::{Evidence, stands_alone};
@@ -18,17 +18,28 @@ pub struct Path {
     pub unexplained: Vec<CommitId>,
 }
 
-/// Chooses the path through the range of `facts`.
+/// Chooses the path through the range of `facts`. Where objects must be `exact`, one that ends in a head
+/// that renders to them goes before any other.
 #[must_use]
-pub fn choose(facts: &Facts, evidence: &Evidence) -> Path {
+pub fn choose(facts: &Facts, evidence: &Evidence, exact: bool) -> Path {
     match &facts.range.from {
         // History that was rewritten without altering the target brings nothing to be reviewed.
         Some(_) if facts.range.altering.is_empty() && facts.range.relation == Relation::Diverges => {
             Path::default()
         }
-        Some(from) if !stands_alone(facts) => through(facts, evidence, from),
+        Some(from) if !stands_alone(facts) => {
+            let reviewed = exact.then(|| through(facts, evidence, from, is_as_reviewed));
+            let reviewed = reviewed.filter(|path| path.unexplained.is_empty());
+            reviewed.unwrap_or_else(|| through(facts, evidence, from, |_, _| true))
+        }
         _ => by_itself(facts, evidence),
     }
+}
+
+/// Whether the objects of `facts` are those that `head` renders to.
+#[must_use]
+pub fn is_as_reviewed(facts: &Facts, head: &CommitId) -> bool {
+    *head == facts.change.commit || facts.reviewed.get(head) == Some(&facts.manifest)
 }
 
 /// A tip that no authorized state leads to is explained only by an approval of that very commit.
@@ -60,14 +71,22 @@ impl Way {
 }
 
 /// Walks the commits in their order. Each is reached from the one before it, for free if it alters
-/// nothing, or by a run that a head explains.
-fn through(facts: &Facts, evidence: &Evidence, from: &CommitId) -> Path {
+/// nothing, or by a run that a head explains. The heads of runs that reach the last altering commit have
+/// to be `fit`.
+fn through(
+    facts: &Facts,
+    evidence: &Evidence,
+    from: &CommitId,
+    fit: impl Fn(&Facts, &CommitId) -> bool,
+) -> Path {
     let range = &facts.range;
     let altering: BTreeSet<_> = range.altering.iter().collect();
     let mut runs: BTreeMap<&CommitId, Vec<(&CommitId, &CommitId)>> = BTreeMap::new();
+    let ends = ends(range);
     for run in &range.explanations {
         let used = facts.history.used_heads.get(&run.head);
-        if evidence.explains(&run.head) && used.is_none_or(|commit| *commit == run.to) {
+        let fits = !ends.contains(&run.to) || fit(facts, &run.head);
+        if fits && evidence.explains(&run.head) && used.is_none_or(|commit| *commit == run.to) {
             runs.entry(&run.to).or_default().push((&run.after, &run.head));
         }
     }
@@ -104,6 +123,12 @@ fn through(facts: &Facts, evidence: &Evidence, from: &CommitId) -> Path {
         unexplained.push(facts.change.commit.clone());
     }
     Path { heads: last.heads, unexplained }
+}
+
+/// The last altering commit, and all that follow it.
+fn ends(range: &Range) -> BTreeSet<&CommitId> {
+    let last = range.commits.iter().rposition(|commit| range.altering.contains(&commit.id));
+    range.commits.iter().skip(last.unwrap_or_default()).map(|commit| &commit.id).collect()
 }
 
 #[cfg(test)]

@@ -196,6 +196,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             diff: Vec::new(),
             conflicts: Vec::new(),
             manifest: None,
+            reviewed: BTreeMap::new(),
             history: History {
                 authorized: wanted.map(|wanted| wanted.commit.clone()),
                 authorized_at: wanted.map(|wanted| wanted.time),

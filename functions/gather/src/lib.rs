@@ -7,6 +7,7 @@ mod control;
 mod look;
 mod objects;
 mod reading;
+mod reviewed;
 
 use std::time::Duration;
 

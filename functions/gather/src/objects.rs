@@ -51,6 +51,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         self.store.put_if_absent(&keys::manifest(&digest), &bytes).await?;
         facts.render = Render::Rendered;
         facts.manifest = Some(digest);
+        if configured.environment.exact {
+            facts.reviewed = self.reviewed(reading, configured, facts)?;
+        }
         facts.objects = rendered.facts();
         facts.images = rendered.images();
         facts.diff = diff::diff(before.as_ref(), Some(&manifest));
@@ -67,6 +70,6 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     }
 }
 
-fn not_json(error: serde_json::Error) -> StageError {
+pub fn not_json(error: serde_json::Error) -> StageError {
     StageError::Final(format!("a manifest cannot be written as JSON: {error}"))
 }

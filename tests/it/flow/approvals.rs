@@ -127,3 +127,39 @@ fn merges_squashes_and_rebases_count_as_the_reviewed_head() -> Result<()> {
     shop.push()?;
     installation.until_runs(STAGING, &rebased).map(drop)
 }
+
+#[test]
+fn an_exact_environment_takes_no_merge_that_nobody_saw() -> Result<()> {
+    let installation = Installation::start()?;
+    let exact = installation.change_control("Take only what was reviewed", |control| {
+        control.replace(
+            "countersign.yaml",
+            "  staging:\n    approvals:",
+            "  staging:\n    exact: true\n    approvals:",
+        )
+    })?;
+    installation.until_active(&exact)?;
+    let shop = installation.clone("shop")?;
+    let base = shop.head()?;
+    let first = shop.greet("ada", "staging", "Welcome")?;
+    shop.propose("ada")?;
+    shop.approve("grace", &first)?;
+    shop.push()?;
+    installation.until_runs(STAGING, &first)?;
+
+    shop.git(&["checkout", "-q", "-b", "second", &base])?;
+    shop.replace("deploy/staging/deployment.yaml", "cpu: 100m", "cpu: 60m")?;
+    let second = shop.commit_all("alan", "Ask for less")?;
+    shop.propose("alan")?;
+    shop.approve("grace", &second)?;
+    shop.git(&["checkout", "-q", "-b", "merged", &first])?;
+    shop.git_as("alan", &["merge", "-q", "--no-ff", "-m", "Merge the second", &second])?;
+    let merged = shop.head()?;
+    shop.push()?;
+    let texts = ["Denied: nothing was deployed.", "renders to other objects", "Rule `countersign.exact`"];
+    installation.reported(&merged, "staging", &texts)?;
+    // Approved as it is, the very same commit may go.
+    shop.propose("alan")?;
+    shop.approve("grace", &merged)?;
+    installation.until_runs(STAGING, &merged).map(drop)
+}

@@ -3,6 +3,9 @@
 use countersign_core::decision::{RuleOutcome, RuleResult, Severity, Violation};
 use countersign_core::facts::{Facts, Operation, Problem};
 
+use crate::approval::short;
+use crate::path::{Path, is_as_reviewed};
+
 /// A result of the program's own.
 pub fn result(
     name: &str,
@@ -89,6 +92,23 @@ pub fn hold(facts: &Facts) -> Option<RuleResult> {
             vec![says(format!("{} is held since {}: {}", facts.target.target, hold.since, hold.reason))],
         )
     })
+}
+
+/// In an exact environment, what is applied is what was reviewed, not a merge of it with something else.
+pub fn exact(facts: &Facts, path: &Path) -> RuleResult {
+    let other = path.heads.last().filter(|used| !is_as_reviewed(facts, &used.head));
+    let violation = other.map(|used| {
+        let (head, commit) = (short(&used.head), short(&facts.change.commit));
+        says(format!("{head} was reviewed, and {commit}, which would be applied, renders to other objects"))
+    });
+    result(
+        "exact",
+        "The objects are those that were reviewed",
+        "This environment takes only objects that its reviewers saw as they are, not a merge of them with \
+         something else.",
+        "Bring the proposal up to date with its base, and have it reviewed again.",
+        violation.into_iter().collect(),
+    )
 }
 
 /// Another bundle can only become active on the control repository's own target, and must be named.

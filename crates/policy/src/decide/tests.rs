@@ -295,6 +295,31 @@ fn a_held_target_takes_no_change() {
 }
 
 #[test]
+fn an_exact_environment_takes_only_what_its_reviewers_saw() {
+    let mut configuration = configuration();
+    configuration.environments.values_mut().for_each(|environment| environment.exact = true);
+    let rules = starter();
+    let ground = Ground { digest: bundle(), configuration: &configuration, rules: &rules, waivers: &[] };
+    let exact =
+        |facts: &Facts| decide_on(ground, facts, digest(), &VerifiedSignatures::default(), Mode::Enforce);
+    let reviewed = |manifest| changed(|f| f.reviewed = BTreeMap::from([(commit('b'), manifest)]));
+
+    let same = exact(&reviewed(fixture::facts(bundle()).manifest));
+    assert_eq!(same.verdict, Verdict::Allowed, "{}", same.reason);
+    assert_eq!(outcome(&same, "countersign.exact").outcome, RuleOutcome::Passed);
+    for other in [reviewed(Some(Digest::of(b"other"))), reviewed(None), changed(|_| {})] {
+        let denied = exact(&other);
+        assert_eq!(denied.verdict, Verdict::Denied);
+        let result = outcome(&denied, "countersign.exact");
+        assert_eq!(
+            result.violations[0].message,
+            "bbbbbbbb was reviewed, and cccccccc, which would be applied, renders to other objects"
+        );
+        assert_eq!(decide(&other, Mode::Enforce).verdict, Verdict::Allowed, "elsewhere it may");
+    }
+}
+
+#[test]
 fn policies_see_what_the_schema_says() {
     let configuration = configuration();
     let facts = changed(|f| f.history.hold = Some(Hold { reason: "r".into(), since: at(1) }));
@@ -302,7 +327,7 @@ fn policies_see_what_the_schema_says() {
     signatures.commits.insert(commit('b'), fixture::signatory(Some("ada")));
     let requirement = Requirement::of(&configuration, &facts).unwrap();
     let evidence = Evidence::weigh(&configuration, &facts, &signatures, &requirement);
-    let path = path::choose(&facts, &evidence);
+    let path = path::choose(&facts, &evidence, requirement.exact);
     let input = Input::of(&configuration, &facts, &signatures, &requirement, &evidence, &path);
     let document = serde_json::to_value(&input).unwrap();
     let schema = crate::input::schema();

@@ -68,7 +68,10 @@ fn evidence(heads: &[(char, usize)]) -> Evidence {
 
 /// Heads and unexplained commits, each by its digit.
 fn chosen(facts: &Facts, evidence: &Evidence) -> (String, String) {
-    let path = choose(facts, evidence);
+    digits(&choose(facts, evidence, false))
+}
+
+fn digits(path: &Path) -> (String, String) {
     let digit = |commit: &CommitId| commit.as_str().chars().next().unwrap();
     (path.heads.iter().map(|used| digit(&used.head)).collect(), path.unexplained.iter().map(digit).collect())
 }
@@ -168,4 +171,18 @@ fn rewritten_history_that_alters_nothing_needs_no_approval() {
     assert_eq!(chosen(&facts, &evidence(&[])), both("", ""));
     facts.range.from = None;
     assert_eq!(chosen(&facts, &evidence(&[])), both("", "1"));
+}
+
+#[test]
+fn a_head_that_renders_to_the_same_objects_goes_first_where_they_must_be_exact() {
+    let runs = [('0', '1', 'a'), ('1', '2', 'b'), ('1', '2', 'c')];
+    let mut facts = range("123", "12", &runs);
+    let evidence = evidence(&[('a', 1), ('b', 2), ('c', 1)]);
+    facts.reviewed = ['b', 'c'].map(|head| (commit(head), Some(Digest::of(&[head as u8])))).into();
+    facts.manifest = Some(Digest::of(b"c"));
+    assert_eq!(chosen(&facts, &evidence), both("ab", ""));
+    // What the first head renders to does not matter: only the last state is applied.
+    assert_eq!(digits(&choose(&facts, &evidence, true)), both("ac", ""));
+    facts.manifest = Some(Digest::of(b"another"));
+    assert_eq!(digits(&choose(&facts, &evidence, true)), both("ab", ""), "none does: the best is named");
 }

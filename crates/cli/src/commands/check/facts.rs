@@ -97,6 +97,7 @@ impl Subject<'_> {
             diff: Vec::new(),
             conflicts: Vec::new(),
             manifest: None,
+            reviewed: BTreeMap::new(),
             history: History::default(),
         };
         self.objects(&mut facts)?;
