@@ -126,8 +126,8 @@ pub fn commit_report(repository: &RepositoryId, commit: &CommitId, environment: 
 
 /// Marks a command's nonce as spent; holds the leaf's index.
 #[must_use]
-pub fn nonce(nonce: &str) -> String {
-    format!("state/nonces/{}", Digest::of(nonce.as_bytes()).hex())
+pub fn nonce(nonce: &Digest) -> String {
+    format!("state/nonces/{}", nonce.hex())
 }
 
 /// The pseudonym of a person in leaves. Deleting it and its counterpart makes the leaf anonymous.

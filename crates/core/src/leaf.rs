@@ -106,9 +106,9 @@ pub struct DecisionRecord {
     pub approvers: Vec<String>,
     /// Rules that failed.
     pub failed: Vec<String>,
-    /// The nonce that this spends, for a command.
+    /// For a command: names what it spends, the nonce under the key that signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<String>,
+    pub nonce: Option<Digest>,
 }
 
 /// What `record` made of a decision.

@@ -33,7 +33,7 @@ pub struct Working<'a, S> {
     heads: BTreeMap<(FollowedRef, CommitId), CommitId>,
     reports: BTreeMap<String, CommitReport>,
     names: BTreeSet<String>,
-    nonces: BTreeSet<String>,
+    nonces: BTreeSet<Digest>,
 }
 
 impl<'a, S: Store> Working<'a, S> {
@@ -77,7 +77,7 @@ impl<'a, S: Store> Working<'a, S> {
         }
         match &record {
             Record::Decision(decision) => {
-                self.nonces.extend(decision.nonce.clone());
+                self.nonces.extend(decision.nonce);
                 self.fold_decision(index, now, decision).await?;
             }
             Record::Outcome(outcome) => self.fold_outcome(index, now, outcome).await?,

@@ -124,7 +124,7 @@ impl Rules {
 
     fn spend(&mut self, record: &DecisionRecord, problem: &mut impl FnMut(String)) {
         let Some(nonce) = &record.nonce else { return };
-        if !self.nonces.insert(Digest::of(nonce.as_bytes())) {
+        if !self.nonces.insert(*nonce) {
             problem("its command's nonce was spent before: the command was carried out twice".to_owned());
         }
     }

@@ -131,7 +131,7 @@ fn an_outcome_of_what_was_not_authorized_is_found() {
 fn what_was_recorded_or_spent_twice_is_found() {
     let report = audit_of([decided(record("one")), decided(record("one"))]);
     assert!(only(&report).1.ends_with("was recorded before"));
-    let spending = |cause| decided(DecisionRecord { nonce: Some("nonce".to_owned()), ..record(cause) });
+    let spending = |cause| decided(DecisionRecord { nonce: Some(Digest::of(b"nonce")), ..record(cause) });
     assert!(only(&audit_of([spending("one"), spending("two")])).1.contains("spent before"));
 }
 

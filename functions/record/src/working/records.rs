@@ -10,9 +10,10 @@ use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record,
 use countersign_core::outcome::Outcome;
 use countersign_core::ports::PortError;
 use countersign_core::ports::store::{self, Store};
-use countersign_core::statement::{Command, NAMESPACE, Says, SignedStatement, Statement};
+use countersign_core::statement::{Command, Says, SignedStatement, Statement};
 use countersign_core::target::ActiveBundle;
-use countersign_provenance::{root, sshsig};
+use countersign_provenance::root;
+use countersign_provenance::signatures::verify_statement;
 
 use super::Working;
 use crate::Settings;
@@ -29,7 +30,7 @@ impl<S: Store> Working<'_, S> {
         trace: String,
     ) -> Result<Record, PortError> {
         let claims = decision.command.as_ref().and_then(|command| command.claims().ok());
-        let nonce = claims.as_ref().map(|claims| claims.nonce.clone());
+        let nonce = decision.command.as_ref().zip(claims.as_ref()).and_then(spends);
         let active = self.active().await?;
         let target = self.target(&decision.target).await?;
         let elsewhere = self.head_used_elsewhere(decision).await?;
@@ -37,7 +38,7 @@ impl<S: Store> Working<'_, S> {
             active: active.as_ref(),
             target: target.as_ref(),
             head_used_elsewhere: elsewhere.as_deref(),
-            nonce_spent: self.is_spent(nonce.as_deref()).await?,
+            nonce_spent: self.is_spent(nonce.as_ref()).await?,
             recovers: recovers(decision, claims.as_ref(), active.as_ref(), self.settings),
             impossible: self.impossible(decision, active.as_ref()).await?,
         };
@@ -120,7 +121,7 @@ impl<S: Store> Working<'_, S> {
         Ok(None)
     }
 
-    async fn is_spent(&self, nonce: Option<&str>) -> Result<bool, PortError> {
+    async fn is_spent(&self, nonce: Option<&Digest>) -> Result<bool, PortError> {
         let Some(nonce) = nonce else { return Ok(false) };
         Ok(self.nonces.contains(nonce) || self.store.get(&keys::nonce(nonce)).await?.is_some())
     }
@@ -183,9 +184,16 @@ fn recovers(
         && is_by_root(statement, settings)
 }
 
+/// What a command spends: its nonce under the key that signed it, so that nobody can spend another's by a
+/// copy. What nobody signed spends nothing.
+fn spends((statement, claims): (&SignedStatement, &Statement)) -> Option<Digest> {
+    let signer = verify_statement(statement).ok()?;
+    Some(Digest::of_parts(&["nonce", &signer, &claims.nonce]))
+}
+
 /// Whether the root key made the statement's signature.
 fn is_by_root(statement: &SignedStatement, settings: &Settings) -> bool {
-    let signer = sshsig::verify(NAMESPACE, statement.payload.as_bytes(), &statement.signature);
+    let signer = verify_statement(statement);
     let root_key = root::fingerprint(&settings.root_key);
     matches!((signer, root_key), (Ok(signer), Ok(root)) if signer == root)
 }

@@ -70,6 +70,25 @@ async fn a_command_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn a_copy_under_another_key_spends_nothing_of_its_owner() {
+    let world = World::new().await;
+    let own = hold(&world, "n1", 3).await;
+    let command = Command::Hold { target: target("shop"), reason: "incident".to_owned() };
+    let copy = signed(&world.root, "n1", command).await;
+    let unsigned = SignedStatement { signature: String::new(), ..own.command.clone().unwrap() };
+    let denied = |command, seconds| Decision {
+        verdict: Verdict::Denied,
+        command: Some(command),
+        ..world.decision(&target("shop"), 'a', seconds)
+    };
+    world.decide(4, &[&denied(copy, 1), &denied(unsigned, 2), &own]).await;
+    let logged = logged(&world).await;
+    let dispositions: Vec<_> = logged.iter().map(|record| record.disposition).collect();
+    assert_eq!(dispositions, [Disposition::Refused, Disposition::Refused, Disposition::Authorized]);
+    assert!(logged[0].nonce.is_some() && logged[1].nonce.is_none() && logged[0].nonce != logged[2].nonce);
+}
+
+#[tokio::test]
 async fn a_command_that_another_bundle_overtook_comes_again_and_has_spent_nothing() {
     let world = World::new().await;
     let late = Decision { bundle: Digest::of(b"old"), ..hold(&world, "n1", 1).await };
