@@ -80,8 +80,13 @@ pub fn not_understood(error: &clap::Error, arguments: impl Iterator<Item = OsStr
     let json = arguments.windows(2).any(pair) || arguments.iter().any(|one| one == "--output=json");
     if json && error.use_stderr() {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
+        // Below what is wrong, and a tip, stands how the command is used.
+        let said = text
+            .split("\n\n")
+            .take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"));
+        let said = said.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+        let message = said.collect::<Vec<_>>().join("; ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
         let _ = writeln!(io::stdout(), "{}", serde_json::json!({ "error": message }));
     } else {
         let _ = error.print();

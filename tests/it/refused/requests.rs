@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use countersign_forge::plain;
 use countersign_tests::installation::http::{Answer, pushed};
 use countersign_tests::installation::{Installation, STAGING};
+use serde_json::{Value, json};
 
 const WEBHOOK: &str = "/webhooks/local";
 
@@ -205,5 +206,32 @@ fn the_log_is_served_and_nothing_else_of_the_store() -> Result<()> {
         let answer = installation.get(path)?;
         ensure!(answer.status == 404, "{path}: {}: {}", answer.status, answer.text());
     }
+    Ok(())
+}
+
+#[test]
+fn arguments_that_are_not_understood_are_told_in_the_form_that_was_asked_for() -> Result<()> {
+    let installation = Installation::new()?;
+    for (arguments, message) in [
+        (
+            &["status", "--output", "json", "--date", "data"][..],
+            "unexpected argument '--date' found; tip: a similar argument exists: '--data'",
+        ),
+        (&["render", "--output=json"], "the following required arguments were not provided: <PATH>"),
+        (
+            &["stauts", "--output=json"],
+            "unrecognized subcommand 'stauts'; tip: some similar subcommands exist: 'audit', 'status'",
+        ),
+    ] {
+        let output = installation.run(arguments)?;
+        let document: Value = serde_json::from_slice(&output.stdout)?;
+        ensure!(document == json!({ "error": message }), "{arguments:?}: {document}");
+        ensure!(output.status.code() == Some(2) && output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
+    let output = installation.run(&["status", "--date", "data"])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.stdout.is_empty() && said.contains("unexpected argument '--date'"), "{said}");
+    let help = installation.run(&["status", "--help", "--output=json"])?;
+    ensure!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Usage"), "{help:?}");
     Ok(())
 }
