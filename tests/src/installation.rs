@@ -119,6 +119,14 @@ impl Installation {
     /// # Errors
     /// When it ends instead; the message holds the end of its log.
     pub fn serve(&mut self) -> Result<()> {
+        self.serve_with(&[])
+    }
+
+    /// As [`Installation::serve`], with more arguments.
+    ///
+    /// # Errors
+    /// As [`Installation::serve`].
+    pub fn serve_with(&mut self, more: &[&str]) -> Result<()> {
         ensure!(self.server.is_none(), "the server runs already");
         let mut command = self.command();
         let control = self.repository("control");
@@ -128,8 +136,17 @@ impl Installation {
             "--listen",
             &self.address(),
         ]);
+        command.args(more);
         self.server = Some(Server::start(command, &self.log_file())?);
         Ok(())
+    }
+
+    /// The process of the server.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn server_id(&self) -> Result<u32> {
+        Ok(self.server.as_ref().context("the server does not run")?.id())
     }
 
     /// Kills the server with SIGKILL: not one line of its own code runs after this.
@@ -259,6 +276,14 @@ impl Installation {
         output(command.args(["-q", "-t", "ed25519", "-N", "", "-C", &comment, "-f", person])).map(drop)
     }
 
+    /// Runs `git`, with no settings of this machine.
+    ///
+    /// # Errors
+    /// When it does not end well.
+    pub fn git(&self, arguments: &[&str]) -> Result<String> {
+        output(self.git_command().args(arguments))
+    }
+
     fn git_command(&self) -> Command {
         let mut command = Command::new("git");
         self.isolate(&mut command);
@@ -273,8 +298,10 @@ impl Installation {
 #[must_use]
 pub fn program() -> PathBuf {
     let tests = std::env::current_exe().expect("a running program has a path");
-    let program = tests.ancestors().nth(2).map(|target| target.join("countersign"));
-    let program = program.expect("the tests lie in a target folder");
+    // A test lies one folder deeper than a program.
+    let mut folders = tests.ancestors().skip(1).take(2).map(|folder| folder.join("countersign"));
+    let program =
+        folders.find(|program| program.exists()).unwrap_or_else(|| tests.with_file_name("countersign"));
     assert!(program.exists(), "{} is not built: cargo build -p countersign-cli", program.display());
     program
 }

@@ -1,6 +1,7 @@
 //! The one SQLite file that queue, store and simulated cluster are kept in.
 
 mod open;
+mod writer;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_core::ports::PortError;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Savepoint};
 use tokio::sync::Notify;
 
 use crate::error::LocalError;
@@ -17,6 +18,7 @@ use crate::lock::Lock;
 
 use open::{APPLICATION_ID, SCHEMA_VERSION, State, Versions};
 use open::{make_private, open_error, prepare, reader, upgrade, versions};
+use writer::{Writer, Written};
 
 #[cfg(test)]
 mod tests;
@@ -40,16 +42,9 @@ pub struct Database(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
-    writer: Option<Mutex<Writer>>,
+    writer: Option<Writer>,
     bells: Mutex<HashMap<String, Arc<Notify>>>,
     _lock: Option<Lock>,
-}
-
-/// The connection that writes, and whether it now waits for the disk (`PRAGMA synchronous`).
-#[derive(Debug)]
-struct Writer {
-    connection: Connection,
-    synced: bool,
 }
 
 impl Database {
@@ -109,19 +104,22 @@ impl Database {
     fn shared(path: PathBuf, writer: Option<Connection>, lock: Option<Lock>) -> Self {
         Self(Arc::new(Shared {
             path,
-            writer: writer.map(|connection| Mutex::new(Writer { connection, synced: true })),
+            writer: writer.map(Writer::new),
             readers: Mutex::default(),
             bells: Mutex::default(),
             _lock: lock,
         }))
     }
 
-    /// Runs `work` on the connection that writes, alone. Several statements that belong together need a
-    /// transaction of their own in there. What it wrote has reached the disk when this returns.
+    /// Runs `work` on the connection that writes, alone, in a savepoint: all of what it wrote is kept, or
+    /// nothing if it fails or takes it back itself. It has reached the disk when this returns.
     ///
     /// # Errors
     /// What `work` fails with, in words; [`PortError::Refused`] when the database is open for reading only.
-    pub fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, PortError> {
+    pub fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Savepoint<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, PortError> {
         self.write(true, work)
     }
 
@@ -133,7 +131,7 @@ impl Database {
     /// As [`Database::with`].
     pub(crate) fn with_unsynced<T>(
         &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&mut Savepoint<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, PortError> {
         self.write(false, work)
     }
@@ -141,7 +139,7 @@ impl Database {
     fn write<T>(
         &self,
         synced: bool,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&mut Savepoint<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, PortError> {
         let Some(writer) = &self.0.writer else {
             return Err(PortError::Refused(format!(
@@ -149,9 +147,13 @@ impl Database {
                 self.0.path.display()
             )));
         };
-        let mut writer = lock(writer);
-        let ready = writer.wait_for_disk(synced);
-        ready.and_then(|()| work(&mut writer.connection)).map_err(|error| self.port_error(&error))
+        writer.write(synced, work, |error| self.port_error(error))
+    }
+
+    /// What was written since the database was opened.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        self.0.writer.as_ref().map(Writer::written).unwrap_or_default()
     }
 
     /// Runs `work` on a connection that reads. It sees everything that was written before, and no write
@@ -205,18 +207,6 @@ impl Database {
             )),
             _ => PortError::Unavailable(format!("{path}: {error}")),
         }
-    }
-}
-
-impl Writer {
-    /// The log is written in order, so whatever is synced brings all that came before it to the disk.
-    fn wait_for_disk(&mut self, synced: bool) -> rusqlite::Result<()> {
-        if self.synced != synced {
-            let level = if synced { "FULL" } else { "NORMAL" };
-            self.connection.pragma_update(None, "synchronous", level)?;
-            self.synced = synced;
-        }
-        Ok(())
     }
 }
 

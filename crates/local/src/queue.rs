@@ -12,7 +12,7 @@ use countersign_core::message::QueueName;
 use countersign_core::ports::PortError;
 use countersign_core::ports::queue::{Delivery, MAX_BODY, Outgoing, Queue};
 use countersign_core::time::Timestamp;
-use rusqlite::Connection;
+use rusqlite::Savepoint;
 use tokio::time::{Instant, sleep_until};
 
 use crate::database::Database;
@@ -78,16 +78,14 @@ impl LocalQueue {
     /// When the queues cannot be written.
     pub fn release(&self) -> Result<(), PortError> {
         let now = self.now();
-        self.database.with(|connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute(
+        self.database.with(|savepoint| {
+            savepoint.execute(
                 "UPDATE lanes SET ready_at = ?1 WHERE ready_at > ?1 AND EXISTS
                     (SELECT 1 FROM messages WHERE lane = lanes.id AND receives > 0 AND visible_at > ?1)",
                 [now],
             )?;
             let sql = "UPDATE messages SET visible_at = ?1 WHERE receives > 0 AND visible_at > ?1";
-            transaction.execute(sql, [now])?;
-            transaction.commit()
+            savepoint.execute(sql, [now]).map(drop)
         })
     }
 
@@ -170,7 +168,7 @@ impl LocalQueue {
     /// Does something to the message of a receipt, and wakes those who wait for what that sets free.
     fn settle(&self, queue: &QueueName, receipt: &str, verb: receive::Verb<'_>) -> Result<(), PortError> {
         let (name, now) = (queue.to_string(), self.now());
-        let settle = |connection: &mut Connection| receive::settle(connection, &name, receipt, now, verb);
+        let settle = |savepoint: &mut Savepoint<'_>| receive::settle(savepoint, &name, receipt, now, verb);
         let settled = self.database.with_unsynced(settle)?;
         match settled {
             receive::Settled::NotInFlight => Err(PortError::Refused(format!(
@@ -188,15 +186,25 @@ impl LocalQueue {
 impl Queue for LocalQueue {
     async fn send(&self, queue: &QueueName, messages: &[Outgoing]) -> Result<(), PortError> {
         let name = queue.to_string();
-        if let Some(large) = messages.iter().find(|message| message.body.len() > MAX_BODY) {
-            return Err(PortError::Refused(format!(
-                "{name}: a message of {} bytes is larger than {MAX_BODY}: send a reference to a blob",
-                large.body.len()
-            )));
+        check(&name, messages)?;
+        let now = (self.clock)();
+        self.database.with(|savepoint| send::send(savepoint, &name, queue.is_ordered(), messages, now))?;
+        self.ring(&name);
+        Ok(())
+    }
+
+    /// All of them in one transaction.
+    async fn send_all(&self, messages: &[(QueueName, Vec<Outgoing>)]) -> Result<(), PortError> {
+        for (queue, messages) in messages {
+            check(&queue.to_string(), messages)?;
         }
         let now = (self.clock)();
-        self.database.with(|connection| send::send(connection, &name, queue.is_ordered(), messages, now))?;
-        self.ring(&name);
+        self.database.with(|savepoint| {
+            messages.iter().try_for_each(|(queue, messages)| {
+                send::send(savepoint, &queue.to_string(), queue.is_ordered(), messages, now)
+            })
+        })?;
+        messages.iter().for_each(|(queue, _)| self.ring(&queue.to_string()));
         Ok(())
     }
 
@@ -232,6 +240,20 @@ impl Queue for LocalQueue {
         self.settle(queue, receipt, receive::Verb::Acknowledge)
     }
 
+    /// All of them in one transaction.
+    async fn acknowledge_all(&self, queue: &QueueName, receipts: &[String]) -> Result<Vec<bool>, PortError> {
+        let (name, now) = (queue.to_string(), self.now());
+        let taken = self.database.with_unsynced(|savepoint| {
+            let take = |receipt: &String| {
+                let settled = receive::settle(savepoint, &name, receipt, now, receive::Verb::Acknowledge)?;
+                Ok(!matches!(settled, receive::Settled::NotInFlight))
+            };
+            receipts.iter().map(take).collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        self.ring(&name);
+        Ok(taken)
+    }
+
     async fn extend(&self, queue: &QueueName, receipt: &str, visibility: Duration) -> Result<(), PortError> {
         let until = (self.clock)().plus(visibility).as_millis();
         self.settle(queue, receipt, receive::Verb::Extend { until })
@@ -239,5 +261,15 @@ impl Queue for LocalQueue {
 
     async fn bury(&self, queue: &QueueName, receipt: &str, reason: &str) -> Result<(), PortError> {
         self.settle(queue, receipt, receive::Verb::Bury { reason })
+    }
+}
+
+fn check(queue: &str, messages: &[Outgoing]) -> Result<(), PortError> {
+    match messages.iter().find(|message| message.body.len() > MAX_BODY) {
+        Some(large) => Err(PortError::Refused(format!(
+            "{queue}: a message of {} bytes is larger than {MAX_BODY}: send a reference to a blob",
+            large.body.len()
+        ))),
+        None => Ok(()),
     }
 }

@@ -42,13 +42,9 @@ impl SimulatedCluster {
     /// When the database cannot be written, or holds the cluster with another UID.
     pub fn open(database: &Database, name: &ClusterName, uid: &str) -> Result<Self, PortError> {
         let cluster = Self { database: database.clone(), name: name.to_string() };
-        let found = database.with(|connection| {
-            connection.execute_batch(include_str!("simulated/schema.sql"))?;
-            let transaction = connection.transaction()?;
-            let session = Session::create(&transaction, &cluster.name, uid)?;
-            let found = session.uid().to_owned();
-            transaction.commit()?;
-            Ok(found)
+        let found = database.with(|savepoint| {
+            savepoint.execute_batch(include_str!("simulated/schema.sql"))?;
+            Ok(Session::create(savepoint, &cluster.name, uid)?.uid().to_owned())
         })?;
         if found != uid {
             let message = format!(
@@ -96,16 +92,17 @@ impl SimulatedCluster {
 
     /// Runs `work` in one transaction; what it did is kept only if it succeeds.
     fn change<T>(&self, work: impl FnOnce(&mut Session<'_>) -> Answer<T>) -> Result<T, ClusterError> {
-        let done = self.database.with(|connection| {
-            let transaction = connection.transaction()?;
-            let mut session = Session::resume(&transaction, &self.name)?;
+        let done = self.database.with(|savepoint| {
+            let mut session = Session::resume(savepoint, &self.name)?;
             match work(&mut session) {
                 Ok(value) => {
                     session.close()?;
-                    transaction.commit()?;
                     Ok(Ok(value))
                 }
-                Err(Refusal::Cluster(error)) => Ok(Err(error)),
+                Err(Refusal::Cluster(error)) => {
+                    savepoint.rollback()?;
+                    Ok(Err(error))
+                }
                 Err(Refusal::Database(error)) => Err(error),
             }
         });

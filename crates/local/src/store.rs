@@ -1,7 +1,7 @@
 //! The embedded [`Store`]: one table.
 
 use countersign_core::ports::PortError;
-use countersign_core::ports::store::{Store, Version, Versioned, Written};
+use countersign_core::ports::store::{Store, Version, Versioned, Write, Written};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::database::{Database, take_numbers};
@@ -25,25 +25,57 @@ impl LocalStore {
         Self { database: database.clone() }
     }
 
-    /// Runs one conditional write in a transaction: `sql` takes key, value and version as its first three
-    /// parameters, and changes a row if the condition holds.
-    fn write(&self, key: &str, bytes: &[u8], sql: &str, expected: Option<i64>) -> Result<Written, PortError> {
-        check(key)?;
-        self.database.with(|connection| {
-            let transaction = connection.transaction()?;
-            let version = take_numbers(&transaction, "version", 1)?;
-            let changed = match expected {
-                None => transaction.prepare_cached(sql)?.execute((key, bytes, version))?,
-                Some(expected) => {
-                    transaction.prepare_cached(sql)?.execute((key, bytes, version, expected))?
-                }
-            };
-            if changed == 0 {
-                return Ok(Written::Conflict);
+    /// Makes one write; what did not write leaves nothing behind.
+    fn write(&self, write: &Write) -> Result<Written, PortError> {
+        check(key_of(write))?;
+        self.database.with(|savepoint| {
+            let written = make(savepoint, write)?;
+            if written == Written::Conflict {
+                savepoint.rollback()?;
             }
-            transaction.commit()?;
-            Ok(Written::Stored(Version(version.to_string())))
+            Ok(written)
         })
+    }
+}
+
+const PUT: &str = "INSERT INTO kv (key, value, version) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version";
+const PUT_IF_ABSENT: &str =
+    "INSERT INTO kv (key, value, version) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING";
+const SWAP: &str = "UPDATE kv SET value = ?2, version = ?3 WHERE key = ?1 AND version = ?4";
+const DELETE: &str = "DELETE FROM kv WHERE key = ?1";
+
+/// Makes one write on a connection. A version that was taken for nothing is a number that is not used.
+fn make(connection: &Connection, write: &Write) -> rusqlite::Result<Written> {
+    if let Write::Delete { key } = write {
+        connection.prepare_cached(DELETE)?.execute([key])?;
+        return Ok(Written::Stored(Version(String::new())));
+    }
+    let version = take_numbers(connection, "version", 1)?;
+    let changed = match write {
+        Write::Put { key, bytes } => connection.prepare_cached(PUT)?.execute((key, bytes, version))?,
+        Write::PutIfAbsent { key, bytes } => {
+            connection.prepare_cached(PUT_IF_ABSENT)?.execute((key, bytes, version))?
+        }
+        Write::CompareAndSwap { key, expected, bytes } => match expected.0.parse::<i64>() {
+            Ok(expected) => connection.prepare_cached(SWAP)?.execute((key, bytes, version, expected))?,
+            // A version that is no number was not given out by this store, so nothing is of it.
+            Err(_) => 0,
+        },
+        Write::Delete { .. } => 0,
+    };
+    match changed {
+        0 => Ok(Written::Conflict),
+        _ => Ok(Written::Stored(Version(version.to_string()))),
+    }
+}
+
+fn key_of(write: &Write) -> &str {
+    match write {
+        Write::Put { key, .. }
+        | Write::PutIfAbsent { key, .. }
+        | Write::CompareAndSwap { key, .. }
+        | Write::Delete { key } => key,
     }
 }
 
@@ -61,17 +93,14 @@ impl Store for LocalStore {
     }
 
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<Version, PortError> {
-        let sql = "INSERT INTO kv (key, value, version) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version";
-        match self.write(key, bytes, sql, None)? {
+        match self.write(&Write::Put { key: key.to_owned(), bytes: bytes.to_owned() })? {
             Written::Stored(version) => Ok(version),
             Written::Conflict => Err(PortError::Unavailable(format!("{key}: was not written"))),
         }
     }
 
     async fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Written, PortError> {
-        let sql = "INSERT INTO kv (key, value, version) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING";
-        self.write(key, bytes, sql, None)
+        self.write(&Write::PutIfAbsent { key: key.to_owned(), bytes: bytes.to_owned() })
     }
 
     async fn compare_and_swap(
@@ -80,10 +109,28 @@ impl Store for LocalStore {
         expected: &Version,
         bytes: &[u8],
     ) -> Result<Written, PortError> {
-        // A version that is no number was not given out by this store, so nothing is of it.
-        let Ok(expected) = expected.0.parse() else { return Ok(Written::Conflict) };
-        let sql = "UPDATE kv SET value = ?2, version = ?3 WHERE key = ?1 AND version = ?4";
-        self.write(key, bytes, sql, Some(expected))
+        let (key, bytes) = (key.to_owned(), bytes.to_owned());
+        self.write(&Write::CompareAndSwap { key, expected: expected.clone(), bytes })
+    }
+
+    /// All of them in one transaction.
+    async fn write_all(&self, writes: &[Write]) -> Result<Vec<bool>, PortError> {
+        writes.iter().try_for_each(|write| check(key_of(write)))?;
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.database.with(|savepoint| {
+            let mut wrote = Vec::with_capacity(writes.len());
+            for write in writes {
+                let stored = make(savepoint, write)? != Written::Conflict;
+                wrote.push(stored);
+                if !stored && matches!(write, Write::CompareAndSwap { .. }) {
+                    break;
+                }
+            }
+            wrote.resize(writes.len(), false);
+            Ok(wrote)
+        })
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, PortError> {
@@ -91,10 +138,7 @@ impl Store for LocalStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
-        check(key)?;
-        self.database.with(|connection| {
-            connection.prepare_cached("DELETE FROM kv WHERE key = ?1")?.execute([key]).map(drop)
-        })
+        self.write(&Write::Delete { key: key.to_owned() }).map(drop)
     }
 }
 

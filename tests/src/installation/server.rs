@@ -42,6 +42,11 @@ impl Server {
         }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, and waits until it is gone.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;

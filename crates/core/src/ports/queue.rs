@@ -52,6 +52,23 @@ pub trait Queue: Sync {
         messages: &[Outgoing],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// Sends messages to several queues: to one after the other, so that when it fails, or the process dies, the
+    /// first so many queues got theirs.
+    ///
+    /// # Errors
+    /// As [`Queue::send`].
+    fn send_all(
+        &self,
+        messages: &[(QueueName, Vec<Outgoing>)],
+    ) -> impl Future<Output = Result<(), PortError>> + Send {
+        async move {
+            for (queue, messages) in messages {
+                self.send(queue, messages).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// Receives up to `max` messages, hidden from others for `visibility`; waits up to `wait` for the first.
     ///
     /// # Errors
@@ -73,6 +90,29 @@ pub trait Queue: Sync {
         queue: &QueueName,
         receipt: &str,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Takes several messages off their queue, and says of each whether its receipt was valid: what was taken
+    /// with one that is not may come again.
+    ///
+    /// # Errors
+    /// When the queue cannot be written.
+    fn acknowledge_all(
+        &self,
+        queue: &QueueName,
+        receipts: &[String],
+    ) -> impl Future<Output = Result<Vec<bool>, PortError>> + Send {
+        async move {
+            let mut taken = Vec::with_capacity(receipts.len());
+            for receipt in receipts {
+                match self.acknowledge(queue, receipt).await {
+                    Ok(()) => taken.push(true),
+                    Err(PortError::Refused(_)) => taken.push(false),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(taken)
+        }
+    }
 
     /// Hides a message for `visibility` from now on; zero gives it back at once.
     ///

@@ -30,6 +30,51 @@ pub enum Written {
     Conflict,
 }
 
+/// One of several writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Stores a value, whatever was there.
+    Put {
+        /// The key.
+        key: String,
+        /// The value.
+        bytes: Vec<u8>,
+    },
+    /// Stores a value if the key has none.
+    PutIfAbsent {
+        /// The key.
+        key: String,
+        /// The value.
+        bytes: Vec<u8>,
+    },
+    /// Stores a value if the key's is of this version.
+    CompareAndSwap {
+        /// The key.
+        key: String,
+        /// The version that it must be of.
+        expected: Version,
+        /// The value.
+        bytes: Vec<u8>,
+    },
+    /// Deletes the value, if there is one.
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+impl Write {
+    /// Stores a value as canonical JSON, whatever was there.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_json(key: impl Into<String>, value: &impl Serialize) -> Result<Self, PortError> {
+        let key = key.into();
+        let bytes = to_json(&key, value)?;
+        Ok(Self::Put { key, bytes })
+    }
+}
+
 /// Keys and values.
 ///
 /// - A write is durable when it returns, and every later read sees it or a newer one.
@@ -68,6 +113,38 @@ pub trait Store: Sync {
         expected: &Version,
         bytes: &[u8],
     ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Makes several writes, in their order, and says of each whether it wrote: a put-if-absent does not where
+    /// there is a value. A compare-and-swap that finds another version ends it: it and all after it did not.
+    ///
+    /// When it fails, or the process dies, the first so many of them were made, and no other: nothing is ever
+    /// there without what stands before it. A store that can makes all of them at once.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn write_all(&self, writes: &[Write]) -> impl Future<Output = Result<Vec<bool>, PortError>> + Send {
+        async move {
+            let mut wrote = Vec::with_capacity(writes.len());
+            for write in writes {
+                let stored = match write {
+                    Write::Put { key, bytes } => self.put(key, bytes).await.map(|_| true)?,
+                    Write::PutIfAbsent { key, bytes } => {
+                        self.put_if_absent(key, bytes).await? != Written::Conflict
+                    }
+                    Write::CompareAndSwap { key, expected, bytes } => {
+                        self.compare_and_swap(key, expected, bytes).await? != Written::Conflict
+                    }
+                    Write::Delete { key } => self.delete(key).await.map(|()| true)?,
+                };
+                wrote.push(stored);
+                if !stored && matches!(write, Write::CompareAndSwap { .. }) {
+                    break;
+                }
+            }
+            wrote.resize(writes.len(), false);
+            Ok(wrote)
+        }
+    }
 
     /// Up to `limit` keys that begin with `prefix` and come after `after`, in order.
     ///

@@ -168,10 +168,9 @@ fn reading_does_not_wait_for_a_write() {
     put(&database, "before");
     database
         .with(|connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute("DELETE FROM kv", [])?;
+            connection.execute("DELETE FROM kv", [])?;
             assert_eq!(count(&database), 1, "what is not committed is not seen");
-            transaction.commit()
+            Ok(())
         })
         .unwrap();
     assert_eq!(count(&database), 0);
@@ -183,8 +182,7 @@ fn a_panic_in_a_write_takes_nothing_with_it() {
     let database = Database::open(dir.path()).unwrap();
     let ended = std::panic::catch_unwind(|| {
         database.with(|connection| -> rusqlite::Result<()> {
-            let transaction = connection.transaction()?;
-            transaction.execute("INSERT INTO kv (key, version, value) VALUES ('half', 1, 'x')", [])?;
+            connection.execute("INSERT INTO kv (key, version, value) VALUES ('half', 1, 'x')", [])?;
             panic!("in the middle")
         })
     });
@@ -198,9 +196,68 @@ fn only_what_may_happen_twice_does_not_wait_for_the_disk() {
     let dir = tempdir().unwrap();
     let database = Database::open(dir.path()).unwrap();
     let level =
-        |connection: &mut Connection| connection.query_row("PRAGMA synchronous", [], |row| row.get(0));
+        |connection: &mut Savepoint<'_>| connection.query_row("PRAGMA synchronous", [], |row| row.get(0));
     let (full, normal) = (2, 1);
     assert_eq!(database.with(level), Ok(full));
     assert_eq!(database.with_unsynced(level), Ok(normal));
     assert_eq!(database.with(level), Ok(full));
+}
+
+/// Lets three threads write while a fourth is at work, so that all four share one commit; the results of the three.
+fn beside(
+    database: &Database,
+    works: [fn(&mut Savepoint<'_>) -> rusqlite::Result<()>; 3],
+) -> Vec<std::thread::Result<Result<(), PortError>>> {
+    let writer = database.0.writer.as_ref().unwrap();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        let first = |savepoint: &mut Savepoint<'_>| {
+            threads.extend(works.map(|work| scope.spawn(move || database.with(work))));
+            while writer.waiting() < 3 {
+                std::thread::yield_now();
+            }
+            insert(savepoint, "first")
+        };
+        database.with(first).unwrap();
+        threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    })
+}
+
+fn insert(savepoint: &mut Savepoint<'_>, key: &str) -> rusqlite::Result<()> {
+    savepoint.execute("INSERT INTO kv (key, version, value) VALUES (?1, 1, 'x')", [key]).map(drop)
+}
+
+#[test]
+fn writers_that_come_at_once_share_a_commit() {
+    let dir = tempdir().unwrap();
+    let database = Database::open(dir.path()).unwrap();
+    let before = database.written();
+    let ended = beside(&database, [|s| insert(s, "a"), |s| insert(s, "b"), |s| insert(s, "c")]);
+    assert!(ended.into_iter().all(|ended| ended.unwrap() == Ok(())));
+    let after = database.written();
+    assert_eq!((after.writes - before.writes, after.commits - before.commits), (4, 1));
+    assert_eq!(count(&database), 4);
+}
+
+#[test]
+fn of_a_shared_commit_only_what_fails_is_undone() {
+    let dir = tempdir().unwrap();
+    let database = Database::open(dir.path()).unwrap();
+    let fails = |savepoint: &mut Savepoint<'_>| {
+        insert(savepoint, "half")?;
+        insert(savepoint, "first")
+    };
+    let panics = |savepoint: &mut Savepoint<'_>| {
+        insert(savepoint, "other half")?;
+        panic!("in the middle")
+    };
+    let mut ended = beside(&database, [fails, panics, |s| insert(s, "good")]).into_iter();
+    assert!(
+        matches!(ended.next().unwrap().unwrap(), Err(PortError::Unavailable(why)) if why.contains("UNIQUE"))
+    );
+    ended.next().unwrap().unwrap_err();
+    assert_eq!(ended.next().unwrap().unwrap(), Ok(()));
+    assert_eq!(count(&database), 2, "first and good");
+    put(&database, "after");
+    assert_eq!(count(&database), 3);
 }

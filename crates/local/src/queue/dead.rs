@@ -1,7 +1,7 @@
 //! Dead letters: messages that can never succeed, kept with the reason.
 
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::send::{NewMessage, append};
 
@@ -25,12 +25,12 @@ pub struct DeadLetter {
 }
 
 /// Moves a message to the dead letters.
-pub(super) fn bury(transaction: &Transaction<'_>, id: i64, reason: &str, now: i64) -> rusqlite::Result<()> {
+pub(super) fn bury(connection: &Connection, id: i64, reason: &str, now: i64) -> rusqlite::Result<()> {
     let sql = "INSERT INTO dead_letters (id, queue, grp, sent_at, died_at, receives, reason, body)
         SELECT messages.id, queue, grp, sent_at, ?2, receives, ?3, body
         FROM messages JOIN lanes ON lanes.id = lane WHERE messages.id = ?1";
-    transaction.prepare_cached(sql)?.execute((id, now, reason))?;
-    transaction.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id]).map(drop)
+    connection.prepare_cached(sql)?.execute((id, now, reason))?;
+    connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id]).map(drop)
 }
 
 /// The dead letters of a queue, oldest first.
@@ -55,19 +55,17 @@ pub(super) fn list(connection: &Connection, queue: &str) -> rusqlite::Result<Vec
 
 /// Appends a dead letter to its group again.
 pub(super) fn redrive(
-    connection: &mut Connection,
+    connection: &Connection,
     queue: &str,
     ordered: bool,
     id: &str,
     now: i64,
 ) -> rusqlite::Result<bool> {
-    let transaction = connection.transaction()?;
     let sql = "DELETE FROM dead_letters WHERE id = ?1 AND queue = ?2 RETURNING grp, body";
-    let taken = transaction.prepare_cached(sql)?.query_row((id, queue), |row| Ok((row.get(0)?, row.get(1)?)));
+    let taken = connection.prepare_cached(sql)?.query_row((id, queue), |row| Ok((row.get(0)?, row.get(1)?)));
     let Some((group, body)): Option<(String, String)> = taken.optional()? else { return Ok(false) };
     let message = NewMessage { queue, ordered, group: &group, body: &body, sent_at: now, visible_at: now };
-    append(&transaction, &message)?;
-    transaction.commit()?;
+    append(connection, &message)?;
     Ok(true)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use countersign_core::ports::queue::Delivery;
 use countersign_core::stage::Incoming;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::dead;
 
@@ -55,14 +55,13 @@ struct Waiting {
 }
 
 /// Takes what is ready. A queue where nothing is ready is only read.
-pub(super) fn receive(connection: &mut Connection, ask: &Ask<'_>) -> rusqlite::Result<Taken> {
-    let transaction = connection.transaction()?;
+pub(super) fn receive(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Taken> {
     let mut deliveries = Vec::new();
     loop {
         let mut buried = 0;
-        for lane in ready_lanes(&transaction, ask)? {
+        for lane in ready_lanes(connection, ask)? {
             if deliveries.len() < ask.max {
-                buried += take_from(&transaction, ask, &lane, &mut deliveries)?;
+                buried += take_from(connection, ask, &lane, &mut deliveries)?;
             }
         }
         // Lanes that gave nothing but dead letters may have more, and so may lanes behind them.
@@ -70,15 +69,14 @@ pub(super) fn receive(connection: &mut Connection, ask: &Ask<'_>) -> rusqlite::R
             break;
         }
     }
-    let next_in = if deliveries.is_empty() { next_in(&transaction, ask)? } else { None };
-    transaction.commit()?;
+    let next_in = if deliveries.is_empty() { next_in(connection, ask)? } else { None };
     Ok(Taken { deliveries, next_in })
 }
 
-fn ready_lanes(transaction: &Transaction<'_>, ask: &Ask<'_>) -> rusqlite::Result<Vec<Lane>> {
+fn ready_lanes(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Vec<Lane>> {
     let sql =
         "SELECT id, grp FROM lanes WHERE queue = ?1 AND ready_at <= ?2 ORDER BY ready_at, head LIMIT ?3";
-    let mut query = transaction.prepare_cached(sql)?;
+    let mut query = connection.prepare_cached(sql)?;
     let rows = query.query_map((ask.queue, ask.now, limit(ask.max)), |row| {
         Ok(Lane { id: row.get(0)?, group: row.get(1)? })
     })?;
@@ -88,24 +86,24 @@ fn ready_lanes(transaction: &Transaction<'_>, ask: &Ask<'_>) -> rusqlite::Result
 /// Takes messages from the head of a lane, up to the first whose delay has not ended; returns how many
 /// became dead letters instead.
 fn take_from(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     ask: &Ask<'_>,
     lane: &Lane,
     deliveries: &mut Vec<Delivery>,
 ) -> rusqlite::Result<usize> {
     let mut buried = 0;
-    for waiting in head(transaction, lane.id, ask.max - deliveries.len())? {
+    for waiting in head(connection, lane.id, ask.max - deliveries.len())? {
         if waiting.visible_at > ask.now {
             break;
         }
         if waiting.receives >= ask.max_receives {
             let reason = format!("was received {} times and never taken", waiting.receives);
-            dead::bury(transaction, waiting.id, &reason, ask.now)?;
+            dead::bury(connection, waiting.id, &reason, ask.now)?;
             buried += 1;
             continue;
         }
         let sql = "UPDATE messages SET visible_at = ?2, receives = receives + 1 WHERE id = ?1";
-        transaction.prepare_cached(sql)?.execute((waiting.id, ask.visible_at))?;
+        connection.prepare_cached(sql)?.execute((waiting.id, ask.visible_at))?;
         let receive_count = waiting.receives + 1;
         deliveries.push(Delivery {
             receipt: format!("{}.{receive_count}", waiting.id),
@@ -117,13 +115,13 @@ fn take_from(
             },
         });
     }
-    refresh(transaction, lane.id, ask.now)?;
+    refresh(connection, lane.id, ask.now)?;
     Ok(buried)
 }
 
-fn head(transaction: &Transaction<'_>, lane: i64, count: usize) -> rusqlite::Result<Vec<Waiting>> {
+fn head(connection: &Connection, lane: i64, count: usize) -> rusqlite::Result<Vec<Waiting>> {
     let sql = "SELECT id, visible_at, receives, body FROM messages WHERE lane = ?1 ORDER BY id LIMIT ?2";
-    let mut query = transaction.prepare_cached(sql)?;
+    let mut query = connection.prepare_cached(sql)?;
     let rows = query.query_map((lane, limit(count)), |row| {
         Ok(Waiting { id: row.get(0)?, visible_at: row.get(1)?, receives: row.get(2)?, body: row.get(3)? })
     })?;
@@ -134,38 +132,36 @@ fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn next_in(transaction: &Transaction<'_>, ask: &Ask<'_>) -> rusqlite::Result<Option<Duration>> {
+fn next_in(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Option<Duration>> {
     let sql = "SELECT min(ready_at) FROM lanes WHERE queue = ?1";
-    let next: Option<i64> = transaction.prepare_cached(sql)?.query_row([ask.queue], |row| row.get(0))?;
+    let next: Option<i64> = connection.prepare_cached(sql)?.query_row([ask.queue], |row| row.get(0))?;
     Ok(next.map(|next| Duration::from_millis(u64::try_from(next.saturating_sub(ask.now)).unwrap_or(0))))
 }
 
 /// Does `verb` to the message of `receipt`, which is valid while the message is in flight.
 pub(super) fn settle(
-    connection: &mut Connection,
+    connection: &Connection,
     queue: &str,
     receipt: &str,
     now: i64,
     verb: Verb<'_>,
 ) -> rusqlite::Result<Settled> {
     let Some((id, receives)) = parse(receipt) else { return Ok(Settled::NotInFlight) };
-    let transaction = connection.transaction()?;
     let sql = "SELECT lane FROM messages JOIN lanes ON lanes.id = lane
         WHERE messages.id = ?1 AND receives = ?2 AND visible_at > ?3 AND queue = ?4";
-    let found = transaction.prepare_cached(sql)?.query_row((id, receives, now, queue), |row| row.get(0));
+    let found = connection.prepare_cached(sql)?.query_row((id, receives, now, queue), |row| row.get(0));
     let Some(lane) = found.optional()? else { return Ok(Settled::NotInFlight) };
     match verb {
         Verb::Acknowledge => {
-            transaction.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id])?;
+            connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id])?;
         }
         Verb::Extend { until } => {
             let sql = "UPDATE messages SET visible_at = ?2 WHERE id = ?1";
-            transaction.prepare_cached(sql)?.execute((id, until))?;
+            connection.prepare_cached(sql)?.execute((id, until))?;
         }
-        Verb::Bury { reason } => dead::bury(&transaction, id, reason, now)?,
+        Verb::Bury { reason } => dead::bury(connection, id, reason, now)?,
     }
-    let settled = refresh(&transaction, lane, now)?;
-    transaction.commit()?;
+    let settled = refresh(connection, lane, now)?;
     Ok(settled)
 }
 
@@ -178,17 +174,17 @@ fn parse(receipt: &str) -> Option<(i64, u32)> {
 
 /// Works out anew when a lane is ready: when none of its messages is in flight any more and its first one
 /// is not delayed, but not before now, so that lanes take turns. An empty lane is removed.
-fn refresh(transaction: &Transaction<'_>, lane: i64, now: i64) -> rusqlite::Result<Settled> {
+fn refresh(connection: &Connection, lane: i64, now: i64) -> rusqlite::Result<Settled> {
     let sql = "SELECT id, visible_at FROM messages WHERE lane = ?1 ORDER BY id LIMIT 1";
-    let first = transaction.prepare_cached(sql)?.query_row([lane], |row| Ok((row.get(0)?, row.get(1)?)));
+    let first = connection.prepare_cached(sql)?.query_row([lane], |row| Ok((row.get(0)?, row.get(1)?)));
     let Some((head, head_visible)): Option<(i64, i64)> = first.optional()? else {
-        transaction.prepare_cached("DELETE FROM lanes WHERE id = ?1")?.execute([lane])?;
+        connection.prepare_cached("DELETE FROM lanes WHERE id = ?1")?.execute([lane])?;
         return Ok(Settled::LaneEmpty);
     };
     let sql = "SELECT max(visible_at) FROM messages WHERE lane = ?1 AND receives > 0";
-    let flight: Option<i64> = transaction.prepare_cached(sql)?.query_row([lane], |row| row.get(0))?;
+    let flight: Option<i64> = connection.prepare_cached(sql)?.query_row([lane], |row| row.get(0))?;
     let ready_at = now.max(head_visible).max(flight.unwrap_or(now));
     let sql = "UPDATE lanes SET ready_at = ?2, head = ?3 WHERE id = ?1";
-    transaction.prepare_cached(sql)?.execute((lane, ready_at, head))?;
+    connection.prepare_cached(sql)?.execute((lane, ready_at, head))?;
     Ok(Settled::LaneLeft)
 }

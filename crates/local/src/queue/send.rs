@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_core::ports::queue::Outgoing;
 use countersign_core::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::database::take_numbers;
 
@@ -25,17 +25,16 @@ pub(super) struct NewMessage<'a> {
     pub visible_at: i64,
 }
 
-/// Appends messages in one transaction.
+/// Appends messages in one connection.
 pub(super) fn send(
-    connection: &mut Connection,
+    connection: &Connection,
     queue: &str,
     ordered: bool,
     messages: &[Outgoing],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     for message in messages {
-        if ordered && !is_first(&transaction, queue, &message.deduplication, now)? {
+        if ordered && !is_first(connection, queue, &message.deduplication, now)? {
             continue;
         }
         let message = NewMessage {
@@ -46,44 +45,44 @@ pub(super) fn send(
             sent_at: now.as_millis(),
             visible_at: now.plus(message.delay).as_millis(),
         };
-        append(&transaction, &message)?;
+        append(connection, &message)?;
     }
-    transaction.commit()
+    Ok(())
 }
 
 /// Whether no message of this id was sent in the last five minutes; remembers it if so. A duplicate does
 /// not make the five minutes longer.
-fn is_first(transaction: &Transaction<'_>, queue: &str, id: &str, now: Timestamp) -> rusqlite::Result<bool> {
+fn is_first(connection: &Connection, queue: &str, id: &str, now: Timestamp) -> rusqlite::Result<bool> {
     let (ends_at, now) = (now.plus(DEDUPLICATION).as_millis(), now.as_millis());
     let clear = "DELETE FROM deduplication WHERE rowid IN
         (SELECT rowid FROM deduplication WHERE ends_at <= ?1 LIMIT ?2)";
-    transaction.prepare_cached(clear)?.execute((now, CLEARED))?;
+    connection.prepare_cached(clear)?.execute((now, CLEARED))?;
     let remember = "INSERT INTO deduplication (queue, id, ends_at) VALUES (?1, ?2, ?3)
         ON CONFLICT (queue, id) DO UPDATE SET ends_at = excluded.ends_at WHERE ends_at <= ?4";
-    Ok(transaction.prepare_cached(remember)?.execute((queue, id, ends_at, now))? == 1)
+    Ok(connection.prepare_cached(remember)?.execute((queue, id, ends_at, now))? == 1)
 }
 
 /// Appends one message to its lane, and makes the lane where there is none.
-pub(super) fn append(transaction: &Transaction<'_>, message: &NewMessage<'_>) -> rusqlite::Result<()> {
-    let id = take_numbers(transaction, "message", 1)?;
-    let existing = if message.ordered { lane_of(transaction, message)? } else { None };
+pub(super) fn append(connection: &Connection, message: &NewMessage<'_>) -> rusqlite::Result<()> {
+    let id = take_numbers(connection, "message", 1)?;
+    let existing = if message.ordered { lane_of(connection, message)? } else { None };
     let lane = match existing {
         Some(lane) => lane,
         None => {
             // The number of its first message names a lane as well as any other.
             let sql = "INSERT INTO lanes (id, queue, grp, ready_at, head) VALUES (?1, ?2, ?3, ?4, ?1)";
             let values = (id, message.queue, message.group, message.visible_at);
-            transaction.prepare_cached(sql)?.execute(values)?;
+            connection.prepare_cached(sql)?.execute(values)?;
             id
         }
     };
     let sql =
         "INSERT INTO messages (id, lane, sent_at, visible_at, receives, body) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
     let values = (id, lane, message.sent_at, message.visible_at, message.body);
-    transaction.prepare_cached(sql)?.execute(values).map(drop)
+    connection.prepare_cached(sql)?.execute(values).map(drop)
 }
 
-fn lane_of(transaction: &Transaction<'_>, message: &NewMessage<'_>) -> rusqlite::Result<Option<i64>> {
-    let mut query = transaction.prepare_cached("SELECT id FROM lanes WHERE queue = ?1 AND grp = ?2")?;
+fn lane_of(connection: &Connection, message: &NewMessage<'_>) -> rusqlite::Result<Option<i64>> {
+    let mut query = connection.prepare_cached("SELECT id FROM lanes WHERE queue = ?1 AND grp = ?2")?;
     query.query_row((message.queue, message.group), |row| row.get(0)).optional()
 }
