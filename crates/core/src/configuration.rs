@@ -71,6 +71,21 @@ pub struct Host {
     /// The credential for reading and for reporting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretReference>,
+    /// For `github`: the GitHub App that reads and reports, in place of a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<GithubApp>,
+}
+
+/// A GitHub App and its installation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GithubApp {
+    /// The App's id, as its settings page shows it.
+    pub id: u64,
+    /// The installation's id: the number that its page's address ends in.
+    pub installation: u64,
+    /// The App's private key in PEM.
+    pub private_key: SecretReference,
 }
 
 /// The kinds of host that are understood.

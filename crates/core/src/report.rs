@@ -30,27 +30,78 @@ pub fn markdown(report: &Report) -> String {
     cut(text)
 }
 
+/// How a commit stands in an environment: what a forge shows as one mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Policy denies.
+    Denied,
+    /// Only reviews are missing.
+    Waiting,
+    /// It is allowed, and the cluster does not run it as it should.
+    Failed,
+    /// A pull request that policy would allow.
+    WouldBeAllowed,
+    /// It runs as it should.
+    Deployed,
+    /// A newer change or look took its place: nothing more comes of it.
+    Overtaken,
+    /// It is allowed, and on its way.
+    Allowed,
+}
+
+impl Standing {
+    /// In a few words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Waiting => "waiting for reviews",
+            Self::Failed => "failed",
+            Self::WouldBeAllowed => "would be allowed",
+            Self::Deployed => "deployed",
+            Self::Overtaken => "overtaken",
+            Self::Allowed => "allowed",
+        }
+    }
+}
+
 /// In a few words: how the commit stands in this environment.
 #[must_use]
 pub fn headline(report: &Report) -> &'static str {
+    standing(report).words()
+}
+
+/// How the commit stands in this environment.
+#[must_use]
+pub fn standing(report: &Report) -> Standing {
     let all =
         |test: fn(&ReportedTarget) -> bool| !report.targets.is_empty() && report.targets.iter().all(test);
-    let result =
-        |target: &ReportedTarget| target.state.outcome.as_ref().map(|outcome| outcome.result.clone());
-    let bad = |target: &ReportedTarget| {
-        matches!(
-            result(target),
-            Some(OutcomeResult::Unhealthy | OutcomeResult::Failed | OutcomeResult::Refused { .. })
-        )
-    };
     match report.verdict() {
-        Verdict::Denied => "denied",
-        Verdict::Pending => "waiting for reviews",
-        Verdict::Allowed if report.targets.iter().any(bad) => "failed",
-        Verdict::Allowed if all(|target| target.state.preview) => "would be allowed",
-        Verdict::Allowed if all(|target| status(target).1) => "deployed",
-        Verdict::Allowed => "allowed",
+        Verdict::Denied => Standing::Denied,
+        Verdict::Pending => Standing::Waiting,
+        Verdict::Allowed if report.targets.iter().any(has_failed) => Standing::Failed,
+        Verdict::Allowed if all(|target| target.state.preview) => Standing::WouldBeAllowed,
+        Verdict::Allowed if all(|target| status(target).1) => Standing::Deployed,
+        Verdict::Allowed if all(|target| status(target).1 || is_overtaken(target)) => Standing::Overtaken,
+        Verdict::Allowed => Standing::Allowed,
     }
+}
+
+fn result(target: &ReportedTarget) -> Option<&OutcomeResult> {
+    target.state.outcome.as_ref().map(|outcome| &outcome.result)
+}
+
+fn has_failed(target: &ReportedTarget) -> bool {
+    matches!(
+        result(target),
+        Some(OutcomeResult::Unhealthy | OutcomeResult::Failed | OutcomeResult::Refused { .. })
+    )
+}
+
+/// Whether nothing more comes of this target's decision: what follows is another commit's or another look's.
+fn is_overtaken(target: &ReportedTarget) -> bool {
+    target.state.disposition == Disposition::Superseded
+        || matches!(result(target), Some(OutcomeResult::Overtaken))
 }
 
 fn applications(report: &Report) -> String {

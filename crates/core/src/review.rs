@@ -67,6 +67,9 @@ pub struct PullRequest {
     pub state: PullRequestState,
     /// Everyone who pushed to it, where the forge tells.
     pub pushers: Vec<Identity>,
+    /// Accounts that the forge finds behind the authors and committers of its commits, where it tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contributors: Vec<Identity>,
     /// The reviews, oldest first.
     pub reviews: Vec<Review>,
     /// Its labels.
@@ -116,6 +119,10 @@ pub struct Review {
     pub submitted: Timestamp,
     /// Whether it was dismissed or taken back.
     pub dismissed: bool,
+    /// Whether the forge counts it for its own branch protection, where it says so. Evidence for a reader:
+    /// who counts here is up to the control repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub official: Option<bool>,
     /// Whether it is a statement signed with the reviewer's own key.
     pub signed: bool,
 }

@@ -1,50 +1,71 @@
-//! Gitea's and Forgejo's webhooks. Some releases name the same event in two ways.
+//! Gitea and Forgejo, by their REST interface (version 1).
 
-use countersign_core::event::{PullRequestAction, ReviewAction};
+#[cfg(feature = "read")]
+mod read;
+#[cfg(feature = "report")]
+mod report;
+mod wire;
 
-use crate::body::Body;
-use crate::headers::Headers;
-use crate::hub;
-use crate::webhook::{Delivered, Meaning, ParseError, first};
+use countersign_core::configuration::Host;
+use countersign_core::names::{CommitId, HostName};
+use countersign_core::ports::PortError;
+use countersign_core::ports::secrets::Secrets;
 
-const EVENTS: [&str; 2] = ["X-Forgejo-Event", "X-Gitea-Event"];
+use crate::client::failure::Failure;
+use crate::client::{Call, Client, Dialect};
+use crate::host::{Clock, Token, api_base, token};
+use crate::place::Place;
 
-const DELIVERIES: [&str; 2] = ["X-Forgejo-Delivery", "X-Gitea-Delivery"];
+/// Items of a page: what a server gives at most, unless it is configured otherwise.
+const PAGE: usize = 50;
 
-pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseError> {
-    let name = first(headers, &EVENTS).ok_or(ParseError::NoEventName { header: "X-Gitea-Event" })?;
-    let body = Body::parse(body)?;
-    let meaning = match name.as_str() {
-        "push" => hub::push(&body)?,
-        "create" => hub::create(&body)?,
-        "delete" => hub::delete(&body)?,
-        "pull_request" | "pull_request_sync" | "pull_request_label" => match action(body.text("action")?) {
-            Some(action) => hub::pull_request(&body, action)?,
-            None => Meaning::Unknown,
-        },
-        "pull_request_approved" | "pull_request_review_approved" => review(&body, ReviewAction::Approved)?,
-        "pull_request_rejected" | "pull_request_review_rejected" => {
-            review(&body, ReviewAction::ChangesRequested)?
-        }
-        "pull_request_comment" | "pull_request_review_comment" => review(&body, ReviewAction::Commented)?,
-        _ => Meaning::Unknown,
-    };
-    Ok((name, first(headers, &DELIVERIES), meaning))
+const DIALECT: Dialect = Dialect {
+    accept: "application/json",
+    headers: &[],
+    permissions: "the scopes read:user, read:repository (write:repository to report) and read:issue (write:issue to report), of an account that may write to the repository",
+};
+
+/// A Gitea or Forgejo server.
+pub struct Gitea<S> {
+    name: HostName,
+    host: Host,
+    secrets: S,
+    client: Client,
+    #[cfg(feature = "report")]
+    writer: crate::comment::Writer,
 }
 
-fn action(name: &str) -> Option<PullRequestAction> {
-    match name {
-        "opened" | "reopened" => Some(PullRequestAction::Opened),
-        "synchronized" => Some(PullRequestAction::Synchronized),
-        "edited" | "label_updated" | "label_cleared" => Some(PullRequestAction::Edited),
-        "closed" => Some(PullRequestAction::Closed),
-        _ => None,
+impl<S: Secrets + Send + Sync> Gitea<S> {
+    /// The server that `host`, named `name`, describes. It keeps connections and what was answered: make one
+    /// and use it for all of the host's repositories, as long as its configuration is the same.
+    ///
+    /// # Errors
+    /// When the host's address is none.
+    pub fn new(name: &HostName, host: &Host, secrets: S, clock: Clock) -> Result<Self, PortError> {
+        Ok(Self {
+            name: name.clone(),
+            host: host.clone(),
+            secrets,
+            client: Client::new(&api_base(host, "/api/v1"), DIALECT, clock)?,
+            #[cfg(feature = "report")]
+            writer: crate::comment::Writer::default(),
+        })
+    }
+
+    async fn token(&self) -> Result<Token, Failure> {
+        token(&self.name, &self.host, &self.secrets).await
     }
 }
 
-/// The reviewed commit is told by newer releases only.
-fn review(body: &Body, action: ReviewAction) -> Result<Meaning, ParseError> {
-    let told = body.find_text("commit_id").is_some();
-    let head = if told { body.commit("commit_id")? } else { None };
-    hub::review(body, action, head)
+/// Pull requests, those first that changed last.
+fn pulls<'a>(place: &Place<'a>, state: &str) -> Call<'a> {
+    place.call(&["pulls"]).with("state", state).with("sort", "recentupdate").with("limit", PAGE)
 }
+
+/// The pull request whose merging made `commit`.
+fn pull_of<'a>(place: &Place<'a>, commit: &'a CommitId) -> Call<'a> {
+    place.call(&["commits", commit.as_str(), "pull"])
+}
+
+#[cfg(all(test, feature = "read", feature = "report"))]
+mod tests;

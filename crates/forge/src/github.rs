@@ -1,51 +1,100 @@
-//! GitHub's webhooks ("Webhook events and payloads").
+//! GitHub and GitHub Enterprise Server, by their REST interface (2022-11-28), as a GitHub App or by token.
 
-use countersign_core::event::{PullRequestAction, ReviewAction};
+#[cfg(feature = "report")]
+mod annotations;
+mod app;
+#[cfg(feature = "report")]
+mod checks;
+#[cfg(feature = "read")]
+mod read;
+#[cfg(feature = "report")]
+mod report;
+mod wire;
 
-use crate::body::Body;
-use crate::headers::Headers;
-use crate::hub;
-use crate::webhook::{Delivered, Meaning, ParseError, first};
+use std::sync::{Mutex, PoisonError};
 
-const EVENT: &str = "X-GitHub-Event";
+use countersign_core::configuration::Host;
+use countersign_core::names::{CommitId, HostName};
+use countersign_core::ports::PortError;
+use countersign_core::ports::secrets::Secrets;
 
-pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseError> {
-    let name = headers.get(EVENT).ok_or(ParseError::NoEventName { header: EVENT })?.to_owned();
-    let body = Body::parse(body)?;
-    let meaning = match name.as_str() {
-        "push" => hub::push(&body)?,
-        "create" => hub::create(&body)?,
-        "delete" => hub::delete(&body)?,
-        "ping" => hub::ping(&body)?,
-        "pull_request" => match action(body.text("action")?) {
-            Some(action) => hub::pull_request(&body, action)?,
-            None => Meaning::Unknown,
-        },
-        "pull_request_review" => review(&body)?,
-        _ => Meaning::Unknown,
-    };
-    Ok((name, first(headers, &["X-GitHub-Delivery"]), meaning))
+use crate::client::failure::Failure;
+use crate::client::{Call, Client, Dialect};
+use crate::host::{Clock, Token, api_base, token};
+use crate::place::Place;
+use app::Session;
+
+/// Items of a page: the most that are given.
+const PAGE: usize = 100;
+
+const DIALECT: Dialect = Dialect {
+    accept: "application/vnd.github+json",
+    headers: &[("x-github-api-version", "2022-11-28")],
+    permissions: "the repository permissions contents: read, pull requests: read (write to report), and checks: write as a GitHub App, or commit statuses: write by token",
+};
+
+/// GitHub, or a GitHub Enterprise Server.
+pub struct Github<S> {
+    name: HostName,
+    host: Host,
+    secrets: S,
+    client: Client,
+    session: Mutex<Option<Session>>,
+    #[cfg(feature = "report")]
+    writer: crate::comment::Writer,
 }
 
-fn action(name: &str) -> Option<PullRequestAction> {
-    match name {
-        "opened" | "reopened" => Some(PullRequestAction::Opened),
-        "synchronize" => Some(PullRequestAction::Synchronized),
-        "edited" | "labeled" | "unlabeled" | "ready_for_review" | "converted_to_draft" => {
-            Some(PullRequestAction::Edited)
-        }
-        "closed" => Some(PullRequestAction::Closed),
-        _ => None,
+impl<S: Secrets + Send + Sync> Github<S> {
+    /// The server that `host`, named `name`, describes. It keeps connections, the App's session and what was
+    /// answered: make one and use it for all of the host's repositories, as long as its configuration is the same.
+    ///
+    /// # Errors
+    /// When the host's address is none.
+    pub fn new(name: &HostName, host: &Host, secrets: S, clock: Clock) -> Result<Self, PortError> {
+        let base = match host.url.trim_end_matches('/') {
+            "https://github.com" => {
+                api_base(host, "").replace("https://github.com", "https://api.github.com")
+            }
+            _ => api_base(host, "/api/v3"),
+        };
+        Ok(Self {
+            name: name.clone(),
+            host: host.clone(),
+            secrets,
+            client: Client::new(&base, DIALECT, clock)?,
+            session: Mutex::new(None),
+            #[cfg(feature = "report")]
+            writer: crate::comment::Writer::default(),
+        })
+    }
+
+    /// The credential for requests: the configured token, or the App's for its installation.
+    async fn token(&self) -> Result<Token, Failure> {
+        let Some(app) = &self.host.app else {
+            return token(&self.name, &self.host, &self.secrets).await;
+        };
+        let kept = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let session = match kept.filter(|session| session.is_good(self.client.now())) {
+            Some(session) => session,
+            None => {
+                let new = app::begin(&self.client, &self.secrets, app).await?;
+                *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(new.clone());
+                new
+            }
+        };
+        Ok(session.token(app))
+    }
+
+    /// Whether a refusal may be about a session that ended early, which is forgotten then.
+    fn forget_session(&self, failure: &Failure) -> bool {
+        failure.is(401) && self.session.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 }
 
-fn review(body: &Body) -> Result<Meaning, ParseError> {
-    let action = match (body.text("action")?, body.text("review.state")?.to_ascii_lowercase().as_str()) {
-        ("dismissed", _) => ReviewAction::Dismissed,
-        ("submitted", "approved") => ReviewAction::Approved,
-        ("submitted", "changes_requested") => ReviewAction::ChangesRequested,
-        ("submitted", "commented") => ReviewAction::Commented,
-        _ => return Ok(Meaning::Unknown),
-    };
-    hub::review(body, action, body.commit("review.commit_id")?)
+/// The pull requests that brought `commit`, or have it.
+fn pulls_of<'a>(place: &Place<'a>, commit: &'a CommitId) -> Call<'a> {
+    place.call(&["commits", commit.as_str(), "pulls"]).with("per_page", PAGE)
 }
+
+#[cfg(all(test, feature = "read", feature = "report"))]
+mod tests;

@@ -2,22 +2,35 @@
 
 // A webhook's way: its headers, the proof of who sent it, and what it says.
 #[cfg(feature = "webhook")]
-mod body;
-#[cfg(feature = "webhook")]
 pub mod headers;
+#[cfg(feature = "webhook")]
+pub mod plain;
 #[cfg(feature = "webhook")]
 pub mod verify;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
-// What each forge sends.
-#[cfg(feature = "webhook")]
-mod gitea;
-#[cfg(feature = "webhook")]
-mod github;
-#[cfg(feature = "webhook")]
-mod gitlab;
-#[cfg(feature = "webhook")]
-mod hub;
-#[cfg(feature = "webhook")]
-pub mod plain;
+// What reading and reporting stand on.
+#[cfg(any(feature = "read", feature = "report"))]
+mod client;
+#[cfg(any(feature = "read", feature = "report"))]
+pub mod host;
+#[cfg(any(feature = "read", feature = "report"))]
+mod place;
+
+// What people said, and how they are told, in one shape for every forge.
+#[cfg(feature = "read")]
+mod candidates;
+#[cfg(feature = "report")]
+mod comment;
+#[cfg(feature = "report")]
+mod told;
+
+#[cfg(test)]
+mod testing;
+
+// The forges.
+#[cfg(any(feature = "read", feature = "report"))]
+pub mod gitea;
+#[cfg(any(feature = "read", feature = "report"))]
+pub mod github;

@@ -14,8 +14,8 @@ use countersign_core::statement::{Says, SignedStatement};
 use hmac::Mac as _;
 use serde::{Deserialize, Serialize};
 
-use crate::body::{is_zero, missing};
 use crate::verify::mac;
+use crate::webhook::body::{is_zero, missing};
 use crate::webhook::{Delivered, Happened, Meaning, ParseError, due, moved};
 
 /// The header that holds what [`sign`] returns.

@@ -1,5 +1,11 @@
 //! From the bytes of a verified webhook to events: one closed enum for every forge.
 
+pub(crate) mod body;
+mod gitea;
+mod github;
+mod gitlab;
+mod hub;
+
 use countersign_core::configuration::HostKind;
 use countersign_core::digest::Digest;
 use countersign_core::event::{Event, EventKind};
@@ -7,7 +13,7 @@ use countersign_core::names::{CommitId, HostName, Reference, RepositoryId, Repos
 use countersign_core::time::Timestamp;
 
 use crate::headers::Headers;
-use crate::{gitea, github, gitlab, plain};
+use crate::plain;
 
 /// The most bytes of a delivery id that are kept as they came.
 const LONGEST_DELIVERY: usize = 100;

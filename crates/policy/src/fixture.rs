@@ -142,6 +142,7 @@ pub fn approval(id: &str, by: u64, head: char, seconds: i64) -> Review {
         commit: commit(head),
         submitted: at(seconds),
         dismissed: false,
+        official: None,
         signed: false,
     }
 }
@@ -158,6 +159,7 @@ pub fn pull_request() -> PullRequest {
         fork: false,
         state: PullRequestState::Merged,
         pushers: Vec::new(),
+        contributors: Vec::new(),
         reviews: vec![approval("r1", 2, 'b', 10)],
         labels: Vec::new(),
     }

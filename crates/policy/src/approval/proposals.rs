@@ -42,7 +42,7 @@ pub struct Proposal {
     /// Why it explains nothing; none if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Everyone whom the evidence names as author or pusher.
+    /// Everyone whom the evidence names as author, pusher or contributor.
     #[serde(skip)]
     pub parties: Vec<(Identity, &'static str)>,
 }
@@ -65,6 +65,9 @@ fn from_forge(facts: &Facts, people: &People, request: &PullRequest) -> Proposal
     };
     let author = (request.author.clone(), "opened the pull request");
     let pushers = request.pushers.iter().map(|pusher| (pusher.clone(), "pushed to the pull request"));
+    let contributors = request.contributors.iter();
+    let contributors =
+        contributors.map(|one| (one.clone(), "wrote or committed a commit of the pull request"));
     Proposal {
         id: request.id.clone(),
         title: request.title.clone(),
@@ -78,7 +81,7 @@ fn from_forge(facts: &Facts, people: &People, request: &PullRequest) -> Proposal
         labels: request.labels.clone(),
         signed: false,
         refused,
-        parties: std::iter::once(author).chain(pushers).collect(),
+        parties: std::iter::once(author).chain(pushers).chain(contributors).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::configuration::{ClusterKind, Configuration, HostKind};
+use countersign_core::configuration::{ClusterKind, Configuration, Host, HostKind};
 
 use super::Checker;
 use crate::yaml::shorten;
@@ -34,6 +34,25 @@ pub fn hosts(checker: &mut Checker<'_>, configuration: &Configuration) {
                 checker.report(&path, message, "write the address of the REST interface, or remove the line");
             }
         }
+        if host.app.is_some() {
+            app(checker, name.as_str(), host);
+        }
+    }
+}
+
+/// A GitHub App speaks for itself, and only on GitHub.
+fn app(checker: &mut Checker<'_>, name: &str, host: &Host) {
+    let path = ["hosts", name, "app"];
+    if host.kind != HostKind::Github {
+        let message = format!("`{}` has no meaning for this kind of host", path.join("."));
+        checker.report(&path, message, "remove it, or write `kind: github`");
+    } else if host.token.is_some() {
+        let message = format!("`hosts.{name}` has both `token` and `app`");
+        checker.report(
+            &path,
+            message,
+            "remove `token`: what is done is done as the App, whose checks can be told from others",
+        );
     }
 }
 

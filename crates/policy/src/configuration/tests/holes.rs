@@ -159,6 +159,16 @@ fn clusters_and_hosts_that_cannot_be_reached() {
             "api: ftp://x",
             "8: `hosts.github.api` must begin with `https://` | write the address of the REST interface, or remove the line",
         ),
+        (
+            "token: \"env:TOKEN\"",
+            "token: \"env:TOKEN\", app: { id: 1, installation: 2, privateKey: \"env:KEY\" }",
+            "8: `hosts.github` has both `token` and `app` | remove `token`: what is done is done as the App, whose checks can be told from others",
+        ),
+        (
+            "webhookSecret: \"env:HOOK\"",
+            "webhookSecret: \"env:HOOK\", app: { id: 1, installation: 2, privateKey: \"env:KEY\" }",
+            "7: `hosts.local.app` has no meaning for this kind of host | remove it, or write `kind: github`",
+        ),
     ]);
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use countersign_core::names::{CommitId, Reference};
 use serde_json::Value;
 
-use crate::webhook::ParseError;
+use super::ParseError;
 
 /// The payload of a webhook.
 pub(crate) struct Body(Value);

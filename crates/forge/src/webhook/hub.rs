@@ -3,8 +3,8 @@
 use countersign_core::event::{EventKind, PullRequestAction, ReviewAction};
 use countersign_core::names::{CommitId, Reference};
 
-use crate::body::{Body, missing};
-use crate::webhook::{Happened, Meaning, ParseError, due, moved};
+use super::body::{Body, missing};
+use super::{Happened, Meaning, ParseError, due, moved};
 
 /// A branch or tag was pushed.
 pub(crate) fn push(body: &Body) -> Result<Meaning, ParseError> {

@@ -1,0 +1,105 @@
+//! Lists that come in pages: by the `Link` header (RFC 8288), or, where a forge only counts, by number.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::answer::Answer;
+use super::failure::Failure;
+use super::{Call, Client};
+use crate::host::Token;
+
+/// A list, as far as it was read.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    /// Its items.
+    pub(crate) items: Vec<T>,
+    /// Whether that is all of them.
+    pub(crate) complete: bool,
+}
+
+impl Client {
+    /// The whole of a list, which has at most `pages` pages.
+    ///
+    /// # Errors
+    /// When it has more: what would be left out could be what matters.
+    pub(crate) async fn all<T: DeserializeOwned>(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+        pages: usize,
+    ) -> Result<Vec<T>, Failure> {
+        let list = self.list(token, call, pages).await?;
+        if list.complete {
+            return Ok(list.items);
+        }
+        Err(Failure::Final(format!(
+            "{} {}: more than {pages} pages, which are not read: nothing is decided on a part",
+            call.method,
+            super::shown(&self.url(call, None))
+        )))
+    }
+
+    /// The first `pages` pages of a list.
+    ///
+    /// # Errors
+    /// When a page cannot be read, or leads back to one that was read.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+        pages: usize,
+    ) -> Result<List<T>, Failure> {
+        let mut list = List { items: Vec::new(), complete: false };
+        let mut seen = BTreeSet::new();
+        let mut query: Option<String> = None;
+        for page in 1..=pages {
+            let answer = self.answer(token, call, query.as_deref()).await?;
+            // Some forges write an empty list as null.
+            let items = answer.json::<Option<Vec<T>>>()?.unwrap_or_default();
+            let empty = items.is_empty();
+            list.items.extend(items);
+            query = match next(&answer) {
+                Some(next) => Some(next),
+                None if !empty && is_partial(&answer, list.items.len()) => {
+                    Some(self.numbered(call, page + 1))
+                }
+                None => None,
+            };
+            match &query {
+                None => {
+                    list.complete = true;
+                    break;
+                }
+                Some(query) if !seen.insert(query.clone()) => {
+                    return Err(Failure::Final(format!(
+                        "{}: its pages lead back to each other: the list cannot be read",
+                        answer.what()
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(list)
+    }
+
+    /// The call's query with the number of a page.
+    fn numbered(&self, call: &Call<'_>, page: usize) -> String {
+        let url = self.url(&call.clone().with("page", page), None);
+        url.query().unwrap_or_default().to_owned()
+    }
+}
+
+/// Whether the forge counts more than was read.
+fn is_partial(answer: &Answer, read: usize) -> bool {
+    let total = answer.header("x-total-count").and_then(|total| total.parse::<usize>().ok());
+    answer.links().is_none() && total.is_some_and(|total| total > read)
+}
+
+/// The query of the next page. Its host is not looked at: the page is asked for where the first one was.
+fn next(answer: &Answer) -> Option<String> {
+    let mut links = answer.links()?.split('<').skip(1).filter_map(|link| link.split_once('>'));
+    let is_next = |parameter: &str| matches!(parameter.trim(), "rel=\"next\"" | "rel=next");
+    let (target, _) = links.find(|(_, parameters)| parameters.split([';', ',']).any(is_next))?;
+    Some(target.split_once('?')?.1.split('#').next()?.to_owned())
+}

@@ -1,0 +1,97 @@
+//! What Gitea and Forgejo send, as far as it is read.
+
+use countersign_core::names::{CommitId, Reference};
+use countersign_core::review::{Identity, PullRequest, PullRequestState};
+use serde::Deserialize;
+
+/// A user; the id of a deleted one is negative.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct User {
+    pub(super) id: i64,
+    #[serde(default)]
+    pub(super) login: String,
+}
+
+impl User {
+    pub(super) fn identity(user: Option<Self>) -> Identity {
+        let Some(user) = user else { return Identity::default() };
+        let account = u64::try_from(user.id).ok().filter(|id| *id > 0);
+        let login = (!user.login.is_empty()).then_some(user.login);
+        Identity { account, login, key: None }
+    }
+}
+
+/// A pull request.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Pull {
+    pub(super) number: u64,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    html_url: String,
+    user: Option<User>,
+    base: Side,
+    head: Side,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    merged: bool,
+    merge_commit_sha: Option<String>,
+    labels: Option<Vec<Label>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Side {
+    #[serde(rename = "ref", default)]
+    reference: String,
+    #[serde(default)]
+    sha: String,
+    #[serde(default)]
+    repo_id: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Label {
+    name: String,
+}
+
+impl Pull {
+    /// The branch that it asks to change.
+    pub(super) fn base(&self) -> Option<Reference> {
+        format!("refs/heads/{}", self.base.reference).parse().ok()
+    }
+
+    /// The commit that it became.
+    pub(super) fn became(&self) -> Option<CommitId> {
+        self.merge_commit_sha.as_deref().filter(|_| self.merged)?.parse().ok()
+    }
+
+    /// The head that it asks to bring there.
+    pub(super) fn head(&self) -> Option<CommitId> {
+        self.head.sha.parse().ok()
+    }
+
+    /// As evidence, without reviews; none where it has no head.
+    #[cfg(feature = "read")]
+    pub(super) fn evidence(self) -> Option<PullRequest> {
+        let state = match self.state.as_str() {
+            _ if self.merged => PullRequestState::Merged,
+            "open" => PullRequestState::Open,
+            _ => PullRequestState::Closed,
+        };
+        Some(PullRequest {
+            id: self.number.to_string(),
+            base: self.base()?,
+            head: self.head()?,
+            fork: self.head.repo_id != self.base.repo_id,
+            title: self.title,
+            url: (!self.html_url.is_empty()).then_some(self.html_url),
+            author: User::identity(self.user),
+            state,
+            pushers: Vec::new(),
+            contributors: Vec::new(),
+            reviews: Vec::new(),
+            labels: self.labels.unwrap_or_default().into_iter().map(|label| label.name).collect(),
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! How people are told on GitHub: a check run (as a GitHub App) or a commit status (by token) for each
+//! environment, and a comment on each pull request of the commit.
+
+use countersign_core::names::CommitId;
+use countersign_core::ports::PortError;
+use countersign_core::ports::forge::{ForgeReport, Report};
+use countersign_core::ports::secrets::Secrets;
+use countersign_core::report::{Standing, standing};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::wire::{Pull, User};
+use super::{Github, PAGE, pulls_of};
+use crate::client::Call;
+use crate::client::failure::Failure;
+use crate::comment::{Comment, Thread};
+use crate::host::Token;
+use crate::place::Place;
+use crate::told::Told;
+
+/// The most pages of a commit's statuses, newest first, in which the last one of ours is looked for.
+const MAX_STATUS_PAGES: usize = 4;
+
+/// The most pages of a pull request's comments.
+const MAX_COMMENT_PAGES: usize = 50;
+
+/// The most bytes of a comment; GitHub takes 65,536 characters.
+const MAX_COMMENT: usize = 65_000;
+
+/// The most characters of a status's description.
+const MAX_DESCRIPTION: usize = 140;
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    state: String,
+    context: String,
+    description: Option<String>,
+    creator: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WireComment {
+    id: u64,
+    #[serde(default)]
+    body: String,
+    user: Option<User>,
+    performed_via_github_app: Option<App>,
+}
+
+#[derive(Debug, Deserialize)]
+struct App {
+    id: u64,
+}
+
+/// As whom is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Me {
+    App(u64),
+    Account(Option<u64>),
+}
+
+impl<S: Secrets + Send + Sync> ForgeReport for Github<S> {
+    async fn report(&self, report: &Report) -> Result<(), PortError> {
+        match self.tell(report).await {
+            Err(failure) if self.forget_session(&failure) => self.tell(report).await?,
+            other => other?,
+        }
+        Ok(())
+    }
+}
+
+impl<S: Secrets + Send + Sync> Github<S> {
+    async fn tell(&self, report: &Report) -> Result<(), Failure> {
+        let place = Place::of(&report.repository)?;
+        let token = self.token().await?;
+        let told = Told::of(report);
+        let me = match &self.host.app {
+            Some(app) => {
+                self.set_check(&token, &place, report, &told, app.id).await?;
+                Me::App(app.id)
+            }
+            None => {
+                let me: User = self.client.read(&token, &Call::get(&["user"])).await?;
+                self.set_status(&token, &place, report, &told, me.id).await?;
+                Me::Account(me.id)
+            }
+        };
+        for number in self.told_pulls(&token, &place, &told).await? {
+            let key = format!("{} pull request {number}", report.repository);
+            let number = number.to_string();
+            let thread = Comments { github: self, token: &token, place: &place, number: &number, me };
+            self.writer.show(&key, &thread, &told.section).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the status of this environment, unless it stands there already: a commit takes 1,000 of a context.
+    async fn set_status(
+        &self,
+        token: &Token,
+        place: &Place<'_>,
+        report: &Report,
+        told: &Told,
+        me: Option<u64>,
+    ) -> Result<(), Failure> {
+        let state = state(standing(report));
+        let description = told.description(MAX_DESCRIPTION);
+        let list = place.call(&["commits", report.commit.as_str(), "statuses"]).with("per_page", PAGE);
+        let known = self.client.list::<Status>(token, &list, MAX_STATUS_PAGES).await?.items;
+        let latest = known.iter().find(|status| status.context == told.context);
+        let stands = latest.is_some_and(|status| {
+            status.state == state
+                && status.description.as_deref() == Some(description.as_str())
+                && status.creator.as_ref().is_some_and(|creator| creator.id == me)
+        });
+        if stands {
+            return Ok(());
+        }
+        let body = json!({ "context": told.context, "state": state, "description": description });
+        let path = place.path(&["statuses", report.commit.as_str()]);
+        self.client.run(token, &Call::send(Method::POST, &path, body)).await
+    }
+
+    /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
+    async fn told_pulls(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
+        let is_told = |commit: Option<CommitId>| commit.is_some_and(|commit| told.commits.contains(&commit));
+        let mut numbers = Vec::new();
+        for commit in &told.commits {
+            let pulls = match self.client.list::<Pull>(token, &pulls_of(place, commit), 1).await {
+                Ok(list) => list.items,
+                // A head that was squashed away may be gone.
+                Err(failure) if failure.is(404) || failure.is(422) => Vec::new(),
+                Err(failure) => return Err(failure),
+            };
+            let of_commit = pulls.iter().filter(|pull| is_told(pull.head()) || is_told(pull.became()));
+            numbers.extend(of_commit.map(|pull| pull.number));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+}
+
+/// The state of a commit status. There is none for what was overtaken: nothing is left to do about it.
+fn state(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Denied => "failure",
+        Standing::Failed => "error",
+        Standing::Waiting | Standing::Allowed => "pending",
+        Standing::WouldBeAllowed | Standing::Deployed | Standing::Overtaken => "success",
+    }
+}
+
+/// The comments on one pull request.
+struct Comments<'a, S> {
+    github: &'a Github<S>,
+    token: &'a Token,
+    place: &'a Place<'a>,
+    number: &'a str,
+    me: Me,
+}
+
+impl<S: Secrets + Send + Sync> Thread for Comments<'_, S> {
+    async fn own(&self) -> Result<Vec<Comment>, Failure> {
+        let call = self.place.call(&["issues", self.number, "comments"]).with("per_page", PAGE);
+        let all = self.github.client.all::<WireComment>(self.token, &call, MAX_COMMENT_PAGES).await?;
+        let by_me = |one: &WireComment| match self.me {
+            Me::App(id) => one.performed_via_github_app.as_ref().is_some_and(|app| app.id == id),
+            Me::Account(id) => id.is_some() && one.user.as_ref().is_some_and(|user| user.id == id),
+        };
+        let mine = all.into_iter().filter(by_me);
+        Ok(mine.map(|one| Comment { id: one.id, body: one.body }).collect())
+    }
+
+    async fn create(&self, body: &str) -> Result<(), Failure> {
+        let path = self.place.path(&["issues", self.number, "comments"]);
+        self.github.client.run(self.token, &Call::send(Method::POST, &path, json!({ "body": body }))).await
+    }
+
+    async fn update(&self, id: u64, body: &str) -> Result<(), Failure> {
+        let id = id.to_string();
+        let path = self.place.path(&["issues", "comments", &id]);
+        self.github.client.run(self.token, &Call::send(Method::PATCH, &path, json!({ "body": body }))).await
+    }
+
+    async fn delete(&self, id: u64) -> Result<(), Failure> {
+        let id = id.to_string();
+        self.github.client.remove(self.token, &self.place.path(&["issues", "comments", &id])).await
+    }
+
+    fn limit(&self) -> usize {
+        MAX_COMMENT
+    }
+}
