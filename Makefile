@@ -38,7 +38,10 @@ tools: ## Build the real servers that tests use, once, into the cache
 test: tools build ## Run every test, also on a real Kubernetes API server
 	@cargo test --quiet --workspace --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
+infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
+	@bash tests/infra/check.sh
+
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test trace
+.PHONY: help build demo check policies docs tools test infra trace
