@@ -17,7 +17,8 @@ fail() {
 # Everything that the outcome depends on.
 digest_of_inputs() {
     cd "$root"
-    find infra tests/infra -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum crates/core/src/keys.rs |
+    find infra tests/infra -type f -not -name "*.pyc" -print0 | sort -z |
+        xargs -0 sha256sum crates/core/src/keys.rs docs/COST.md |
         sha256sum | cut -c 1-16
 }
 
