@@ -126,6 +126,7 @@ impl<'a> Stages<'a> {
             log_signer: &self.installation.log_signer,
             authorization_signer: &self.installation.authorization_signer,
             settings: &self.settings,
+            configurations: &self.configurations,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use countersign_core::outcome::ObjectOutcome;
 use countersign_core::ports::cluster::Cluster;
+use futures_util::future;
 
 use crate::failure::Failure;
 use crate::inventory;
@@ -33,11 +34,17 @@ pub async fn apply<W: Future<Output = ()> + Send>(
     plan: &Plan<'_>,
     pause: impl Fn() -> W + Send + Sync,
 ) -> Result<ApplyReport, Failure> {
-    let items = plan.checked(&cluster.discover().await?)?;
+    let items = match plan.checked(&cluster.discover().await?) {
+        Ok(items) => items,
+        // A kind that came since the cluster was last asked may be what is missing.
+        Err(_) => plan.checked(&cluster.rediscover().await?)?,
+    };
     let keys: Vec<_> = items.iter().map(|item| item.key.clone()).collect();
     let manager = manager(plan.target);
-    let subjects = subject::examine(cluster, &manager, plan.adopt, items).await?;
-    inventory::claim(fence, plan, &keys).await?;
+    let examined = subject::examine(cluster, &manager, plan.adopt, items);
+    let (subjects, held) = future::join(examined, inventory::held(fence, plan.target)).await;
+    let subjects = subjects?;
+    let claimed = inventory::claim(fence, plan, &keys, held?).await?;
 
     let mut report = ApplyReport::default();
     let mut writer = stage::Writer { manager, fresh: false };
@@ -47,8 +54,8 @@ pub async fn apply<W: Future<Output = ()> + Send>(
             continue;
         }
         let written = async {
-            inventory::still_mine(fence, plan.target, plan.sequence).await?;
-            let written = stage::write(cluster, &writer, &waves).await?;
+            let still_mine = inventory::still_mine(fence, plan.target, plan.sequence);
+            let written = stage::write(cluster, &writer, &waves, still_mine).await?;
             if stage == Stage::Definitions {
                 definitions::established(cluster, &waves.concat(), &pause).await?;
             }
@@ -60,7 +67,7 @@ pub async fn apply<W: Future<Output = ()> + Send>(
         }
         writer.fresh |= stage <= Stage::Definitions;
     }
-    inventory::applied(fence, plan).await.map_err(|failure| after(&mut report, failure))?;
+    inventory::applied(fence, plan, claimed).await.map_err(|failure| after(&mut report, failure))?;
     Ok(report)
 }
 

@@ -78,23 +78,33 @@ pub async fn still_mine(fence: &impl Cluster, target: &Target, sequence: Sequenc
 
 /// Claims the inventory for a change that is going to write `keys`.
 ///
-/// A lower sequence than what is held is refused; the same one may be claimed any number of times.
-pub(crate) async fn claim(fence: &impl Cluster, plan: &Plan<'_>, keys: &[ObjectKey]) -> Result<(), Failure> {
-    for _ in 0..TRIES {
-        let held = held(fence, plan.target).await?;
-        let next = claimed(held.as_ref().map(|held| &held.inventory), plan, keys)?;
-        if held.as_ref().is_some_and(|held| held.inventory == next)
-            || store(fence, &next, held.as_ref()).await?
-        {
-            return Ok(());
+/// A lower sequence than what is held is refused; the same one may be claimed any number of times. `first` is
+/// what was read before, if anything: should it be out of date, it is read again.
+pub(crate) async fn claim(
+    fence: &impl Cluster,
+    plan: &Plan<'_>,
+    keys: &[ObjectKey],
+    first: Option<Held>,
+) -> Result<Held, Failure> {
+    let mut found = first;
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            found = held(fence, plan.target).await?;
+        }
+        let next = claimed(found.as_ref().map(|held| &held.inventory), plan, keys)?;
+        if let Some(held) = found.take_if(|held| held.inventory == next) {
+            return Ok(held);
+        }
+        if let Some(held) = store(fence, next, found.as_ref()).await? {
+            return Ok(held);
         }
     }
     Err(contended(plan.target))
 }
 
-/// Notes that every object of the change was written.
-pub(crate) async fn applied(fence: &impl Cluster, plan: &Plan<'_>) -> Result<(), Failure> {
-    update(fence, plan.target, plan.sequence, |inventory| {
+/// Notes that every object of the change was written. `claimed` is what the claim left.
+pub(crate) async fn applied(fence: &impl Cluster, plan: &Plan<'_>, claimed: Held) -> Result<(), Failure> {
+    update(fence, plan.target, plan.sequence, claimed, |inventory| {
         if inventory.state == InventoryState::Applying {
             inventory.state = InventoryState::Applied;
         }
@@ -102,15 +112,15 @@ pub(crate) async fn applied(fence: &impl Cluster, plan: &Plan<'_>) -> Result<(),
     .await
 }
 
-/// Notes that of all objects only `keys` are left.
+/// Notes that of all objects only `keys` are left. `read` is the inventory as it was read.
 pub(crate) async fn pruned(
     fence: &impl Cluster,
-    target: &Target,
-    sequence: Sequence,
+    read: Held,
     keys: &[ObjectKey],
     done: bool,
 ) -> Result<(), Failure> {
-    update(fence, target, sequence, |inventory| {
+    let (target, sequence) = (read.inventory.target.clone(), read.inventory.sequence);
+    update(fence, &target, sequence, read, |inventory| {
         inventory.objects = packed::sorted(keys.to_vec());
         if done {
             inventory.state = InventoryState::Pruned;
@@ -120,12 +130,8 @@ pub(crate) async fn pruned(
 }
 
 /// The inventory, if the change of this `sequence` still holds it.
-pub(crate) async fn mine(
-    fence: &impl Cluster,
-    target: &Target,
-    sequence: Sequence,
-) -> Result<Inventory, Failure> {
-    own(held(fence, target).await?, target, sequence).map(|held| held.inventory)
+pub(crate) async fn mine(fence: &impl Cluster, target: &Target, sequence: Sequence) -> Result<Held, Failure> {
+    own(held(fence, target).await?, target, sequence)
 }
 
 /// The inventories of all other targets.
@@ -139,8 +145,10 @@ pub(crate) async fn others(fence: &impl Cluster, target: &Target) -> Result<Vec<
     kept.into_iter().filter(is_inventory).map(|object| parse(&keep::kept(object, FIELD))).collect()
 }
 
-struct Held {
-    inventory: Inventory,
+/// An inventory as it was read or stored; writing over it succeeds only if it is still what is stored.
+pub(crate) struct Held {
+    /// What it says.
+    pub inventory: Inventory,
     kept: Kept,
 }
 
@@ -185,13 +193,17 @@ async fn update(
     fence: &impl Cluster,
     target: &Target,
     sequence: Sequence,
+    first: Held,
     change: impl Fn(&mut Inventory) + Send + Sync,
 ) -> Result<(), Failure> {
-    for _ in 0..TRIES {
-        let held = own(held(fence, target).await?, target, sequence)?;
-        let mut next = held.inventory.clone();
+    let mut found = own(Some(first), target, sequence)?;
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            found = mine(fence, target, sequence).await?;
+        }
+        let mut next = found.inventory.clone();
         change(&mut next);
-        if next == held.inventory || store(fence, &next, Some(&held)).await? {
+        if next == found.inventory || store(fence, next, Some(&found)).await?.is_some() {
             return Ok(());
         }
     }
@@ -210,7 +222,8 @@ fn own(held: Option<Held>, target: &Target, sequence: Sequence) -> Result<Held, 
     }
 }
 
-async fn held(fence: &impl Cluster, target: &Target) -> Result<Option<Held>, Failure> {
+/// What the cluster holds of a target, to be written over.
+pub(crate) async fn held(fence: &impl Cluster, target: &Target) -> Result<Option<Held>, Failure> {
     let Some(kept) = keep::read(fence, &name_of(target), FIELD).await? else { return Ok(None) };
     let inventory = parse(&kept)?;
     if inventory.target.application != target.application
@@ -234,8 +247,13 @@ fn parse(kept: &Kept) -> Result<Inventory, Failure> {
     Ok(inventory)
 }
 
-async fn store(fence: &impl Cluster, inventory: &Inventory, over: Option<&Held>) -> Result<bool, Failure> {
-    let text = serde_json::to_string(inventory).map_err(|error| {
+/// Stores an inventory over another; `None` if that is not what is stored any more.
+async fn store(
+    fence: &impl Cluster,
+    inventory: Inventory,
+    over: Option<&Held>,
+) -> Result<Option<Held>, Failure> {
+    let text = serde_json::to_string(&inventory).map_err(|error| {
         Failure::new(Reason::Invalid, format!("the inventory cannot be written: {error}"))
     })?;
     if text.len() > SIZE_LIMIT {
@@ -248,7 +266,8 @@ async fn store(fence: &impl Cluster, inventory: &Inventory, over: Option<&Held>)
         return Err(Failure::new(Reason::Invalid, message));
     }
     let name = name_of(&inventory.target);
-    Ok(keep::write(fence, (&name, FIELD), &text, over.map(|held| &held.kept)).await?)
+    let stored = keep::write(fence, (&name, FIELD), &text, over.map(|held| &held.kept)).await?;
+    Ok(stored.map(|kept| Held { inventory, kept }))
 }
 
 fn name_of(target: &Target) -> String {

@@ -58,7 +58,7 @@ pub async fn install_trust(cluster: &impl Cluster, trust: &str) -> Result<(), Cl
     for _ in 0..TRIES {
         let over = read(cluster, TRUST.0, TRUST.1).await?;
         if over.as_ref().is_some_and(|kept| kept.text == trust)
-            || write(cluster, TRUST, trust, over.as_ref()).await?
+            || write(cluster, TRUST, trust, over.as_ref()).await?.is_some()
         {
             return Ok(());
         }
@@ -84,7 +84,7 @@ pub async fn keep_checkpoint(
     text: &str,
     over: Option<&Kept>,
 ) -> Result<bool, ClusterError> {
-    write(cluster, CHECKPOINT, text, over).await
+    Ok(write(cluster, CHECKPOINT, text, over).await?.is_some())
 }
 
 /// The text in `field` of a `ConfigMap` of ours. One that lacks the field holds the empty text.
@@ -108,13 +108,13 @@ pub(crate) fn kept(object: Value, field: &str) -> Kept {
     Kept { text: text.unwrap_or_default().to_owned(), object }
 }
 
-/// Stores `text` in the place of `over`; `false` if that is not what is stored.
+/// Stores `text` in the place of `over`, and returns it as stored; `None` if that is not what is stored.
 pub(crate) async fn write(
     cluster: &impl Cluster,
     (name, field): (&str, &str),
     text: &str,
     over: Option<&Kept>,
-) -> Result<bool, ClusterError> {
+) -> Result<Option<Kept>, ClusterError> {
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -132,7 +132,10 @@ pub(crate) async fn write(
         }
         answer => answer?,
     };
-    Ok(matches!(swapped, Swapped::Stored(_)))
+    Ok(match swapped {
+        Swapped::Stored(object) => Some(kept(object, field)),
+        Swapped::Conflict => None,
+    })
 }
 
 async fn create_namespace(cluster: &impl Cluster) -> Result<(), ClusterError> {

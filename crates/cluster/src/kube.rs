@@ -99,6 +99,11 @@ impl KubeCluster {
         }
     }
 
+    /// The kinds that were served when that was last looked at.
+    fn known(&self) -> Option<Arc<Vec<ServedKind>>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Forgets which kinds are served: the server does not know one that it served.
     fn forget(&self) {
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -116,8 +121,7 @@ impl KubeCluster {
         let find = |served: &[ServedKind]| {
             served.iter().find(|served| served.api_version == api_version && served.kind == kind).cloned()
         };
-        let known = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(found) = known.and_then(|served| find(&served)) {
+        if let Some(found) = self.known().and_then(|served| find(&served)) {
             return Ok(found);
         }
         find(&self.refresh().await?).ok_or_else(|| {

@@ -15,7 +15,7 @@ pub mod prune;
 pub mod failure;
 pub mod keep;
 mod ownership;
-mod parallel;
+pub mod parallel;
 
 #[cfg(feature = "kube")]
 pub mod kube;

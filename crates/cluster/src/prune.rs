@@ -59,9 +59,9 @@ pub async fn prune(
     cluster: &impl Cluster,
     pruning: &Pruning<'_>,
 ) -> Result<PruneReport, Failure> {
-    let inventory = inventory::mine(fence, pruning.target, pruning.sequence).await?;
-    let kept = kept(pruning, &inventory)?;
-    let surplus = surplus(cluster, &inventory, &kept).await?;
+    let held = inventory::mine(fence, pruning.target, pruning.sequence).await?;
+    let kept = kept(pruning, &held.inventory)?;
+    let surplus = surplus(cluster, &held.inventory, &kept).await?;
     let context = object::Context {
         manager: manager(pruning.target),
         // Who else would lose objects matters only for what takes others along.
@@ -84,7 +84,7 @@ pub async fn prune(
     }
     let done = report.is_done();
     let keys: Vec<ObjectKey> = kept.into_iter().chain(left).collect();
-    inventory::pruned(fence, pruning.target, pruning.sequence, &keys, done).await?;
+    inventory::pruned(fence, held, &keys, done).await?;
     Ok(report)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::keys;
 use countersign_core::ports::signer::Signer;
-use countersign_core::ports::store::{Store, Version, Written};
+use countersign_core::ports::store::{Store, Version, Write};
 
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::edge::Edge;
@@ -89,11 +89,11 @@ pub async fn append(
     let files = edge.take_full().into_iter().chain(edge.partial_since(first));
     let files: BTreeMap<_, _> = files.map(|file| (file.path(), file.bytes)).collect();
     let checkpoint = Checkpoint { origin: origin.to_owned(), size: edge.size(), root: edge.root() };
-    staging::stage(store, &checkpoint, &files).await?;
+    let staged = staging::stage(&checkpoint, &files)?;
     // A checkpoint that loses the race is never seen by anyone, so the log never shows two histories.
     let checkpoint = SignedCheckpoint::sign(checkpoint, signer).await?;
-    swap(store, head.map(|(_, version)| version), &checkpoint).await?;
-    staging::publish(store, checkpoint.checkpoint(), &files).await?;
+    let published = staging::publish(store, checkpoint.checkpoint(), files).await?;
+    write(store, staged, (head.map(|(_, version)| version), &checkpoint), published).await?;
     Ok(Appended { first, checkpoint })
 }
 
@@ -113,23 +113,29 @@ async fn complete(store: &impl Store, checkpoint: &Checkpoint) -> Result<(), Led
     if staged.is_empty() {
         return Ok(());
     }
-    staging::publish(store, checkpoint, &staged).await
+    let writes = staging::publish(store, checkpoint, staged).await?;
+    store.write_all(&writes).await?;
+    Ok(())
 }
 
-async fn swap(
+/// Stage, swap, publish, in this order: nothing is published of a checkpoint that did not win.
+async fn write(
     store: &impl Store,
-    expected: Option<Version>,
-    checkpoint: &SignedCheckpoint,
+    staged: Write,
+    (expected, checkpoint): (Option<Version>, &SignedCheckpoint),
+    published: Vec<Write>,
 ) -> Result<(), LedgerError> {
-    let (key, bytes) = (checkpoint_key(), checkpoint.text().as_bytes());
-    let written = match expected {
-        Some(version) => store.compare_and_swap(&key, &version, bytes).await?,
-        None => store.put_if_absent(&key, bytes).await?,
+    let (key, bytes) = (checkpoint_key(), checkpoint.text().as_bytes().to_vec());
+    let won = |wrote: Vec<bool>| if wrote.get(1) == Some(&true) { Ok(()) } else { Err(LedgerError::Raced) };
+    let Some(expected) = expected else {
+        // What ends a list is a swap, and there is nothing yet that could be swapped.
+        won(store.write_all(&[staged, Write::PutIfAbsent { key, bytes }]).await?)?;
+        store.write_all(&published).await?;
+        return Ok(());
     };
-    match written {
-        Written::Stored(_) => Ok(()),
-        Written::Conflict => Err(LedgerError::Raced),
-    }
+    let swap = Write::CompareAndSwap { key, expected, bytes };
+    let writes: Vec<_> = [staged, swap].into_iter().chain(published).collect();
+    won(store.write_all(&writes).await?)
 }
 
 #[cfg(test)]

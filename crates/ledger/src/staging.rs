@@ -20,7 +20,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::keys;
-use countersign_core::ports::store::Store;
+use countersign_core::ports::store::{Store, Write};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::LedgerError;
@@ -36,14 +36,12 @@ pub(crate) fn key(checkpoint: &Checkpoint) -> String {
     format!("{}{FOLDER}{:020}-{}", keys::LOG, checkpoint.size, checkpoint.root.hex())
 }
 
-/// Writes what leads to this checkpoint where it can be recovered.
-pub(crate) async fn stage(
-    store: &impl Store,
+/// Puts what leads to this checkpoint where it can be recovered.
+pub(crate) fn stage(
     checkpoint: &Checkpoint,
     files: &BTreeMap<String, Vec<u8>>,
-) -> Result<(), LedgerError> {
-    store.put(&key(checkpoint), &encode(files)?).await?;
-    Ok(())
+) -> Result<Write, LedgerError> {
+    Ok(Write::Put { key: key(checkpoint), bytes: encode(files)? })
 }
 
 /// What leads to this checkpoint, by path; nothing if it was published.
@@ -56,45 +54,45 @@ pub(crate) async fn read(
     decode(&found.bytes).ok_or_else(|| LedgerError::corrupt(key, "not a staged append"))
 }
 
-/// Writes the files of a checkpoint that is the log's to their places, and forgets that they were staged.
+/// Puts the files of a checkpoint that is the log's in their places, and forgets that they were staged.
 pub(crate) async fn publish(
     store: &impl Store,
     checkpoint: &Checkpoint,
-    files: &BTreeMap<String, Vec<u8>>,
-) -> Result<(), LedgerError> {
-    for (path, bytes) in files {
-        store.put(&format!("{}{path}", keys::LOG), bytes).await?;
-    }
-    let filled: Vec<&str> = files.keys().map(String::as_str).filter(|path| !path.contains(".p/")).collect();
+    files: BTreeMap<String, Vec<u8>>,
+) -> Result<Vec<Write>, LedgerError> {
+    let filled: Vec<String> = files.keys().filter(|path| !path.contains(".p/")).cloned().collect();
+    let place = |(path, bytes): (String, _)| Write::Put { key: format!("{}{path}", keys::LOG), bytes };
+    let mut writes: Vec<_> = files.into_iter().map(place).collect();
     if !filled.is_empty() {
-        prune(store, &filled).await?;
-        sweep(store, checkpoint).await?;
+        prune(store, &filled, &mut writes).await?;
+        sweep(store, checkpoint, &mut writes).await?;
     }
-    store.delete(&key(checkpoint)).await?;
-    Ok(())
+    writes.push(Write::Delete { key: key(checkpoint) });
+    Ok(writes)
 }
 
 /// Deletes the partial tiles whose full tile is in place: without this, a log of small appends would hold
 /// every leaf a hundred times. Readers of an older checkpoint take the full tile instead.
-async fn prune(store: &impl Store, filled: &[&str]) -> Result<(), LedgerError> {
+async fn prune(store: &impl Store, filled: &[String], writes: &mut Vec<Write>) -> Result<(), LedgerError> {
     for path in filled {
-        for partial in store.list(&format!("{}{path}.p/", keys::LOG), None, SWEEP).await? {
-            store.delete(&partial).await?;
-        }
+        let partial = store.list(&format!("{}{path}.p/", keys::LOG), None, SWEEP).await?;
+        writes.extend(partial.into_iter().map(|key| Write::Delete { key }));
     }
     Ok(())
 }
 
 /// Deletes what writers staged that lost or died. Once for each full tile is often enough.
-async fn sweep(store: &impl Store, published: &Checkpoint) -> Result<(), LedgerError> {
+async fn sweep(
+    store: &impl Store,
+    published: &Checkpoint,
+    writes: &mut Vec<Write>,
+) -> Result<(), LedgerError> {
     let own = key(published);
     let prefix = format!("{}{FOLDER}", keys::LOG);
     let last = format!("{prefix}{:020}~", published.size);
-    for staged in store.list(&prefix, None, SWEEP).await? {
-        if staged != own && staged < last {
-            store.delete(&staged).await?;
-        }
-    }
+    let staged = store.list(&prefix, None, SWEEP).await?;
+    let lost = staged.into_iter().filter(|staged| *staged != own && *staged < last);
+    writes.extend(lost.map(|key| Write::Delete { key }));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use countersign_core::digest::Digest;
 use countersign_core::keys;
@@ -26,13 +27,18 @@ pub struct View<'a, S> {
     at: SignedCheckpoint,
     tiles: BTreeMap<(u8, u64), Vec<Digest>>,
     staged: Option<BTreeMap<String, Vec<u8>>>,
+    /// The bundles of leaves that were read last, verified.
+    bundles: BTreeMap<u64, Arc<Vec<Vec<u8>>>>,
 }
+
+/// How many bundles of leaves are kept: those of what is recorded now and of what it follows from.
+const BUNDLES: usize = 4;
 
 impl<'a, S: Store> View<'a, S> {
     /// A view at this checkpoint. Nothing is read yet.
     #[must_use]
     pub const fn new(store: &'a S, at: SignedCheckpoint) -> Self {
-        Self { store, at, tiles: BTreeMap::new(), staged: None }
+        Self { store, at, tiles: BTreeMap::new(), staged: None, bundles: BTreeMap::new() }
     }
 
     /// The checkpoint.
@@ -71,8 +77,8 @@ impl<'a, S: Store> View<'a, S> {
         while next < range.end {
             let bundle = self.bundle(next / WIDTH).await?;
             let first = next - next % WIDTH;
-            let wanted = (first..).zip(bundle).filter(|(index, _)| range.contains(index));
-            leaves.extend(wanted.map(|(_, leaf)| leaf));
+            let wanted = (first..).zip(bundle.iter()).filter(|(index, _)| range.contains(index));
+            leaves.extend(wanted.map(|(_, leaf)| leaf.clone()));
             next = first + WIDTH;
         }
         Ok(leaves)
@@ -125,8 +131,8 @@ impl<'a, S: Store> View<'a, S> {
         }
         let mut entries = Vec::new();
         if !size.is_multiple_of(WIDTH) {
-            for leaf in self.bundle(size / WIDTH).await? {
-                crate::tile::push_entry(&mut entries, &leaf)?;
+            for leaf in self.bundle(size / WIDTH).await?.iter() {
+                crate::tile::push_entry(&mut entries, leaf)?;
             }
         }
         let edge = Edge::new(size, entries, levels);
@@ -184,7 +190,10 @@ impl<'a, S: Store> View<'a, S> {
     ///
     /// The proof of the first leaf is made from the hashes of all leaves in the bundle, so it vouches for
     /// each of them: the hashes of leaves that the store claims are not even read.
-    async fn bundle(&mut self, index: u64) -> Result<Vec<Vec<u8>>, LedgerError> {
+    async fn bundle(&mut self, index: u64) -> Result<Arc<Vec<Vec<u8>>>, LedgerError> {
+        if let Some(known) = self.bundles.get(&index) {
+            return Ok(Arc::clone(known));
+        }
         let first = index * WIDTH;
         let tile = Tile::in_tree(0, index, self.size()).ok_or_else(|| self.beyond(first))?;
         let bytes = self.file(tile, Content::Leaves).await?;
@@ -197,7 +206,12 @@ impl<'a, S: Store> View<'a, S> {
         let verified = self.inclusion_of(&leaf, first).await;
         self.tiles.remove(&(0, index));
         verified?;
-        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
+        let leaves: Arc<Vec<_>> = Arc::new(entries.into_iter().map(<[u8]>::to_vec).collect());
+        while self.bundles.len() >= BUNDLES {
+            self.bundles.pop_first();
+        }
+        self.bundles.insert(index, Arc::clone(&leaves));
+        Ok(leaves)
     }
 
     async fn inclusion_of(&mut self, leaf: &Digest, index: u64) -> Result<Vec<Digest>, LedgerError> {

@@ -1,7 +1,7 @@
 //! The one SQLite file that queue, store and simulated cluster are kept in.
 
 mod open;
-mod writer;
+pub mod writer;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};

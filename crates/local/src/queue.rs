@@ -20,6 +20,9 @@ use crate::database::Database;
 #[cfg(test)]
 mod tests;
 
+/// Is told how long a message of a queue waited until it was first received.
+pub type Waited = Arc<dyn Fn(&str, Duration) + Send + Sync>;
+
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -40,6 +43,7 @@ pub struct LocalQueue {
     database: Database,
     clock: Clock,
     max_receives: u32,
+    waited: Option<Waited>,
 }
 
 impl fmt::Debug for LocalQueue {
@@ -68,7 +72,14 @@ impl LocalQueue {
     /// instead of being received again.
     #[must_use]
     pub fn new(database: &Database, clock: Clock, max_receives: u32) -> Self {
-        Self { database: database.clone(), clock, max_receives }
+        Self { database: database.clone(), clock, max_receives, waited: None }
+    }
+
+    /// The same queues; `waited` is told of every message that is received.
+    #[must_use]
+    pub fn watched(mut self, waited: Waited) -> Self {
+        self.waited = Some(waited);
+        self
     }
 
     /// Makes everything visible that was received and not taken. For a process that starts: whoever received
@@ -162,7 +173,11 @@ impl LocalQueue {
             visible_at: now.plus(visibility).as_millis(),
             max_receives: self.max_receives,
         };
-        self.database.with_unsynced(|connection| receive::receive(connection, &ask))
+        let taken = self.database.with_unsynced(|connection| receive::receive(connection, &ask))?;
+        if let Some(tell) = &self.waited {
+            taken.waited.iter().for_each(|waited| tell(queue, *waited));
+        }
+        Ok(taken)
     }
 
     /// Does something to the message of a receipt, and wakes those who wait for what that sets free.

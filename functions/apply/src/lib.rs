@@ -2,16 +2,16 @@
 
 mod ending;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
 use countersign_cluster::plan::Plan;
-use countersign_cluster::{apply, inventory, keep};
+use countersign_cluster::{apply, inventory, keep, parallel};
 use countersign_core::keys;
 use countersign_core::message::{DeployDue, Message, ObservationDue, QueueName};
 use countersign_core::names::ClusterName;
 use countersign_core::outcome::{Check, Outcome, OutcomeResult};
-use countersign_core::ports::PortError;
 use countersign_core::ports::cluster::Cluster;
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::Store;
@@ -19,6 +19,7 @@ use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::time::Timestamp;
 use countersign_ledger::authorization::{self, Authorization, Expected, Held};
 use countersign_ledger::trust::Trust;
+use serde::Serialize;
 
 use crate::ending::Ending;
 
@@ -39,21 +40,60 @@ pub struct Applier<'a, S, Q, C, P> {
 /// How often the kept checkpoint is written again when another writer was faster.
 const KEEP_TRIES: usize = 5;
 
+/// How many targets are worked on side by side.
+const TARGETS: usize = 4;
+
 impl<S: Store, Q: Queue, C: Cluster, W, P> Applier<'_, S, Q, C, P>
 where
     W: Future<Output = ()> + Send,
     P: Fn() -> W + Sync,
 {
-    /// Takes a batch of the cluster's `deploys` queue.
+    /// Takes a batch of the cluster's `deploys` queue: several targets side by side, each in its own order.
     pub async fn handle(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
-        let mut results = Vec::with_capacity(batch.len());
-        for message in batch {
-            results.push(self.message(now, message).await);
-        }
-        results
+        // Where it cannot be read, each message finds out why for itself.
+        let trust = self.trust().await.ok();
+        let groups: BTreeSet<_> = batch.iter().map(|message| message.group.as_str()).collect();
+        let tasks = groups.into_iter().map(async |group| {
+            let mut done = Vec::new();
+            for (at, message) in batch.iter().enumerate().filter(|(_, message)| message.group == group) {
+                done.push((at, self.message(now, message, trust.as_ref()).await));
+            }
+            done
+        });
+        let mut done: Vec<_> = parallel::some(TARGETS, tasks.collect()).await.into_iter().flatten().collect();
+        done.sort_by_key(|(at, _)| *at);
+        self.tell(done.into_iter().map(|(_, told)| told).collect()).await
     }
 
-    async fn message(&self, now: Timestamp, message: &Incoming) -> Result<(), StageError> {
+    /// Tells all outcomes, and only then asks for what was applied to be observed, so that what is observed
+    /// comes after it in the log. A crash in between repeats all of it.
+    async fn tell(&self, told: Vec<Result<Told, StageError>>) -> BatchResult {
+        let (mut outcomes, mut observations, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for told in told {
+            results.push(told.map(|told| {
+                outcomes.push(told.outcome);
+                observations.extend(told.observation);
+            }));
+        }
+        let outcomes = (QueueName::Outcomes(self.name.clone()), outcomes);
+        let observations = (QueueName::Observations(self.name.clone()), observations);
+        let messages: Vec<_> =
+            [outcomes, observations].into_iter().filter(|(_, messages)| !messages.is_empty()).collect();
+        match self.queue.send_all(&messages).await {
+            Ok(()) => results,
+            Err(error) => {
+                let error = StageError::from(error);
+                results.into_iter().map(|result| result.and(Err(error.clone()))).collect()
+            }
+        }
+    }
+
+    async fn message(
+        &self,
+        now: Timestamp,
+        message: &Incoming,
+        trust: Option<&Trust>,
+    ) -> Result<Told, StageError> {
         let parsed = message.parse::<DeployDue>()?;
         let due = parsed.body;
         let mut outcome = Outcome {
@@ -65,7 +105,7 @@ where
             summary: String::new(),
             objects: Vec::new(),
         };
-        match self.carry_out(&due, now, &mut outcome).await {
+        match self.carry_out(&due, now, trust, &mut outcome).await {
             Ok(()) => {}
             Err(Ending::Again(why)) => return Err(StageError::Retry(why)),
             Err(Ending::Outcome { result, summary, objects }) => {
@@ -81,17 +121,25 @@ where
             summary = outcome.summary,
             "apply"
         );
-        self.tell(&parsed.trace, &outcome).await?;
-        // Only then, so that what is observed of it comes after it in the log. A crash in between repeats both.
-        match outcome.result {
-            OutcomeResult::Applied => self.observe(&parsed.trace, &due, &outcome).await,
-            _ => Ok(()),
-        }
+        let group = outcome.target.key();
+        let name = outcome.id().hex();
+        let told = outgoing(group.clone(), name, &Message::new(&parsed.trace, &outcome))?;
+        let observation = match outcome.result {
+            OutcomeResult::Applied => Some(observation(&parsed.trace, &due, group, &outcome)?),
+            _ => None,
+        };
+        Ok(Told { outcome: told, observation })
     }
 
     /// Verifies, then applies. Nothing is written to the cluster before every check has passed.
-    async fn carry_out(&self, due: &DeployDue, now: Timestamp, outcome: &mut Outcome) -> Result<(), Ending> {
-        let authorization = self.authorized(due, now).await?;
+    async fn carry_out(
+        &self,
+        due: &DeployDue,
+        now: Timestamp,
+        trust: Option<&Trust>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Ending> {
+        let authorization = self.authorized(due, now, trust).await?;
         let granted = authorization.predicate();
         outcome.sequence = Some(granted.sequence.index);
         let digest = authorization.manifest_digest();
@@ -118,11 +166,19 @@ where
     }
 
     /// The authorization, verified in every respect, with its checkpoint kept on the cluster.
-    async fn authorized(&self, due: &DeployDue, now: Timestamp) -> Result<Authorization, Ending> {
+    async fn authorized(
+        &self,
+        due: &DeployDue,
+        now: Timestamp,
+        trust: Option<&Trust>,
+    ) -> Result<Authorization, Ending> {
         let key = keys::authorization(&due.attempt);
         let stored = self.store.get(&key).await.map_err(Ending::from)?;
         let stored = stored.ok_or_else(|| Ending::Again(format!("{key}: not in the store yet")))?;
-        let trust = self.trust().await?;
+        let trust = match trust {
+            Some(trust) => trust.clone(),
+            None => self.trust().await?,
+        };
         let held = inventory::read(self.cluster, &due.target).await?;
         for _ in 0..KEEP_TRIES {
             let kept = keep::checkpoint(self.cluster).await?;
@@ -170,36 +226,36 @@ where
         }
         Ok(trust)
     }
+}
 
-    async fn observe(&self, trace: &str, due: &DeployDue, outcome: &Outcome) -> Result<(), StageError> {
-        let observation = ObservationDue {
-            attempt: due.attempt,
-            target: due.target.clone(),
-            sequence: outcome.sequence.unwrap_or_default(),
-            since: outcome.time,
-            looks: 0,
-        };
-        let queue = QueueName::Observations(self.name.clone());
-        let name = format!("observe-{}-0", due.attempt);
-        self.send(queue, &due.target.key(), name, &Message::new(trace, observation)).await
-    }
+/// What a message came to.
+struct Told {
+    outcome: Outgoing,
+    observation: Option<Outgoing>,
+}
 
-    async fn tell(&self, trace: &str, outcome: &Outcome) -> Result<(), StageError> {
-        let queue = QueueName::Outcomes(self.name.clone());
-        let group = outcome.target.key();
-        self.send(queue, &group, outcome.id().hex(), &Message::new(trace, outcome)).await
-    }
+fn observation(
+    trace: &str,
+    due: &DeployDue,
+    group: String,
+    outcome: &Outcome,
+) -> Result<Outgoing, StageError> {
+    let observation = ObservationDue {
+        attempt: due.attempt,
+        target: due.target.clone(),
+        sequence: outcome.sequence.unwrap_or_default(),
+        since: outcome.time,
+        looks: 0,
+    };
+    outgoing(group, format!("observe-{}-0", due.attempt), &Message::new(trace, observation))
+}
 
-    async fn send<T: serde::Serialize>(
-        &self,
-        queue: QueueName,
-        group: &str,
-        name: String,
-        message: &Message<T>,
-    ) -> Result<(), StageError> {
-        let body = serde_json::to_string(message)
-            .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
-        let outgoing = Outgoing { group: group.to_owned(), deduplication: name, body, delay: Duration::ZERO };
-        self.queue.send(&queue, &[outgoing]).await.map_err(|error: PortError| error.into())
-    }
+fn outgoing<T: Serialize>(
+    group: String,
+    deduplication: String,
+    message: &Message<T>,
+) -> Result<Outgoing, StageError> {
+    let body = serde_json::to_string(message)
+        .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
+    Ok(Outgoing { group, deduplication, body, delay: Duration::ZERO })
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use countersign_core::bundle::BundleSource;
 use countersign_core::decision::Decision;
-use countersign_core::digest::Digest;
+use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::facts::{Facts, Operation, Problem, Render};
 use countersign_core::keys;
 use countersign_core::message::{DecisionMade, DecisionsMade, FactsGathered, Message, QueueName};
 use countersign_core::ports::queue::{Outgoing, Queue};
-use countersign_core::ports::store::{self, Store};
+use countersign_core::ports::store::{Store, Write};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_policy::bundle::Bundle;
 use countersign_policy::decide::{Mode, decide};
@@ -34,18 +34,19 @@ impl<S: Store, Q: Queue> Evaluator<'_, S, Q> {
     /// Takes a batch of the `facts` queue; its decisions travel in one message.
     pub async fn handle(&self, batch: &[Incoming]) -> BatchResult {
         let mut results = Vec::with_capacity(batch.len());
-        let mut made = Vec::new();
+        let (mut blobs, mut made) = (Vec::new(), Vec::new());
         for message in batch {
-            let result = self.message(message).await;
+            let result = self.message(message, &mut blobs).await;
             results.push(result.map(|decision| made.push(decision)));
         }
-        match self.announce(made).await {
+        match self.announce(&blobs, made).await {
             Ok(()) => results,
             Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
-    async fn message(&self, message: &Incoming) -> Result<DecisionMade, StageError> {
+    /// The decision that a message asks for, whose blob is added to those to be stored.
+    async fn message(&self, message: &Incoming, blobs: &mut Vec<Write>) -> Result<DecisionMade, StageError> {
         let parsed = message.parse::<FactsGathered>()?;
         let key = keys::facts(&parsed.body.attempt);
         let stored = self.store.get(&key).await?;
@@ -60,8 +61,11 @@ impl<S: Store, Q: Queue> Evaluator<'_, S, Q> {
             reason = decision.reason,
             "decided"
         );
-        let blob = store::put_blob(self.store, keys::blob, &decision).await?;
-        Ok(DecisionMade { decision: blob, trace: parsed.trace })
+        let bytes = canonical_json(&decision)
+            .map_err(|error| StageError::Final(format!("a decision cannot be written as JSON: {error}")))?;
+        let digest = Digest::of(&bytes);
+        blobs.push(Write::PutIfAbsent { key: keys::blob(&digest), bytes });
+        Ok(DecisionMade { decision: digest, trace: parsed.trace })
     }
 
     /// The decision on these facts, under the bundle that they name. The same facts give the same decision.
@@ -102,8 +106,10 @@ impl<S: Store, Q: Queue> Evaluator<'_, S, Q> {
         }
     }
 
-    async fn announce(&self, decisions: Vec<DecisionMade>) -> Result<(), StageError> {
+    /// Stores all decisions, then tells of them.
+    async fn announce(&self, blobs: &[Write], decisions: Vec<DecisionMade>) -> Result<(), StageError> {
         let Some(first) = decisions.first() else { return Ok(()) };
+        self.store.write_all(blobs).await?;
         let trace = first.trace.clone();
         let names: Vec<_> = decisions.iter().map(|made| made.decision.hex()).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();

@@ -18,7 +18,7 @@ use countersign_core::message::{FactsGathered, Message, QueueName};
 use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
 use countersign_core::ports::forge::ForgeRead;
 use countersign_core::ports::queue::{Outgoing, Queue};
-use countersign_core::ports::store::{self, Store, Written};
+use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::{digest, keys};
 use countersign_git::mirror::{GiveUp, Repositories};
@@ -48,6 +48,9 @@ pub struct Gatherer<'a, S, Q, F> {
 /// The most first-parent commits that one change may span.
 const MAX_RANGE: usize = 1_000;
 
+/// The facts of this many looks are stored, and announced, at once: they are decided while others are gathered.
+const TOGETHER: usize = 16;
+
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// Takes a batch of the `events` queue.
     pub async fn handle(&self, batch: &[Incoming]) -> BatchResult {
@@ -70,14 +73,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         let looks = self.looks(event, &active).await?;
         let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
-        let mut announced = Vec::new();
         let mut all_of_tip = true;
-        for look in &looks {
-            let attempt = AttemptId::new(&event.id, &look.target);
-            all_of_tip &= self.gather(&reading, event, look, attempt).await?;
-            announced.push(announcement(&parsed.trace, attempt, &look.target)?);
+        for looks in looks.chunks(TOGETHER) {
+            all_of_tip &= self.gather(&reading, &parsed, looks).await?;
         }
-        self.queue.send(&QueueName::Facts, &announced).await?;
         tracing::info!(trace = parsed.trace, event = event.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
@@ -117,23 +116,35 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
     }
 
-    /// Stores the facts of one look, unless an earlier try has: the first write wins. Whether what is stored
-    /// is of the look's commit.
+    /// Stores the facts of some looks, of each unless an earlier try has (the first write wins), and announces
+    /// them. Whether all that is stored is of the looks' commits.
     async fn gather(
         &self,
         reading: &Reading<'_>,
-        event: &Event,
-        look: &Look,
-        attempt: AttemptId,
+        message: &Message<Event>,
+        looks: &[Look],
     ) -> Result<bool, StageError> {
-        let key = keys::facts(&attempt);
-        if let Some(facts) = store::get_json::<Facts>(self.store, &key).await? {
-            return Ok(facts.change.commit == look.commit);
+        let mut all_of_tip = true;
+        let (mut writes, mut ours, mut announced) = (Vec::new(), Vec::new(), Vec::new());
+        for look in looks {
+            let attempt = AttemptId::new(&message.body.id, &look.target);
+            let key = keys::facts(&attempt);
+            if let Some(facts) = store::get_json::<Facts>(self.store, &key).await? {
+                all_of_tip &= facts.change.commit == look.commit;
+            } else {
+                let facts = self.collect(reading, &message.body, look, attempt).await?;
+                let bytes = digest::canonical_json(&facts).map_err(|error| {
+                    StageError::Final(format!("facts cannot be written as JSON: {error}"))
+                })?;
+                writes.extend(reading.take_writes());
+                ours.push(writes.len());
+                writes.push(Write::PutIfAbsent { key, bytes });
+            }
+            announced.push(announcement(&message.trace, attempt, &look.target)?);
         }
-        let facts: Facts = self.collect(reading, event, look, attempt).await?;
-        let bytes = digest::canonical_json(&facts)
-            .map_err(|error| StageError::Final(format!("facts cannot be written as JSON: {error}")))?;
-        Ok(matches!(self.store.put_if_absent(&key, &bytes).await?, Written::Stored(_)))
+        let wrote = self.store.write_all(&writes).await?;
+        self.queue.send(&QueueName::Facts, &announced).await?;
+        Ok(all_of_tip && ours.iter().all(|at| wrote.get(*at) == Some(&true)))
     }
 }
 

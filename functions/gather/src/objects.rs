@@ -6,7 +6,7 @@ use countersign_core::keys;
 use countersign_core::manifest::Manifest;
 use countersign_core::ports::forge::ForgeRead;
 use countersign_core::ports::queue::Queue;
-use countersign_core::ports::store::{self, Store};
+use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
 use countersign_core::target::TargetState;
 use countersign_render::diff;
@@ -48,7 +48,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
         };
         let ManifestBlob { manifest, bytes, digest } = rendered.manifest().map_err(not_json)?;
-        self.store.put_if_absent(&keys::manifest(&digest), &bytes).await?;
+        reading.later(Write::PutIfAbsent { key: keys::manifest(&digest), bytes });
         facts.render = Render::Rendered;
         facts.manifest = Some(digest);
         if configured.environment.exact {

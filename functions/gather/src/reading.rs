@@ -9,7 +9,7 @@ use countersign_core::digest::Digest;
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
-use countersign_core::ports::store::Store;
+use countersign_core::ports::store::{Store, Write};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
 use countersign_core::{keys, ports};
@@ -28,12 +28,23 @@ pub struct Reading<'a> {
     /// The repository as it was fetched for this event.
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
+    writes: RefCell<Vec<Write>>,
 }
 
 /// Statements by command are read in pages of this many.
 const PAGE: usize = 1_000;
 
 impl Reading<'_> {
+    /// Writes something at the latest before the facts that name it.
+    pub fn later(&self, write: Write) {
+        self.writes.borrow_mut().push(write);
+    }
+
+    /// What is to be written by now.
+    pub fn take_writes(&self) -> Vec<Write> {
+        self.writes.take()
+    }
+
     /// What the target's inputs hash to at `commit`: its path's content, and what placing depends on.
     pub fn closure(&self, target: &TargetConfiguration<'_>, commit: &CommitId) -> Result<Digest, StageError> {
         let at = self.repository.object_at(commit, &target.placement.path).map_err(of_git)?;
@@ -54,7 +65,13 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let give_up = (self.fetch_deadline)();
         let repository =
             self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
-        Ok(Reading { active, id: id.clone(), repository, evidence: RefCell::default() })
+        Ok(Reading {
+            active,
+            id: id.clone(),
+            repository,
+            evidence: RefCell::default(),
+            writes: RefCell::default(),
+        })
     }
 
     /// A repository as it was fetched last.
@@ -64,7 +81,13 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         id: &RepositoryId,
     ) -> Result<Reading<'b>, StageError> {
         let repository = self.repositories.open(id, &source(active, id)?).map_err(of_git)?;
-        Ok(Reading { active, id: id.clone(), repository, evidence: RefCell::default() })
+        Ok(Reading {
+            active,
+            id: id.clone(),
+            repository,
+            evidence: RefCell::default(),
+            writes: RefCell::default(),
+        })
     }
 
     /// What people said about `commits`: by the forge, and by commands. Read once for one event.

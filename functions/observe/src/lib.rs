@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_cluster::failure::{Failure, Reason};
 use countersign_cluster::health::{self, Overview, Status};
 use countersign_cluster::prune::{self, Pruning};
-use countersign_cluster::{inventory, plan};
+use countersign_cluster::{inventory, parallel, plan};
 use countersign_core::facts::{ObjectKey, Operation};
 use countersign_core::keys;
 use countersign_core::manifest::Manifest;
@@ -31,6 +31,9 @@ pub struct Observer<'a, S, Q, C> {
     /// The cluster.
     pub cluster: &'a C,
 }
+
+/// How many targets are looked at side by side.
+const TARGETS: usize = 4;
 
 /// What one look found.
 enum Found {
@@ -79,42 +82,50 @@ impl Account {
 }
 
 impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
-    /// Takes a batch of the cluster's `observations` queue.
+    /// Takes a batch of the cluster's `observations` queue, several targets side by side.
     pub async fn handle(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
-        let mut results = Vec::with_capacity(batch.len());
-        for message in batch {
-            results.push(self.message(now, message).await);
+        let tasks = batch.iter().map(|message| self.message(now, message)).collect();
+        let (mut told, mut again, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for found in parallel::some(TARGETS, tasks).await {
+            results.push(found.map(|found| {
+                told.extend(found.outcome);
+                again.extend(found.again);
+            }));
         }
-        results
+        let outcomes = (QueueName::Outcomes(self.name.clone()), told);
+        let observations = (QueueName::Observations(self.name.clone()), again);
+        let messages: Vec<_> =
+            [outcomes, observations].into_iter().filter(|(_, messages)| !messages.is_empty()).collect();
+        match self.queue.send_all(&messages).await {
+            Ok(()) => results,
+            Err(error) => {
+                let error = StageError::from(error);
+                results.into_iter().map(|result| result.and(Err(error.clone()))).collect()
+            }
+        }
     }
 
-    async fn message(&self, now: Timestamp, message: &Incoming) -> Result<(), StageError> {
+    async fn message(&self, now: Timestamp, message: &Incoming) -> Result<Told, StageError> {
         let parsed = message.parse::<ObservationDue>()?;
         let (trace, due) = (parsed.trace, parsed.body);
         let elapsed = now.since(due.since);
-        match self.look(&due, elapsed).await {
-            Ok(Found::Ended(result, account)) => self.tell(&trace, &due, now, result, account).await,
-            Ok(Found::Open(found)) => {
-                if let Some((result, account)) = found {
-                    self.tell(&trace, &due, now, result, account).await?;
-                }
-                self.look_again(&trace, due, elapsed).await
-            }
+        let (found, again) = match self.look(&due, elapsed).await {
+            Ok(Found::Ended(result, account)) => (Some((result, account)), false),
+            Ok(Found::Open(found)) => (found, true),
             Ok(Found::Overtaken) => {
                 let summary = "a newer change took over before this one was done".to_owned();
-                let account = Account { summary, objects: Vec::new() };
-                self.tell(&trace, &due, now, OutcomeResult::Overtaken, account).await
+                (Some((OutcomeResult::Overtaken, Account { summary, objects: Vec::new() })), false)
             }
             Err(why) => {
                 tracing::warn!(trace, target = %due.target, why, "cannot look now");
-                if elapsed > pace::DEADLINE {
-                    let account =
-                        Account { summary: format!("its health cannot be read: {why}"), objects: Vec::new() };
-                    self.tell(&trace, &due, now, OutcomeResult::Unhealthy, account).await?;
-                }
-                self.look_again(&trace, due, elapsed).await
+                let summary = format!("its health cannot be read: {why}");
+                let account = Account { summary, objects: Vec::new() };
+                ((elapsed > pace::DEADLINE).then_some((OutcomeResult::Unhealthy, account)), true)
             }
-        }
+        };
+        let outcome = found.map(|(result, account)| told(&trace, &due, now, result, account)).transpose()?;
+        let again = if again { look_again(&trace, due, elapsed)? } else { None };
+        Ok(Told { outcome, again })
     }
 
     async fn look(&self, due: &ObservationDue, elapsed: Duration) -> Result<Found, String> {
@@ -149,54 +160,53 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
             Err(failure) => Err(failure.to_string()),
         }
     }
+}
 
-    async fn tell(
-        &self,
-        trace: &str,
-        due: &ObservationDue,
-        now: Timestamp,
-        result: OutcomeResult,
-        account: Account,
-    ) -> Result<(), StageError> {
-        let outcome = Outcome {
-            attempt: due.attempt,
-            target: due.target.clone(),
-            sequence: Some(due.sequence),
-            time: now,
-            result,
-            summary: account.summary,
-            objects: account.objects,
-        };
-        tracing::info!(trace, target = %due.target, result = ?outcome.result, summary = outcome.summary, "observe");
-        let queue = QueueName::Outcomes(self.name.clone());
-        let name = outcome.id().hex();
-        self.send(queue, &Message::new(trace, &outcome), due, name, Duration::ZERO).await
-    }
+/// What a message came to: what is to be recorded, and another look.
+struct Told {
+    outcome: Option<Outgoing>,
+    again: Option<Outgoing>,
+}
 
-    async fn look_again(
-        &self,
-        trace: &str,
-        mut due: ObservationDue,
-        elapsed: Duration,
-    ) -> Result<(), StageError> {
-        let Some(delay) = pace::next(due.looks, elapsed) else { return Ok(()) };
-        due.looks = due.looks.saturating_add(1);
-        let queue = QueueName::Observations(self.name.clone());
-        let name = format!("observe-{}-{}", due.attempt, due.looks);
-        self.send(queue, &Message::new(trace, &due), &due, name, delay).await
-    }
+fn told(
+    trace: &str,
+    due: &ObservationDue,
+    now: Timestamp,
+    result: OutcomeResult,
+    account: Account,
+) -> Result<Outgoing, StageError> {
+    let outcome = Outcome {
+        attempt: due.attempt,
+        target: due.target.clone(),
+        sequence: Some(due.sequence),
+        time: now,
+        result,
+        summary: account.summary,
+        objects: account.objects,
+    };
+    tracing::info!(trace, target = %due.target, result = ?outcome.result, summary = outcome.summary, "observe");
+    let name = outcome.id().hex();
+    outgoing(&Message::new(trace, &outcome), due, name, Duration::ZERO)
+}
 
-    async fn send<T: serde::Serialize>(
-        &self,
-        queue: QueueName,
-        message: &Message<T>,
-        due: &ObservationDue,
-        name: String,
-        delay: Duration,
-    ) -> Result<(), StageError> {
-        let body = serde_json::to_string(message)
-            .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
-        let outgoing = Outgoing { group: due.target.key(), deduplication: name, body, delay };
-        Ok(self.queue.send(&queue, &[outgoing]).await?)
-    }
+fn look_again(
+    trace: &str,
+    mut due: ObservationDue,
+    elapsed: Duration,
+) -> Result<Option<Outgoing>, StageError> {
+    let Some(delay) = pace::next(due.looks, elapsed) else { return Ok(None) };
+    due.looks = due.looks.saturating_add(1);
+    let name = format!("observe-{}-{}", due.attempt, due.looks);
+    outgoing(&Message::new(trace, &due), &due, name, delay).map(Some)
+}
+
+fn outgoing<T: serde::Serialize>(
+    message: &Message<T>,
+    due: &ObservationDue,
+    deduplication: String,
+    delay: Duration,
+) -> Result<Outgoing, StageError> {
+    let body = serde_json::to_string(message)
+        .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
+    Ok(Outgoing { group: due.target.key(), deduplication, body, delay })
 }

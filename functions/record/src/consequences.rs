@@ -14,7 +14,7 @@ use countersign_core::names::{CommitId, FollowedRef};
 use countersign_core::ports::PortError;
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::signer::Signer;
-use countersign_core::ports::store::{self, Store};
+use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
 use countersign_core::target::ActiveBundle;
 use countersign_core::time::Timestamp;
@@ -44,15 +44,29 @@ impl Outbox {
         Ok(())
     }
 
+    /// As [`Outbox::push`], in place of what was to be sent to the same group: the last says it all.
+    fn replace<T: Serialize>(
+        &mut self,
+        queue: QueueName,
+        group: String,
+        name: String,
+        message: &Message<T>,
+    ) -> Result<(), StageError> {
+        if let Some(waiting) = self.0.get_mut(&queue) {
+            waiting.retain(|earlier| earlier.group != group);
+        }
+        self.push(queue, group, name, message)
+    }
+
     /// Sends everything, queue by queue.
     ///
     /// # Errors
     /// When a queue cannot be written.
     pub async fn send(self, queue: &impl Queue) -> Result<(), PortError> {
-        for (name, messages) in self.0 {
-            queue.send(&name, &messages).await?;
+        if self.0.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        queue.send_all(&self.0.into_iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -82,21 +96,19 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             }
             Record::Rejected(_) => {}
         }
-        let name = leaf.record.name();
-        store::put_json(self.store, &keys::by_name(&name), &index).await?;
-        Ok(())
+        Ok(working.settle(leaf.record.name(), index)?)
     }
 
     /// What follows from a decision.
     async fn follow(
         &self,
         log: &mut View<'_, S>,
-        working: &Working<'_, S>,
+        working: &mut Working<'_, S>,
         outbox: &mut Outbox,
         (index, time): (u64, Timestamp),
         record: &DecisionRecord,
     ) -> Result<(), StageError> {
-        self.name_approvers(record).await?;
+        self.name_approvers(working, record).await?;
         match (record.disposition, record.operation) {
             (Disposition::Superseded, _) => self.ask_again(outbox, index, time, record).await?,
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
@@ -115,7 +127,8 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             (_, _) => {}
         }
         if let Some(nonce) = &record.nonce {
-            self.store.put_if_absent(&keys::nonce(nonce), index.to_string().as_bytes()).await?;
+            let bytes = index.to_string().into_bytes();
+            working.later(Write::PutIfAbsent { key: keys::nonce(nonce), bytes });
         }
         report(outbox, index, record, &record.commit)
     }
@@ -135,14 +148,18 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     }
 
     /// Keeps the names behind the pseudonyms of a leaf in blobs that can be deleted.
-    async fn name_approvers(&self, record: &DecisionRecord) -> Result<(), StageError> {
+    async fn name_approvers(
+        &self,
+        working: &mut Working<'_, S>,
+        record: &DecisionRecord,
+    ) -> Result<(), StageError> {
         if record.approvers.is_empty() {
             return Ok(());
         }
         let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
         for person in decision.approvals.iter().filter(|a| a.counts).filter_map(|a| a.person.as_ref()) {
             let key = keys::person(&self.settings.pseudonym(person.as_str()));
-            self.store.put_if_absent(&key, person.as_str().as_bytes()).await?;
+            working.later(Write::PutIfAbsent { key, bytes: person.as_str().as_bytes().to_vec() });
         }
         Ok(())
     }
@@ -151,7 +168,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     async fn authorize(
         &self,
         log: &mut View<'_, S>,
-        working: &Working<'_, S>,
+        working: &mut Working<'_, S>,
         (index, time): (u64, Timestamp),
         record: &DecisionRecord,
     ) -> Result<(), StageError> {
@@ -174,7 +191,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         let proven = issue::issue(self.authorization_signer, log, index, &grant).await?;
         let bytes = canonical_json(&proven)
             .map_err(|error| StageError::Final(format!("an authorization cannot be written: {error}")))?;
-        self.store.put_if_absent(&key, &bytes).await?;
+        working.later(Write::PutIfAbsent { key, bytes });
         tracing::info!(trace = record.trace, target = %record.target, sequence = index, "authorized");
         Ok(())
     }
@@ -187,7 +204,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         (index, time): (u64, Timestamp),
         record: &OutcomeRecord,
     ) -> Result<(), StageError> {
-        let Some((_, decision)) = self.decided(log, &record.attempt).await? else { return Ok(()) };
+        let Some((_, decision)) = self.decided(log, working, &record.attempt).await? else { return Ok(()) };
         let commits = working.report_outcome(index, time, &decision, record).await?;
         tracing::info!(trace = decision.trace, target = %record.target, result = ?record.result, "outcome");
         commits.iter().try_for_each(|commit| report(outbox, index, &decision, commit))
@@ -252,5 +269,6 @@ fn report(
     };
     let key = keys::commit_report(&due.repository, &due.commit, &due.environment);
     let name = format!("report-{index}-{commit}");
-    outbox.push(QueueName::Reports, Digest::of(key.as_bytes()).hex(), name, &Message::new(&record.trace, due))
+    let group = Digest::of(key.as_bytes()).hex();
+    outbox.replace(QueueName::Reports, group, name, &Message::new(&record.trace, due))
 }

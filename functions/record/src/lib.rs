@@ -11,6 +11,7 @@ pub mod working;
 
 use std::ops::Range;
 
+use countersign_core::active::ConfigurationCache;
 use countersign_core::digest::Digest;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, GenesisRecord, Leaf, Record};
@@ -54,6 +55,8 @@ pub struct Recorder<'a, S, Q, L, A> {
     pub authorization_signer: &'a A,
     /// What it is told once.
     pub settings: &'a Settings,
+    /// The configuration that was read last.
+    pub configurations: &'a ConfigurationCache,
 }
 
 impl Settings {
@@ -119,12 +122,14 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         // What an earlier call appended and did not finish comes first: the state below builds on it.
         let mut log = self.settle_all().await?;
         let size = log.as_ref().map_or(0, View::size);
-        let mut working = Working::new(self.store, self.settings);
+        let mut working = Working::new(self.store, self.settings, self.configurations);
         let mut leaves = Vec::new();
         for draft in drafts {
             let index = size + leaves.len() as u64;
             let decided = match (&draft, &mut log) {
-                (Draft::Outcome(outcome, ..), Some(log)) => self.decided(log, &outcome.attempt).await?,
+                (Draft::Outcome(outcome, ..), Some(log)) => {
+                    self.decided(log, &working, &outcome.attempt).await?
+                }
                 _ => None,
             };
             leaves.extend(working.leaf(draft, decided.as_ref(), index, now).await?);
@@ -140,10 +145,10 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     pub(crate) async fn decided(
         &self,
         log: &mut View<'_, S>,
+        working: &Working<'_, S>,
         attempt: &AttemptId,
     ) -> Result<Option<(u64, DecisionRecord)>, StageError> {
-        let name = format!("decision-{attempt}");
-        let Some(index) = store::get_json(self.store, &keys::by_name(&name)).await? else { return Ok(None) };
+        let Some(index) = working.index_of(&format!("decision-{attempt}")).await? else { return Ok(None) };
         Ok(match understood(index, &log.leaf(index).await?)?.record {
             Record::Decision(decision) => Some((index, *decision)),
             Record::Genesis(_) | Record::Outcome(_) | Record::Rejected(_) => None,
@@ -186,10 +191,11 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         Ok(Some(log))
     }
 
-    /// State is written before anything is sent, so that whoever a message wakes finds it.
+    /// State is written before anything is sent, so that whoever a message wakes finds it. It is written at
+    /// once, and so are the messages: each wait for the disk would hold up all of the range.
     async fn settle_range(&self, log: &mut View<'_, S>, range: Range<u64>) -> Result<(), StageError> {
         let leaves = log.leaves(range.clone()).await?;
-        let mut working = Working::new(self.store, self.settings);
+        let mut working = Working::new(self.store, self.settings, self.configurations);
         let mut outbox = Outbox::default();
         for (index, bytes) in range.zip(leaves) {
             let leaf = understood(index, &bytes)?;

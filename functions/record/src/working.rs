@@ -14,7 +14,7 @@ use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record};
 use countersign_core::names::{CommitId, FollowedRef, Target};
 use countersign_core::ports::PortError;
-use countersign_core::ports::store::{self, Store};
+use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
 use countersign_core::target::{ActiveBundle, CommitReport, TargetState};
 use countersign_core::time::Timestamp;
@@ -26,7 +26,7 @@ use crate::{Settings, fold, leaf};
 pub struct Working<'a, S> {
     store: &'a S,
     settings: &'a Settings,
-    configurations: ConfigurationCache,
+    configurations: &'a ConfigurationCache,
     active: Option<ActiveBundle>,
     active_is_read: bool,
     targets: BTreeMap<Target, (Option<TargetState>, Option<TargetState>)>,
@@ -34,15 +34,17 @@ pub struct Working<'a, S> {
     reports: BTreeMap<String, CommitReport>,
     names: BTreeSet<String>,
     nonces: BTreeSet<Digest>,
+    indexes: BTreeMap<String, u64>,
+    writes: Vec<Write>,
 }
 
 impl<'a, S: Store> Working<'a, S> {
     /// Nothing read yet.
-    pub fn new(store: &'a S, settings: &'a Settings) -> Self {
+    pub fn new(store: &'a S, settings: &'a Settings, configurations: &'a ConfigurationCache) -> Self {
         Self {
             store,
             settings,
-            configurations: ConfigurationCache::default(),
+            configurations,
             active: None,
             active_is_read: false,
             targets: BTreeMap::new(),
@@ -50,6 +52,8 @@ impl<'a, S: Store> Working<'a, S> {
             reports: BTreeMap::new(),
             names: BTreeSet::new(),
             nonces: BTreeSet::new(),
+            indexes: BTreeMap::new(),
+            writes: Vec::new(),
         }
     }
 
@@ -84,6 +88,32 @@ impl<'a, S: Store> Working<'a, S> {
             Record::Genesis(_) | Record::Rejected(_) => {}
         }
         Ok(Some(bytes))
+    }
+
+    /// Writes something when all is written, before the state that was folded.
+    pub fn later(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// Notes the index of the record of this name.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn settle(&mut self, name: String, index: u64) -> Result<(), PortError> {
+        self.writes.push(Write::put_json(keys::by_name(&name), &index)?);
+        self.indexes.insert(name, index);
+        Ok(())
+    }
+
+    /// The index of the record of this name, if it is settled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn index_of(&self, name: &str) -> Result<Option<u64>, PortError> {
+        match self.indexes.get(name) {
+            Some(index) => Ok(Some(*index)),
+            None => store::get_json(self.store, &keys::by_name(name)).await,
+        }
     }
 
     /// The configuration of a bundle.
@@ -147,8 +177,8 @@ impl<'a, S: Store> Working<'a, S> {
     /// When the store cannot be read.
     pub async fn report_decision(&mut self, index: u64, record: &DecisionRecord) -> Result<(), PortError> {
         let key = report_key(record, &record.commit);
-        let known = self.report(&key).await?;
         let state = self.target(&record.target).await?;
+        let known = self.report(&key).await?;
         self.reports.insert(key, fold::report(known, index, record, state.as_ref()));
         Ok(())
     }
@@ -205,9 +235,10 @@ impl<'a, S: Store> Working<'a, S> {
         Ok(commits)
     }
 
-    async fn report(&self, key: &str) -> Result<Option<CommitReport>, PortError> {
-        match self.reports.get(key) {
-            Some(report) => Ok(Some(report.clone())),
+    /// A report, taken out to be folded on: one that tells of many targets is not copied for each of them.
+    async fn report(&mut self, key: &str) -> Result<Option<CommitReport>, PortError> {
+        match self.reports.remove(key) {
+            Some(report) => Ok(Some(report)),
             None => store::get_json(self.store, key).await,
         }
     }

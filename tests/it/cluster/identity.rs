@@ -69,7 +69,7 @@ async fn a_server_that_is_not_there_is_told_at_once() {
     let connection = Connection { kubeconfig: Some(path.clone()), context: None };
     let cluster = KubeCluster::connect(&connection).await.expect("nothing is sent yet");
     let begun = Instant::now();
-    assert!(matches!(cluster.discover().await, Err(ClusterError::Unavailable(_))));
+    assert!(matches!(cluster.rediscover().await, Err(ClusterError::Unavailable(_))));
     assert!(begun.elapsed() < Duration::from_secs(10), "it was tried again and again");
 
     let missing = Connection { kubeconfig: Some(path.clone()), context: Some("no-such-context".into()) };

@@ -67,10 +67,8 @@ impl Mark {
                 "waitedSeconds": waited,
             }));
         }
-        let (commits, took) = (
-            since("countersign_database_commit_duration_seconds_count"),
-            since("countersign_database_commit_duration_seconds_sum"),
-        );
+        let (commits, took) =
+            (since("countersign_database_commits_total"), since("countersign_database_commit_seconds_total"));
         let writes = since("countersign_database_writes_total");
         let line = format!("{writes:6.0} writes in {commits:5.0} durable commits, {:8.1} ms", took * 1e3);
         results.line("  database", &line);

@@ -63,8 +63,9 @@ impl Watch {
         let missing =
             |seen: &Versions| wanted.iter().filter(|name| seen.get(*name) != Some(&version)).count();
         let waiting = self.seen.wait_for(|seen| missing(seen) == 0);
-        match tokio::time::timeout(patience, waiting).await {
-            Ok(Ok(_)) => Ok(Instant::now()),
+        let ended = tokio::time::timeout(patience, waiting).await.map(|seen| seen.map(drop));
+        match ended {
+            Ok(Ok(())) => Ok(Instant::now()),
             Ok(Err(_)) => bail!("the watch ended"),
             Err(_) => {
                 let left = missing(&self.seen.borrow());

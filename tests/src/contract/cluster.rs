@@ -74,7 +74,7 @@ pub async fn tells_what_it_serves(cluster: &impl Cluster, _: &str) {
     let system =
         get(cluster, &key("v1", "Namespace", None, "kube-system")).await.expect("every cluster has it");
     assert!(system["metadata"]["uid"].as_str().is_some_and(|uid| !uid.is_empty()));
-    let served = cluster.discover().await.expect("the kinds");
+    let served = cluster.rediscover().await.expect("the kinds");
     for (api_version, kind, plural, namespaced) in [
         ("v1", "ConfigMap", "configmaps", true),
         ("v1", "Namespace", "namespaces", false),
@@ -300,7 +300,7 @@ pub async fn serves_defined_kinds(cluster: &impl Cluster, namespace: &str) {
     apply(cluster, &definition, "one").await;
     let api_version = format!("{group}/v1");
     let is_served = async || {
-        let served = cluster.discover().await.expect("the kinds");
+        let served = cluster.rediscover().await.expect("the kinds");
         served.iter().any(|served| served.api_version == api_version && served.namespaced)
     };
     eventually("the kind is served", is_served).await;

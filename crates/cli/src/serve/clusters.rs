@@ -23,7 +23,7 @@ use super::pump;
 use crate::installation::now;
 
 /// How many messages a cluster's stages take at once.
-const BATCH: usize = 10;
+const BATCH: usize = 16;
 /// How long to wait before a cluster is tried again that could not be connected.
 const RECONNECT: Duration = Duration::from_secs(5);
 /// How long to wait while a CRD becomes established.

@@ -1,5 +1,6 @@
 //! What is counted, in the text format that Prometheus reads.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_core::keys;
@@ -26,6 +27,10 @@ pub struct Metrics {
     requests: Family<Labels, Counter>,
     messages: Family<Labels, Counter>,
     batches: Family<Labels, Histogram>,
+    waits: Family<Labels, Histogram>,
+    writes: Counter,
+    commits: Counter,
+    commit_seconds: Counter<f64, AtomicU64>,
     depth: Family<Labels, Gauge>,
     oldest: Family<Labels, Gauge>,
     leaves: Gauge,
@@ -39,6 +44,10 @@ impl Default for Metrics {
             requests: Family::default(),
             messages: Family::default(),
             batches: Family::new_with_constructor(seconds),
+            waits: Family::new_with_constructor(seconds),
+            writes: Counter::default(),
+            commits: Counter::default(),
+            commit_seconds: Counter::default(),
             depth: Family::default(),
             oldest: Family::default(),
             leaves: Gauge::default(),
@@ -52,6 +61,13 @@ impl Default for Metrics {
         registry.register("messages", "Messages that a stage took, by result", metrics.messages.clone());
         let help = "How long a stage worked on a batch";
         registry.register_with_unit("batch_duration", help, Unit::Seconds, metrics.batches.clone());
+        let help = "How long a message waited until a stage took it";
+        registry.register_with_unit("queue_wait", help, Unit::Seconds, metrics.waits.clone());
+        registry.register("database_writes", "Writes to the database", metrics.writes.clone());
+        let help = "Durable commits; writes that come at once share one";
+        registry.register("database_commits", help, metrics.commits.clone());
+        let help = "How long durable commits took";
+        registry.register_with_unit("database_commit", help, Unit::Seconds, metrics.commit_seconds.clone());
         registry.register("queue_messages", "Messages by queue and state", metrics.depth.clone());
         let help = "How long the oldest message of a queue has waited";
         registry.register_with_unit("queue_oldest_age", help, Unit::Seconds, metrics.oldest.clone());
@@ -85,6 +101,11 @@ impl Metrics {
         }
     }
 
+    /// Counts how long a message waited.
+    pub fn waited(&self, queue: &str, waited: Duration) {
+        self.waits.get_or_create(&vec![("queue", queue.to_owned())]).observe(waited.as_secs_f64());
+    }
+
     /// Everything that is counted, as text.
     ///
     /// # Errors
@@ -95,6 +116,10 @@ impl Metrics {
         for queue in QueueName::all(clusters) {
             self.measure(node, &queue)?;
         }
+        let written = node.database.written();
+        self.writes.inner().store(written.writes, Ordering::Relaxed);
+        self.commits.inner().store(written.commits, Ordering::Relaxed);
+        self.commit_seconds.inner().store(written.took.as_secs_f64().to_bits(), Ordering::Relaxed);
         let settled: u64 = store::get_json(&node.store, keys::SETTLED).await?.unwrap_or(0);
         self.leaves.set(i64::try_from(settled).unwrap_or(i64::MAX));
         let mut text = String::new();

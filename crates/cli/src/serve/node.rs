@@ -53,7 +53,7 @@ pub struct Node {
     /// What people say, and where they are told.
     pub forges: HostForges,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// There is one log: `record` works alone.
     pub recording: Mutex<()>,
     /// Whether requests can be taken.
@@ -72,7 +72,10 @@ impl Node {
         let settings = folder.settings(&genesis.1)?;
         let database = Database::open(folder.path())?;
         let store = LocalStore::new(&database);
-        let queue = LocalQueue::new(&database, Arc::new(now), MAX_RECEIVES);
+        let metrics = Arc::new(Metrics::default());
+        let counts = Arc::clone(&metrics);
+        let queue = LocalQueue::new(&database, Arc::new(now), MAX_RECEIVES)
+            .watched(Arc::new(move |queue, waited| counts.waited(queue, waited)));
         queue.release()?;
         Ok(Self {
             forges: HostForges::new(store.clone()),
@@ -88,7 +91,7 @@ impl Node {
             repositories: Repositories::new(folder.repositories()),
             budget: Budget::default(),
             secrets: LocalSecrets,
-            metrics: Metrics::default(),
+            metrics,
             recording: Mutex::new(()),
             ready: AtomicBool::new(false),
         })
@@ -103,6 +106,7 @@ impl Node {
             log_signer: &self.log_signer,
             authorization_signer: &self.authorization_signer,
             settings: &self.settings,
+            configurations: &self.configurations,
         }
     }
 }

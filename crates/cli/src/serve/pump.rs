@@ -62,34 +62,45 @@ async fn work(
     });
     node.metrics.worked(queue, started.elapsed(), &results);
     let left = left_over(&batch, &results, queue.is_ordered());
+    let mut taken = Vec::new();
     for (index, (delivery, result)) in deliveries.iter().zip(&results).enumerate() {
-        let ended = conclude(node, queue, delivery, result, left.contains(&index)).await;
-        if let Err(error) = ended {
-            tracing::warn!(%queue, message = delivery.message.id, %error, "the message comes again");
+        match conclude(node, queue, delivery, result, left.contains(&index)).await {
+            Ok(true) => taken.push(delivery.receipt.clone()),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%queue, message = delivery.message.id, %error, "the message comes again");
+            }
         }
+    }
+    match node.queue.acknowledge_all(queue, &taken).await {
+        Ok(valid) if valid.iter().all(|valid| *valid) => {}
+        Ok(_) => tracing::warn!(%queue, "a message was held for too long and comes again"),
+        Err(error) => tracing::warn!(%queue, %error, "the messages of a batch come again"),
     }
 }
 
+/// Does to a message what follows from a result; whether it is to be taken off its queue.
 async fn conclude(
     node: &Node,
     queue: &QueueName,
     delivery: &Delivery,
     result: &Result<(), StageError>,
     left: bool,
-) -> Result<(), PortError> {
+) -> Result<bool, PortError> {
     match result {
         Err(StageError::Final(why)) => {
             tracing::error!(%queue, message = delivery.message.id, why, "became a dead letter");
-            node.queue.bury(queue, &delivery.receipt, why).await
+            node.queue.bury(queue, &delivery.receipt, why).await?;
         }
         Err(StageError::Retry(why)) => {
             let delay = retry_delay(delivery.message.receive_count);
             tracing::warn!(%queue, message = delivery.message.id, why, ?delay, "comes again");
-            node.queue.extend(queue, &delivery.receipt, delay).await
+            node.queue.extend(queue, &delivery.receipt, delay).await?;
         }
-        Ok(()) if left => node.queue.extend(queue, &delivery.receipt, Duration::ZERO).await,
-        Ok(()) => node.queue.acknowledge(queue, &delivery.receipt).await,
+        Ok(()) if left => node.queue.extend(queue, &delivery.receipt, Duration::ZERO).await?,
+        Ok(()) => return Ok(true),
     }
+    Ok(false)
 }
 
 fn retry_delay(receive_count: u32) -> Duration {

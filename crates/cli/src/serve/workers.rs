@@ -20,8 +20,8 @@ use super::{clusters, pump, timer};
 use crate::installation::now;
 
 /// How many messages a stage takes at once.
-const BATCH: usize = 10;
-/// How many `record` takes at once: all of them go under one checkpoint.
+const BATCH: usize = 32;
+/// How many `record` takes at once: all of them go under one checkpoint; `report`: those of one commit are one.
 const RECORD_BATCH: usize = 100;
 /// How many events are gathered side by side.
 const GATHERERS: usize = 2;
@@ -102,7 +102,7 @@ async fn record(node: Arc<Node>, stop: watch::Receiver<bool>) {
 
 async fn report(node: Arc<Node>, stop: watch::Receiver<bool>) {
     let stage = Reporter { store: &node.store, forge: &node.forges };
-    pump::run(&node, &QueueName::Reports, BATCH, stop, async |batch| stage.handle(batch).await).await;
+    pump::run(&node, &QueueName::Reports, RECORD_BATCH, stop, async |batch| stage.handle(batch).await).await;
 }
 
 /// Starts the workers of every cluster that the active configuration names, also of those added later.

@@ -40,7 +40,7 @@ async fn all_established(cluster: &impl Cluster, definitions: &[&Subject<'_>]) -
             _ => return Ok(false),
         }
     }
-    let served = cluster.discover().await?;
+    let served = cluster.rediscover().await?;
     Ok(definitions.iter().all(|definition| is_served(definition.item.object, &served)))
 }
 

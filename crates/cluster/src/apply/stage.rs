@@ -2,6 +2,7 @@
 
 use countersign_core::outcome::{Action, ObjectOutcome};
 use countersign_core::ports::cluster::{Cluster, ClusterError};
+use futures_util::future;
 use serde_json::Value;
 
 use super::subject::Subject;
@@ -18,14 +19,18 @@ pub struct Writer {
     pub fresh: bool,
 }
 
-/// Writes the objects of a stage; none of them before every dry run passed.
+/// Writes the objects of a stage; none of them before every dry run passed, and before it is certain that the
+/// change is `still_mine`, which is asked meanwhile.
 pub async fn write(
     cluster: &impl Cluster,
     writer: &Writer,
     waves: &[Vec<&Subject<'_>>],
+    still_mine: impl Future<Output = Result<(), Failure>> + Send,
 ) -> Result<Vec<ObjectOutcome>, Failure> {
     let dry = waves.iter().flatten().map(|subject| apply(cluster, writer, subject, true)).collect();
-    let failures = parallel::run(dry).await.into_iter().filter_map(Result::err);
+    let (dry, still_mine) = future::join(parallel::run(dry), still_mine).await;
+    still_mine?;
+    let failures = dry.into_iter().filter_map(Result::err);
     Failure::all(failures).map_or(Ok(()), Err)?;
 
     let mut done = Vec::new();

@@ -37,6 +37,13 @@ impl KubeCluster {
 
 impl Cluster for KubeCluster {
     async fn discover(&self) -> Result<Vec<ServedKind>, ClusterError> {
+        match self.known() {
+            Some(served) => Ok(served.to_vec()),
+            None => self.rediscover().await,
+        }
+    }
+
+    async fn rediscover(&self) -> Result<Vec<ServedKind>, ClusterError> {
         Ok(self.refresh().await?.to_vec())
     }
 

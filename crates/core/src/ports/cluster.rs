@@ -72,8 +72,13 @@ pub enum Swapped {
 
 /// A cluster, as one identity sees it.
 pub trait Cluster: Sync {
-    /// The kinds that are served.
+    /// The kinds that are served. They may be those of an earlier look: a kind that came since may be missing.
     fn discover(&self) -> impl Future<Output = Result<Vec<ServedKind>, ClusterError>> + Send;
+
+    /// The kinds that are served now.
+    fn rediscover(&self) -> impl Future<Output = Result<Vec<ServedKind>, ClusterError>> + Send {
+        self.discover()
+    }
 
     /// An object, if it exists.
     fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Value>, ClusterError>> + Send;

@@ -61,7 +61,10 @@ pub(super) fn prepare(path: &Path, clean: bool) -> Result<Connection, OpenError>
 }
 
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // There are several of them, and what one has not kept the system has.
+    connection.pragma_update(None, "cache_size", -1_024)?;
+    Ok(connection)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

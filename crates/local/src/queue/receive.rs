@@ -18,9 +18,12 @@ pub(super) struct Ask<'a> {
     pub max_receives: u32,
 }
 
-/// What was received; if nothing, in how long the next message is ready, should none be sent before.
+/// What was received, and how long each has waited that came for the first time; if nothing, in how long the next
+/// message is ready, should none be sent before.
+#[derive(Default)]
 pub(super) struct Taken {
     pub deliveries: Vec<Delivery>,
+    pub waited: Vec<Duration>,
     pub next_in: Option<Duration>,
 }
 
@@ -49,6 +52,7 @@ struct Lane {
 
 struct Waiting {
     id: i64,
+    sent_at: i64,
     visible_at: i64,
     receives: u32,
     body: String,
@@ -56,21 +60,21 @@ struct Waiting {
 
 /// Takes what is ready. A queue where nothing is ready is only read.
 pub(super) fn receive(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Taken> {
-    let mut deliveries = Vec::new();
+    let mut taken = Taken::default();
     loop {
         let mut buried = 0;
         for lane in ready_lanes(connection, ask)? {
-            if deliveries.len() < ask.max {
-                buried += take_from(connection, ask, &lane, &mut deliveries)?;
+            if taken.deliveries.len() < ask.max {
+                buried += take_from(connection, ask, &lane, &mut taken)?;
             }
         }
         // Lanes that gave nothing but dead letters may have more, and so may lanes behind them.
-        if !deliveries.is_empty() || buried == 0 {
+        if !taken.deliveries.is_empty() || buried == 0 {
             break;
         }
     }
-    let next_in = if deliveries.is_empty() { next_in(connection, ask)? } else { None };
-    Ok(Taken { deliveries, next_in })
+    taken.next_in = if taken.deliveries.is_empty() { next_in(connection, ask)? } else { None };
+    Ok(taken)
 }
 
 fn ready_lanes(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Vec<Lane>> {
@@ -89,10 +93,10 @@ fn take_from(
     connection: &Connection,
     ask: &Ask<'_>,
     lane: &Lane,
-    deliveries: &mut Vec<Delivery>,
+    taken: &mut Taken,
 ) -> rusqlite::Result<usize> {
     let mut buried = 0;
-    for waiting in head(connection, lane.id, ask.max - deliveries.len())? {
+    for waiting in head(connection, lane.id, ask.max - taken.deliveries.len())? {
         if waiting.visible_at > ask.now {
             break;
         }
@@ -105,7 +109,11 @@ fn take_from(
         let sql = "UPDATE messages SET visible_at = ?2, receives = receives + 1 WHERE id = ?1";
         connection.prepare_cached(sql)?.execute((waiting.id, ask.visible_at))?;
         let receive_count = waiting.receives + 1;
-        deliveries.push(Delivery {
+        if waiting.receives == 0 {
+            let waited = u64::try_from(ask.now.saturating_sub(waiting.sent_at)).unwrap_or_default();
+            taken.waited.push(Duration::from_millis(waited));
+        }
+        taken.deliveries.push(Delivery {
             receipt: format!("{}.{receive_count}", waiting.id),
             message: Incoming {
                 id: waiting.id.to_string(),
@@ -120,10 +128,17 @@ fn take_from(
 }
 
 fn head(connection: &Connection, lane: i64, count: usize) -> rusqlite::Result<Vec<Waiting>> {
-    let sql = "SELECT id, visible_at, receives, body FROM messages WHERE lane = ?1 ORDER BY id LIMIT ?2";
+    let sql =
+        "SELECT id, visible_at, receives, body, sent_at FROM messages WHERE lane = ?1 ORDER BY id LIMIT ?2";
     let mut query = connection.prepare_cached(sql)?;
     let rows = query.query_map((lane, limit(count)), |row| {
-        Ok(Waiting { id: row.get(0)?, visible_at: row.get(1)?, receives: row.get(2)?, body: row.get(3)? })
+        Ok(Waiting {
+            id: row.get(0)?,
+            visible_at: row.get(1)?,
+            receives: row.get(2)?,
+            body: row.get(3)?,
+            sent_at: row.get(4)?,
+        })
     })?;
     rows.collect()
 }

@@ -1,65 +1,63 @@
-//! Writes what was folded. Each write may be repeated.
+//! What was folded, as writes. Each may be repeated.
 
 use countersign_core::keys;
 use countersign_core::ports::PortError;
-use countersign_core::ports::store::{self, Store};
+use countersign_core::ports::store::{Store, Write};
 use countersign_core::target::TargetState;
 
 use super::Working;
 
 impl<S: Store> Working<'_, S> {
-    /// Writes everything that was folded. Each write may be repeated.
+    /// Writes everything that was folded, and what was asked to be written before it.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn write(self) -> Result<(), PortError> {
+        let mut writes = self.writes;
         if let Some(active) = &self.active {
-            store::put_json(self.store, keys::ACTIVE_BUNDLE, active).await?;
+            writes.push(Write::put_json(keys::ACTIVE_BUNDLE, active)?);
         }
         for ((follows, head), commit) in &self.heads {
-            self.store.put_if_absent(&keys::used_head(follows, head), &json(commit)).await?;
+            let key = keys::used_head(follows, head);
+            writes.push(Write::PutIfAbsent { key, bytes: json(commit) });
         }
         for (key, report) in &self.reports {
-            store::put_json(self.store, key, report).await?;
+            writes.push(Write::put_json(key, report)?);
         }
         for (before, now) in self.targets.values() {
             if let Some(now) = now {
-                write_target(self.store, before.as_ref(), now).await?;
+                write_target(&mut writes, before.as_ref(), now)?;
             }
         }
-        Ok(())
+        self.store.write_all(&writes).await.map(drop)
     }
 }
 
 /// Writes a target's state with the two lists that it stands in, in an order that a crash cannot hurt: the
 /// lists may name a target that needs nothing, but never miss one that does.
-async fn write_target(
-    store: &impl Store,
+fn write_target(
+    writes: &mut Vec<Write>,
     before: Option<&TargetState>,
     now: &TargetState,
 ) -> Result<(), PortError> {
-    let name = json(&now.target);
     let unsettled = keys::unsettled(&now.follows, &now.target);
     if !now.is_settled() {
-        store.put(&unsettled, &name).await?;
+        writes.push(Write::Put { key: unsettled.clone(), bytes: json(&now.target) });
     }
     if let Some(due) = now.due {
-        store.put(&keys::due(due, &now.target), &name).await?;
+        writes.push(Write::Put { key: keys::due(due, &now.target), bytes: json(&now.target) });
     }
-    store::put_json(store, &keys::target(&now.target), now).await?;
+    writes.push(Write::put_json(keys::target(&now.target), now)?);
     if now.is_settled() {
-        store.delete(&unsettled).await?;
+        writes.push(Write::Delete { key: unsettled });
     }
-    match before {
-        Some(before) if before.follows != now.follows => {
-            store.delete(&keys::unsettled(&before.follows, &before.target)).await?;
-        }
-        _ => {}
+    if let Some(before) = before.filter(|before| before.follows != now.follows) {
+        writes.push(Write::Delete { key: keys::unsettled(&before.follows, &before.target) });
     }
-    match before.and_then(|before| before.due) {
-        Some(due) if now.due != Some(due) => store.delete(&keys::due(due, &now.target)).await,
-        _ => Ok(()),
+    if let Some(due) = before.and_then(|before| before.due).filter(|due| now.due != Some(*due)) {
+        writes.push(Write::Delete { key: keys::due(due, &now.target) });
     }
+    Ok(())
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -30,6 +30,7 @@ async fn at_every_call(
                 log_signer: &world.log,
                 authorization_signer: &world.authorization,
                 settings: &world.settings,
+                configurations: &world.configurations,
             };
             let done = first(&recorder, &world).await;
             let survived = calls.load(Ordering::SeqCst) < dies_at;

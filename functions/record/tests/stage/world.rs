@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::active::ConfigurationCache;
 use countersign_core::configuration::Configuration;
 use countersign_core::decision::{Approval, DECISION_VERSION, Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};
@@ -37,6 +38,7 @@ pub struct World {
     pub log: KeyFile,
     pub authorization: KeyFile,
     pub settings: Settings,
+    pub configurations: ConfigurationCache,
     pub genesis: Genesis,
 }
 
@@ -109,7 +111,18 @@ impl World {
         };
         let store = LocalStore::new(&database);
         let queue = LocalQueue::new(&database, Arc::new(|| at(0)), 1_000);
-        let world = Self { _folder: folder, store, queue, root, log, authorization, settings, genesis };
+        let configurations = ConfigurationCache::default();
+        let world = Self {
+            _folder: folder,
+            store,
+            queue,
+            root,
+            log,
+            authorization,
+            settings,
+            configurations,
+            genesis,
+        };
         world.store_bundle(&world.genesis.bundle).await;
         world
     }
@@ -137,6 +150,7 @@ impl World {
             log_signer: &self.log,
             authorization_signer: &self.authorization,
             settings: &self.settings,
+            configurations: &self.configurations,
         }
     }
 
