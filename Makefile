@@ -34,6 +34,7 @@ docs: build ## Write the generated references again: rules and schemas
 
 tools: ## Build the real servers that tests use, once, into the cache
 	@bash tests/tools/build.sh etcd kubernetes kwok
+	@bash tests/tools/github-openapi/fetch.sh
 
 test: tools build ## Run every test, also on a real Kubernetes API server
 	@cargo test --quiet --workspace --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk

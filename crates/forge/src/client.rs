@@ -108,6 +108,12 @@ impl Client {
         Ok(Self { http, base, dialect, clock, not_before, cache })
     }
 
+    /// The address that paths are below.
+    #[cfg(test)]
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()

@@ -4,6 +4,7 @@
 mod read;
 #[cfg(feature = "report")]
 mod report;
+#[cfg_attr(not(feature = "read"), expect(dead_code, reason = "reading and reporting each need a part of it"))]
 mod wire;
 
 use countersign_core::configuration::Host;

@@ -1,73 +1,76 @@
-//! GitLab's webhooks ("Webhook events").
+//! GitLab, by its REST interface (version 4).
 
-use countersign_core::event::{EventKind, PullRequestAction, ReviewAction};
+#[cfg(feature = "read")]
+mod read;
+#[cfg(feature = "report")]
+mod report;
+#[cfg_attr(not(all(feature = "read", feature = "report")), expect(dead_code, reason = "reading and reporting each need a part of it"))]
+mod wire;
 
-use crate::body::Body;
-use crate::headers::Headers;
-use crate::hub::reviewed;
-use crate::webhook::{Delivered, Happened, Meaning, ParseError, due, first, moved};
+use countersign_core::configuration::Host;
+use countersign_core::names::{CommitId, HostName, RepositoryId};
+use countersign_core::ports::PortError;
+use countersign_core::ports::secrets::Secrets;
 
-const EVENT: &str = "X-Gitlab-Event";
+use crate::client::failure::Failure;
+use crate::client::{Call, Client, Dialect};
+use crate::host::{Clock, Token, api_base, token};
 
-/// Where GitLab names a delivery; a webhook's own UUID is the same for each of its deliveries.
-const DELIVERIES: [&str; 3] = ["webhook-id", "Idempotency-Key", "X-Gitlab-Event-UUID"];
+/// Items of a page: the most that are given.
+const PAGE: usize = 100;
 
-pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseError> {
-    let name = headers.get(EVENT).ok_or(ParseError::NoEventName { header: EVENT })?.to_owned();
-    let body = Body::parse(body)?;
-    // The header of a system hook is the same for every event: the body tells them apart.
-    let meaning = match body.find_text("object_kind") {
-        Some("push" | "tag_push") => push(&body)?,
-        Some("merge_request") => merge_request(&body)?,
-        _ => Meaning::Unknown,
-    };
-    Ok((name, first(headers, &DELIVERIES), meaning))
+const DIALECT: Dialect = Dialect {
+    accept: "application/json",
+    headers: &[],
+    permissions: "the scope read_api (api to report), and at least the role Reporter in the project (Developer to report)",
+};
+
+/// A GitLab server.
+pub struct Gitlab<S> {
+    name: HostName,
+    host: Host,
+    secrets: S,
+    client: Client,
+    #[cfg(feature = "report")]
+    writer: crate::comment::Writer,
 }
 
-fn push(body: &Body) -> Result<Meaning, ParseError> {
-    let (before, after) = (body.commit("before")?, body.commit("after")?);
-    match moved(body.name("ref")?, before, after, false) {
-        Some(kind) => happened(body, "user_username", vec![kind]),
-        None => Ok(Meaning::Nothing),
+impl<S: Secrets + Send + Sync> Gitlab<S> {
+    /// The server that `host`, named `name`, describes. It keeps connections and what was answered: make one
+    /// and use it for all of the host's repositories, as long as its configuration is the same.
+    ///
+    /// # Errors
+    /// When the host's address is none.
+    pub fn new(name: &HostName, host: &Host, secrets: S, clock: Clock) -> Result<Self, PortError> {
+        Ok(Self {
+            name: name.clone(),
+            host: host.clone(),
+            secrets,
+            client: Client::new(&api_base(host, "/api/v4"), DIALECT, clock)?,
+            #[cfg(feature = "report")]
+            writer: crate::comment::Writer::default(),
+        })
+    }
+
+    async fn token(&self) -> Result<Token, Failure> {
+        token(&self.name, &self.host, &self.secrets).await
     }
 }
 
-fn merge_request(body: &Body) -> Result<Meaning, ParseError> {
-    let Some(action) = body.find_text("object_attributes.action") else { return Ok(Meaning::Unknown) };
-    let number = body.number("object_attributes.iid")?.to_string();
-    let base = body.branch("object_attributes.target_branch")?;
-    if body.find_text("object_attributes.last_commit.id").is_none() {
-        // A merge request may be opened before its branch has a commit.
-        return Ok(Meaning::Nothing);
-    }
-    let head = body.name("object_attributes.last_commit.id")?;
-    let moved = body.find_text("object_attributes.oldrev").is_some();
-    let action = match action {
-        "approved" | "approval" => {
-            let kinds = reviewed(ReviewAction::Approved, number, base, Some(head));
-            return happened(body, "user.username", kinds);
-        }
-        "unapproved" | "unapproval" => {
-            let kinds = reviewed(ReviewAction::Dismissed, number, base, Some(head));
-            return happened(body, "user.username", kinds);
-        }
-        "open" | "reopen" => PullRequestAction::Opened,
-        "update" if moved => PullRequestAction::Synchronized,
-        "update" => PullRequestAction::Edited,
-        "close" => PullRequestAction::Closed,
-        "merge" => PullRequestAction::Merged,
-        _ => return Ok(Meaning::Unknown),
-    };
-    let source = body.number("object_attributes.source_project_id").ok();
-    let fork = source != Some(body.number("object_attributes.target_project_id")?);
-    let merged = body.find_text("object_attributes.state") == Some("merged");
-    let branch = merged.then(|| due(base.clone()));
-    let mut kinds = vec![EventKind::PullRequest { action, pull_request: number, base, head, fork }];
-    kinds.extend(branch);
-    happened(body, "user.username", kinds)
+/// A path below a project, which its own path names as one segment.
+fn path<'a>(repository: &'a RepositoryId, below: &[&'a str]) -> Vec<&'a str> {
+    [&["projects", repository.path.as_str()], below].concat()
 }
 
-fn happened(body: &Body, actor: &str, kinds: Vec<EventKind>) -> Result<Meaning, ParseError> {
-    let actor = body.find_text(actor).map(str::to_owned);
-    Ok(Meaning::Happened(Happened { repository: body.name("project.path_with_namespace")?, actor, kinds }))
+/// Reads a list below a project.
+fn list<'a>(repository: &'a RepositoryId, below: &[&'a str]) -> Call<'a> {
+    Call::get(&path(repository, below)).with("per_page", PAGE)
 }
+
+/// The merge requests that brought `commit`, or have it.
+fn merge_requests_of<'a>(repository: &'a RepositoryId, commit: &'a CommitId) -> Call<'a> {
+    list(repository, &["repository", "commits", commit.as_str(), "merge_requests"])
+}
+
+#[cfg(all(test, feature = "read", feature = "report"))]
+mod tests;

@@ -34,3 +34,5 @@ mod testing;
 pub mod gitea;
 #[cfg(any(feature = "read", feature = "report"))]
 pub mod github;
+#[cfg(any(feature = "read", feature = "report"))]
+pub mod gitlab;

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::names::CommitId;
+use countersign_core::names::{CommitId, Reference};
 use countersign_core::ports::forge::Report;
 use countersign_core::report::{headline, markdown};
 
 use crate::comment::Section;
 
+/// The most changes that came along with a commit whose pull requests are told too, newest first.
+const MAX_BROUGHT: usize = 20;
+
 /// What is told.
 pub(crate) struct Told {
     /// Names the status of this environment, now and at every later report.
     pub(crate) context: String,
-    /// The commits whose pull requests are told: the commit itself, those that it brought along, and their heads.
+    /// The commits whose pull requests are told: the commit itself and, unless it is only a preview, those that
+    /// came along with it, and their heads.
     pub(crate) commits: BTreeSet<CommitId>,
+    /// The branches that the targets follow: a pull request for another branch is about something else.
+    bases: BTreeSet<Reference>,
     /// What the comment says.
     pub(crate) section: Section,
     /// In one line.
@@ -23,15 +29,31 @@ pub(crate) struct Told {
 impl Told {
     /// What is told of `report`.
     pub(crate) fn of(report: &Report) -> Self {
-        let explained = report.targets.iter().flat_map(|target| &target.decision.explained);
-        let brought = explained.flat_map(|explained| [&explained.head, &explained.commit]);
+        let decided = report.targets.iter().filter(|target| !target.state.preview);
+        let brought = decided
+            .flat_map(|target| target.decision.explained.iter().rev().take(MAX_BROUGHT))
+            .flat_map(|explained| [&explained.head, &explained.commit]);
+        let bases = report.targets.iter().map(|target| target.decision.follows.reference.clone());
         let index = report.targets.iter().map(|target| target.state.index).max().unwrap_or_default();
         Self {
             context: format!("countersign/{}", report.environment),
             commits: brought.chain([&report.commit]).cloned().collect(),
+            bases: bases.collect(),
             section: Section { environment: report.environment.clone(), index, text: markdown(report) },
             line: line(report),
         }
+    }
+
+    /// Whether a pull request with this base and head, that became this commit, is told.
+    pub(crate) fn concerns(
+        &self,
+        base: Option<&Reference>,
+        head: Option<&CommitId>,
+        became: Option<&CommitId>,
+    ) -> bool {
+        let is_told = |commit: &CommitId| self.commits.contains(commit);
+        base.is_some_and(|base| self.bases.contains(base))
+            && (head.is_some_and(is_told) || became.is_some_and(is_told))
     }
 
     /// In one line of at most `limit` characters.
@@ -53,4 +75,42 @@ fn line(report: &Report) -> String {
         _ => words.to_owned(),
     };
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::decision::ExplainedHead;
+
+    use super::*;
+    use crate::testing::{commit, report};
+
+    fn told(preview: bool) -> Told {
+        let mut report = report('c', "staging", 5, "denied");
+        report.targets[0].state.preview = preview;
+        report.targets[0].decision.explained = vec![ExplainedHead { head: commit('a'), commit: commit('b') }];
+        Told::of(&report)
+    }
+
+    #[test]
+    fn what_came_along_is_told_too_but_not_of_a_preview() {
+        let (main, other) = ("refs/heads/main".parse().unwrap(), "refs/heads/other".parse().unwrap());
+        let concerned = |told: &Told, base: &Reference, head, became: Option<char>| {
+            told.concerns(Some(base), Some(&commit(head)), became.map(commit).as_ref())
+        };
+        let decided = told(false);
+        assert!(concerned(&decided, &main, 'c', None), "its head");
+        assert!(concerned(&decided, &main, 'a', Some('b')), "merged before, and decided together");
+        assert!(concerned(&decided, &main, 'f', Some('c')), "what became it");
+        assert!(!concerned(&decided, &other, 'c', None), "for another branch");
+        assert!(!concerned(&decided, &main, 'f', None));
+        let preview = told(true);
+        assert!(concerned(&preview, &main, 'c', None));
+        assert!(!concerned(&preview, &main, 'a', Some('b')), "someone else's");
+    }
+
+    #[test]
+    fn a_description_keeps_to_its_limit() {
+        assert_eq!(told(false).description(100), "denied: because of 5");
+        assert_eq!(told(false).description(10), "denied: b…");
+    }
 }

@@ -134,6 +134,12 @@ fn previews_failures_and_superseded_looks_say_so() {
     assert_eq!(headline(&with("allowed", "unchanged", false)), "deployed");
     assert_eq!(headline(&with("allowed", "authorized", false)), "allowed");
     assert!(markdown(&with("allowed", "superseded", false)).contains("another look follows"));
+    assert_eq!(standing(&with("allowed", "superseded", false)), Standing::Overtaken);
+    let mut partly = with("allowed", "superseded", false);
+    partly.targets.extend(with("allowed", "unchanged", false).targets);
+    assert_eq!(standing(&partly), Standing::Overtaken, "nothing more comes of it");
+    partly.targets.extend(with("allowed", "authorized", false).targets);
+    assert_eq!(standing(&partly), Standing::Allowed, "one is on its way");
     let failed = report(|decision, state, _| {
         let digest = decision["attempt"].clone();
         state["verdict"] = json!("allowed");

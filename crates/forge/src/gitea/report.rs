@@ -1,7 +1,6 @@
 //! How people are told on Gitea and Forgejo: a commit status for each environment, and a comment on each pull
 //! request of the commit.
 
-use countersign_core::names::CommitId;
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::secrets::Secrets;
@@ -20,7 +19,7 @@ use crate::place::Place;
 use crate::told::Told;
 
 /// The most pages of pull requests in which those of a commit are looked for.
-const MAX_PULL_PAGES: usize = 4;
+const MAX_PULL_PAGES: usize = 2;
 
 /// The most pages of a commit's statuses, newest first, in which the last one of ours is looked for.
 const MAX_STATUS_PAGES: usize = 4;
@@ -101,17 +100,14 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
     async fn pulls_of(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
         let list = self.client.list::<Pull>(token, &pulls(place, "all"), MAX_PULL_PAGES).await?;
-        let is_told = |commit: Option<CommitId>| commit.is_some_and(|commit| told.commits.contains(&commit));
-        let mut numbers: Vec<_> = list
-            .items
-            .iter()
-            .filter(|pull| is_told(pull.head()) || is_told(pull.became()))
-            .map(|pull| pull.number)
-            .collect();
+        let concerned = |pull: &&Pull| {
+            told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref())
+        };
+        let mut numbers: Vec<_> = list.items.iter().filter(concerned).map(|pull| pull.number).collect();
         if !list.complete {
             for commit in &told.commits {
                 let merged = self.client.find::<Pull>(token, &pull_of(place, commit)).await?;
-                numbers.extend(merged.map(|pull| pull.number));
+                numbers.extend(merged.iter().filter(concerned).map(|pull| pull.number));
             }
         }
         numbers.sort_unstable();

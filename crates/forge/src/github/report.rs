@@ -1,7 +1,6 @@
 //! How people are told on GitHub: a check run (as a GitHub App) or a commit status (by token) for each
 //! environment, and a comment on each pull request of the commit.
 
-use countersign_core::names::CommitId;
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::secrets::Secrets;
@@ -124,7 +123,9 @@ impl<S: Secrets + Send + Sync> Github<S> {
 
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
     async fn told_pulls(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
-        let is_told = |commit: Option<CommitId>| commit.is_some_and(|commit| told.commits.contains(&commit));
+        let concerned = |pull: &&Pull| {
+            told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref())
+        };
         let mut numbers = Vec::new();
         for commit in &told.commits {
             let pulls = match self.client.list::<Pull>(token, &pulls_of(place, commit), 1).await {
@@ -133,8 +134,14 @@ impl<S: Secrets + Send + Sync> Github<S> {
                 Err(failure) if failure.is(404) || failure.is(422) => Vec::new(),
                 Err(failure) => return Err(failure),
             };
-            let of_commit = pulls.iter().filter(|pull| is_told(pull.head()) || is_told(pull.became()));
-            numbers.extend(of_commit.map(|pull| pull.number));
+            numbers.extend(pulls.iter().filter(concerned).map(|pull| pull.number));
+        }
+        if numbers.is_empty() {
+            // The head of a fork may be known as one by its pull request alone.
+            let list = place.call(&["pulls"]).with("state", "open").with("sort", "updated");
+            let list = list.with("direction", "desc").with("per_page", PAGE);
+            let open = self.client.list::<Pull>(token, &list, 1).await?.items;
+            numbers.extend(open.iter().filter(concerned).map(|pull| pull.number));
         }
         numbers.sort_unstable();
         numbers.dedup();
