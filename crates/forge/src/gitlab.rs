@@ -4,7 +4,10 @@
 mod read;
 #[cfg(feature = "report")]
 mod report;
-#[cfg_attr(not(all(feature = "read", feature = "report")), expect(dead_code, reason = "reading and reporting each need a part of it"))]
+#[cfg_attr(
+    not(all(feature = "read", feature = "report")),
+    expect(dead_code, reason = "reading and reporting each need a part of it")
+)]
 mod wire;
 
 use countersign_core::configuration::Host;

@@ -100,9 +100,8 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
     async fn pulls_of(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
         let list = self.client.list::<Pull>(token, &pulls(place, "all"), MAX_PULL_PAGES).await?;
-        let concerned = |pull: &&Pull| {
-            told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref())
-        };
+        let concerned =
+            |pull: &&Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
         let mut numbers: Vec<_> = list.items.iter().filter(concerned).map(|pull| pull.number).collect();
         if !list.complete {
             for commit in &told.commits {

@@ -123,9 +123,8 @@ impl<S: Secrets + Send + Sync> Github<S> {
 
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
     async fn told_pulls(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
-        let concerned = |pull: &&Pull| {
-            told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref())
-        };
+        let concerned =
+            |pull: &&Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
         let mut numbers = Vec::new();
         for commit in &told.commits {
             let pulls = match self.client.list::<Pull>(token, &pulls_of(place, commit), 1).await {

@@ -255,3 +255,38 @@ fn the_interface_is_where_github_has_it() {
     let known: BTreeMap<&str, &str> = DIALECT.headers.iter().copied().collect();
     assert_eq!(known["x-github-api-version"], "2022-11-28");
 }
+
+#[tokio::test]
+async fn the_description_refuses_what_it_does_not_know() {
+    use reqwest::Method;
+    let Some(description) = description() else { return };
+    let hub = openapi::Github::start(description, |_| None).await;
+    let github = by_token(&hub.server.base);
+    let token = github.token().await.unwrap();
+    let repository = "hub/team/shop".parse().unwrap();
+    let place = Place::of(&repository).unwrap();
+    let run = |change: Value| {
+        let run = json!({ "name": "n", "head_sha": commit('1'), "status": "in_progress", "output": { "title": "t", "summary": "s" } });
+        Call::send(Method::POST, &place.path(&["check-runs"]), openapi::merged(&run, &change))
+    };
+    let annotation =
+        json!({ "path": "p", "start_line": 1, "end_line": 1, "annotation_level": "failure", "message": "m" });
+    let calls = [
+        (place.call(&["pull-requests"]), "no such operation"),
+        (place.call(&["pulls"]).with("sort", "recentupdate"), "the parameter sort"),
+        (place.call(&["pulls"]).with("limit", 50), "there is no parameter limit"),
+        (run(json!({ "status": "waiting for reviews" })), "/status"),
+        (run(json!({ "text": "t" })), "the field text is not described"),
+        (run(json!({ "output": { "summary": "s".repeat(65_536) } })), "/output/summary"),
+        (run(json!({ "output": { "annotations": vec![annotation; 51] } })), "/output/annotations"),
+    ];
+    for (call, _) in &calls {
+        github.client.read::<Value>(&token, call).await.unwrap_err();
+    }
+    let wrong = hub.wrong();
+    assert_eq!(wrong.len(), calls.len(), "{wrong:#?}");
+    for (found, (_, expected)) in wrong.iter().zip(&calls) {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    github.client.read::<Value>(&token, &run(json!({}))).await.unwrap();
+}

@@ -95,10 +95,15 @@ impl Github {
         Self { server, wrong }
     }
 
+    /// What was wrong with requests, in their order.
+    pub(super) fn wrong(&self) -> Vec<String> {
+        self.wrong.lock().unwrap().clone()
+    }
+
     /// Asserts that every request was as described.
     #[track_caller]
     pub(super) fn nothing_was_wrong(&self) {
-        let wrong = self.wrong.lock().unwrap();
+        let wrong = self.wrong();
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
