@@ -8,6 +8,7 @@ mod approvals;
 mod control;
 mod history;
 mod restart;
+mod unheard;
 
 /// The number of the first line of `text` that holds `part`.
 fn line_of(text: &str, part: &str) -> usize {

@@ -96,6 +96,11 @@ fn report_never_reads_source_evaluates_signs_or_reaches_a_cluster() {
 }
 
 #[test]
+fn poll_never_renders_evaluates_signs_or_reaches_a_cluster() {
+    never_links("countersign-poll", &all(&[&["countersign_render"], &CLUSTER, &POLICY, &SIGNING, &ADAPTERS]));
+}
+
+#[test]
 fn core_does_no_io_and_knows_no_runtime() {
     never_links(
         "countersign-core",

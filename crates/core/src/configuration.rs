@@ -3,6 +3,8 @@
 //! Every name that another part refers to has been resolved when a [`Configuration`] exists in a
 //! bundle; the reading and checking of the file itself is the `policy` crate's.
 
+mod find;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
@@ -74,6 +76,15 @@ pub struct Host {
     /// For `github`: the GitHub App that reads and reports, in place of a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<GithubApp>,
+    /// The user that goes with the token when Git reads, where it is not the forge's usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What Git reads with where a URL begins with `ssh://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<Ssh>,
+    /// How often, in seconds, is looked for pushes that no webhook told of. Default: 60.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_seconds: Option<u32>,
 }
 
 /// A GitHub App and its installation.
@@ -86,6 +97,17 @@ pub struct GithubApp {
     pub installation: u64,
     /// The App's private key in PEM.
     pub private_key: SecretReference,
+}
+
+/// How a repository is read over SSH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ssh {
+    /// The private key, in OpenSSH's form and without a passphrase.
+    pub key: SecretReference,
+    /// The server's keys, as lines of a `known_hosts` file: `git.example.com ssh-ed25519 AAAA…`. A server with
+    /// another key is not spoken to.
+    pub known_hosts: Vec<String>,
 }
 
 /// The kinds of host that are understood.
@@ -173,6 +195,15 @@ pub struct Repository {
     /// The Git URL, where it is not the host's URL and the repository's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The credential for this repository alone, as a deploy token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretReference>,
+    /// The user that goes with its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What this repository alone is read with over SSH, as a deploy key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<Ssh>,
 }
 
 /// Something that is deployed.
@@ -319,85 +350,4 @@ impl TargetConfiguration<'_> {
 /// The full reference of a branch's short name.
 fn branch_reference(branch: &str) -> Option<Reference> {
     format!("refs/heads/{branch}").parse().ok()
-}
-
-impl Configuration {
-    /// Every target on a cluster that is not retired, in the order of its names.
-    pub fn targets(&self) -> impl Iterator<Item = TargetConfiguration<'_>> {
-        self.applications.iter().flat_map(move |(name, application)| {
-            application.environments.iter().flat_map(move |(environment_name, placement)| {
-                let environment = self.environments.get(environment_name);
-                let clusters = match (placement.clusters.as_slice(), environment) {
-                    ([], Some(environment)) => environment.clusters.as_slice(),
-                    (own, _) => own,
-                };
-                clusters.iter().filter_map(move |cluster_name| {
-                    let cluster = self.clusters.get(cluster_name)?;
-                    (cluster.state == ClusterState::Active).then_some(TargetConfiguration {
-                        target: Target {
-                            application: name.clone(),
-                            environment: environment_name.clone(),
-                            cluster: cluster_name.clone(),
-                        },
-                        application,
-                        placement,
-                        environment: environment?,
-                        cluster,
-                    })
-                })
-            })
-        })
-    }
-
-    /// One target, if it is configured on a cluster that is not retired.
-    #[must_use]
-    pub fn target(&self, target: &Target) -> Option<TargetConfiguration<'_>> {
-        let application = self.applications.get(&target.application)?;
-        let placement = application.environments.get(&target.environment)?;
-        let environment = self.environments.get(&target.environment)?;
-        let cluster = self.clusters.get(&target.cluster)?;
-        let clusters =
-            if placement.clusters.is_empty() { &environment.clusters } else { &placement.clusters };
-        let runs_there = clusters.contains(&target.cluster) && cluster.state == ClusterState::Active;
-        runs_there.then(|| TargetConfiguration {
-            target: target.clone(),
-            application,
-            placement,
-            environment,
-            cluster,
-        })
-    }
-
-    /// The reference of the control repository that counts.
-    #[must_use]
-    pub fn control_ref(&self) -> Option<FollowedRef> {
-        let reference = branch_reference(&self.control.branch)?;
-        Some(FollowedRef { repository: self.control.repository.clone(), reference })
-    }
-
-    /// Every reference that is followed, each once, the control repository's first.
-    #[must_use]
-    pub fn followed_refs(&self) -> Vec<FollowedRef> {
-        let mut followed: Vec<_> = self.control_ref().into_iter().collect();
-        let others: BTreeSet<_> = self.targets().filter_map(|target| target.follows()).collect();
-        followed.extend(others.into_iter().filter(|other| Some(other) != self.control_ref().as_ref()));
-        followed
-    }
-
-    /// Whether `repository` is named here, as a source or as the control repository.
-    #[must_use]
-    pub fn knows(&self, repository: &RepositoryId) -> bool {
-        self.control.repository == *repository || self.repositories.contains_key(repository)
-    }
-
-    /// The Git URL of `repository`: its own, or its host's URL and its path.
-    #[must_use]
-    pub fn git_url(&self, repository: &RepositoryId) -> Option<String> {
-        let own = self.repositories.get(repository).and_then(|entry| entry.url.clone());
-        own.or_else(|| {
-            let host = self.hosts.get(&repository.host)?;
-            let suffix = if host.kind == HostKind::Plain { "" } else { ".git" };
-            Some(format!("{}/{}{suffix}", host.url.trim_end_matches('/'), repository.path))
-        })
-    }
 }

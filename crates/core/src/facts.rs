@@ -145,6 +145,9 @@ pub struct Range {
     /// Where it begins: what was last authorized, or the configured baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<CommitId>,
+    /// Whether the repository no longer has that commit: its branch was rewritten, and the server forgot it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_gone: bool,
     /// How the commit stands to that.
     pub relation: Relation,
     /// The first-parent path after `from`, oldest first.

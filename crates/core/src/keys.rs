@@ -105,6 +105,12 @@ pub fn seen_tip(follows: &FollowedRef) -> String {
     format!("refs/{}", follows.key())
 }
 
+/// What `poll` last saw of a repository, and when it looks again.
+#[must_use]
+pub fn polled(repository: &RepositoryId) -> String {
+    format!("polls/{}", Digest::of(repository.to_string().as_bytes()).hex())
+}
+
 /// The index of the leaf that records something, by its name.
 #[must_use]
 pub fn by_name(name: &str) -> String {

@@ -21,6 +21,7 @@ pub mod target;
 pub mod tree;
 
 pub mod active;
+pub mod git_access;
 pub mod keys;
 pub mod message;
 pub mod stage;

@@ -156,6 +156,15 @@ pub struct TargetReport {
     pub outcome: Option<LatestOutcome>,
 }
 
+/// What `gather` last saw of a ref: everything that this tip touches was looked at under this bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTip {
+    /// The tip.
+    pub tip: CommitId,
+    /// The bundle.
+    pub bundle: Digest,
+}
+
 /// The active bundle, as the log last said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,12 +10,16 @@ pub enum GitError {
     /// It may work later.
     #[error("{0}")]
     Retry(String),
-    /// It will not work until someone changes something.
+    /// The server answers, and does not give it. It is worth another try: what is wrong is nothing about what was
+    /// asked, and someone may mend it.
+    #[error("{0}")]
+    Denied(String),
+    /// It will not work until someone changes what is asked for.
     #[error("{0}")]
     Final(String),
     /// The commit that was asked for is not there.
     #[error(
-        "commit {0} is not in the repository: it was rewritten or never pushed; push it, or look at the reference again"
+        "commit {0} is no longer reachable: it was force-pushed away or collected on the server, or never pushed; push it again, or look at the reference again"
     )]
     Gone(CommitId),
 }
@@ -36,7 +40,7 @@ impl GitError {
 impl From<GitError> for PortError {
     fn from(error: GitError) -> Self {
         match error {
-            GitError::Retry(text) => Self::Unavailable(text),
+            GitError::Retry(text) | GitError::Denied(text) => Self::Unavailable(text),
             GitError::Final(_) | GitError::Gone(_) => Self::Refused(error.to_string()),
         }
     }

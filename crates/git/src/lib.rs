@@ -6,6 +6,8 @@ pub mod mirror;
 pub mod repository;
 pub mod tree;
 
+mod wire;
+
 mod commit;
 mod explain;
 mod range;

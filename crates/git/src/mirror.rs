@@ -2,51 +2,36 @@
 
 mod fetch;
 mod packs;
+mod references;
+mod room;
 
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::digest::Digest;
 use countersign_core::names::{Reference, RepositoryId};
+use countersign_core::ports::forge::GitCredential;
 
 use crate::error::GitError;
 use crate::repository::Repository;
+use crate::wire::Trouble;
+use crate::wire::deadline::within;
+use crate::wire::http::Agents;
+use crate::wire::server::{References, Server};
 
-/// How often a fetch, or the wait for another's, is asked whether to give up.
-const PULSE: Duration = Duration::from_millis(50);
-
-/// Pulses that a fetch which is told to give up has to do so, before it is left behind.
-const GRACE: u32 = 40;
+use room::Mirror;
 
 /// Where a repository is, and how it may be read.
 #[derive(Clone)]
 pub struct Source {
-    /// A folder, a `file://` URL, or an `http://` or `https://` URL.
+    /// A folder, a `file://` URL, or an `https://`, `http://` or `ssh://` URL.
     pub url: String,
     /// What the server asks for.
-    pub credential: Option<Credential>,
+    pub credential: Option<GitCredential>,
     /// References to mirror beside branches, tags and statements: heads of pull requests, as
     /// `refs/pull/12/head`. Once mirrored they stay, and those that the server no longer has are passed over.
     pub also: Vec<Reference>,
-}
-
-/// What a server asks for. Its `Debug` form shows no secret.
-#[derive(Clone)]
-pub struct Credential {
-    /// The user; forges that take tokens take any, or `oauth2` (GitLab), `x-access-token` (GitHub).
-    pub user: String,
-    /// The token or password.
-    pub secret: String,
-}
-
-impl std::fmt::Debug for Credential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential").field("user", &self.user).finish_non_exhaustive()
-    }
 }
 
 /// What one fetch may bring.
@@ -64,21 +49,47 @@ impl Default for Limits {
     }
 }
 
+/// What mirrors may take of the disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// All of them together: above it, those that were not used for longest are removed. One that is in use
+    /// never is, so that what is read at once may go beyond it.
+    pub all: u64,
+    /// One of them: above it, it is removed and fetched anew, so that what its source no longer has goes too.
+    pub one: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { all: 20 * 1024 * 1024 * 1024, one: 4 * 1024 * 1024 * 1024 }
+    }
+}
+
 /// Whether a fetch should stop waiting; asked many times a second, from several threads.
 pub type GiveUp = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Repositories by their names, with mirrors of those that are elsewhere in one folder. Several processes may
-/// share the folder: a lock file for each mirror lets one at a time fetch.
+/// share the folder: a lock file for each mirror lets one at a time fetch, and another keeps it while it is read.
 #[derive(Clone, Debug)]
 pub struct Repositories {
     folder: PathBuf,
+    bounds: Bounds,
+    agents: Agents,
+    /// URLs whose servers speak version 2 of Git's protocol: their greeting is not asked for again.
+    second: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Repositories {
     /// Mirrors are kept in `folder`, which is made when it is first needed.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self::bounded(folder, Bounds::default())
+    }
+
+    /// As [`Self::new`], within other bounds.
+    #[must_use]
+    pub fn bounded(folder: impl Into<PathBuf>, bounds: Bounds) -> Self {
+        Self { folder: folder.into(), bounds, agents: Agents::default(), second: Arc::default() }
     }
 
     /// The repository as its source has it now. A local folder is opened in place: nothing is copied.
@@ -86,8 +97,9 @@ impl Repositories {
     /// `give_up` is asked while bytes come in, and while none do.
     ///
     /// # Errors
-    /// [`GitError::Retry`] when the source is unreachable, busy or slow; [`GitError::Final`] when it is not
-    /// there, refuses the credential, sends too much, or sends what is no repository.
+    /// [`GitError::Retry`] when the source is unreachable, busy or slow; [`GitError::Denied`] when it is not
+    /// there, refuses the credential, or sends what is no repository; [`GitError::Final`] when it sends too much,
+    /// or leads to another host.
     pub fn fetch(
         &self,
         id: &RepositoryId,
@@ -99,10 +111,17 @@ impl Repositories {
             return Repository::open(&path);
         }
         let mirror = self.mirror(id, source);
-        fs::create_dir_all(&self.folder).map_err(|error| cannot_keep(&self.folder, &error))?;
-        let lock = lock(&mirror.with_extension("lock"), give_up)?;
-        in_time(mirror.clone(), source.clone(), *limits, lock, give_up)?;
-        Repository::open(&mirror)
+        let in_use = mirror.use_it(give_up)?;
+        let fetching = mirror.begin_fetch(give_up)?;
+        let in_use = mirror.within_bound(in_use, self.bounds.one, give_up)?;
+        let grown = self.converse(id, source, give_up, |server, stop| {
+            fetch::fetch(&mirror.path(), server, source, *limits, stop)
+        })?;
+        drop(fetching);
+        if grown {
+            room::make_room(&self.folder, self.bounds.all);
+        }
+        Ok(Repository::open(&mirror.path())?.kept_by(in_use))
     }
 
     /// The repository as it was last fetched; a local folder as it is.
@@ -110,16 +129,76 @@ impl Repositories {
     /// # Errors
     /// When it was never fetched.
     pub fn open(&self, id: &RepositoryId, source: &Source) -> Result<Repository, GitError> {
-        match local_folder(&source.url)? {
-            Some(path) => Repository::open(&path),
-            None => Repository::open(&self.mirror(id, source)),
+        if let Some(path) = local_folder(&source.url)? {
+            return Repository::open(&path);
         }
+        let mirror = self.mirror(id, source);
+        let in_use = mirror.use_it(&(Arc::new(|| true) as GiveUp))?;
+        Ok(Repository::open(&mirror.path())?.kept_by(in_use))
     }
 
-    /// The folder of a mirror: another URL for the same name is another mirror.
-    fn mirror(&self, id: &RepositoryId, source: &Source) -> PathBuf {
-        let digest = Digest::of_parts(&["mirror", &id.to_string(), &source.url]);
-        self.folder.join(format!("{}.git", digest.hex()))
+    /// Where the references of a source lead now, by name, of those whose names begin with one of `prefixes`.
+    /// Tags are peeled. Costs one request, and nothing is fetched.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn tips(
+        &self,
+        id: &RepositoryId,
+        source: &Source,
+        prefixes: &[String],
+        give_up: &GiveUp,
+    ) -> Result<BTreeMap<String, String>, GitError> {
+        if let Some(path) = local_folder(&source.url)? {
+            return Repository::open(&path)?.names(prefixes);
+        }
+        // Over SSH the key lies beside the mirror meanwhile: one at a time may put it there.
+        let over_ssh = source.url.starts_with("ssh://");
+        let _alone = over_ssh.then(|| self.mirror(id, source).begin_fetch(give_up)).transpose()?;
+        let found: References =
+            self.converse(id, source, give_up, |server, _| server.references(prefixes))?;
+        let ids = found.into_iter().map(|(name, tip)| (name, tip.peeled.unwrap_or(tip.id).to_string()));
+        Ok(ids.collect())
+    }
+
+    /// Speaks with the server of a source until `give_up` says otherwise.
+    fn converse<T>(
+        &self,
+        id: &RepositoryId,
+        source: &Source,
+        give_up: &GiveUp,
+        work: impl FnOnce(&mut Server, &std::sync::atomic::AtomicBool) -> Result<T, Trouble>,
+    ) -> Result<T, GitError> {
+        let url = without_secret(&source.url);
+        let explain = |trouble: Trouble| trouble.explain(&url, source.credential.is_some());
+        let agent = self.agents.take();
+        let known = self.second.lock().unwrap_or_else(PoisonError::into_inner).contains(&source.url);
+        let files = self.mirror(id, source).session_folder();
+        let mut server = Server::new(source, &agent, known, files).map_err(explain)?;
+        let interrupt = server.interrupt(&agent);
+        let (result, stopped) =
+            within(give_up, move || interrupt.interrupt(), |stop| work(&mut server, stop));
+        if stopped && result.is_err() {
+            return Err(GitError::Retry(format!(
+                "{url}: the server stopped answering, or is too slow: it is asked again later"
+            )));
+        }
+        if !stopped {
+            self.agents.keep(agent);
+        }
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        match server.speaks_two() {
+            true => second.insert(source.url.clone()),
+            false => second.remove(&source.url),
+        };
+        drop(second);
+        result.map_err(explain)
+    }
+
+    /// The mirror of a source: another URL for the same name is another mirror.
+    fn mirror(&self, id: &RepositoryId, source: &Source) -> Mirror {
+        let digest = Digest::of_parts(&["mirror", "2", &id.to_string(), &source.url]);
+        Mirror::new(self.folder.clone(), &digest.hex())
     }
 }
 
@@ -130,9 +209,9 @@ fn local_folder(url: &str) -> Result<Option<PathBuf>, GitError> {
     }
     match url.split_once("://") {
         None => Ok(Some(PathBuf::from(url))),
-        Some(("http" | "https", _)) => Ok(None),
+        Some(("http" | "https" | "ssh", _)) => Ok(None),
         Some((scheme, _)) => Err(GitError::Final(format!(
-            "{}: {scheme} is not read: give an https URL, or a folder on this machine",
+            "{}: {scheme} is not read: give an https or ssh URL, or a folder on this machine",
             without_secret(url)
         ))),
     }
@@ -140,78 +219,10 @@ fn local_folder(url: &str) -> Result<Option<PathBuf>, GitError> {
 
 /// A URL for messages: without what a person may have written before the `@`.
 fn without_secret(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
         Some((scheme, rest)) => format!("{scheme}://{rest}"),
         None => url.to_owned(),
     }
-}
-
-fn cannot_keep(path: &Path, error: &std::io::Error) -> GitError {
-    GitError::Retry(format!(
-        "{}: mirrors cannot be kept here: {error}: free space, or give another folder",
-        path.display()
-    ))
-}
-
-/// Waits for the lock of a mirror.
-fn lock(path: &Path, give_up: &GiveUp) -> Result<File, GitError> {
-    let file = File::create(path).map_err(|error| cannot_keep(path, &error))?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(cannot_keep(path, &error)),
-            Err(TryLockError::WouldBlock) if give_up() => {
-                return Err(GitError::Retry(format!(
-                    "{}: another fetch of the same repository is still running",
-                    path.display()
-                )));
-            }
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PULSE),
-        }
-    }
-}
-
-/// Fetches on a thread of its own, since the library below has no way to stop waiting for a silent server.
-/// One that does not stop is left behind with its lock and its mirror, and the next fetch begins a new one.
-fn in_time(
-    mirror: PathBuf,
-    source: Source,
-    limits: Limits,
-    lock: File,
-    give_up: &GiveUp,
-) -> Result<(), GitError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (done, result) = mpsc::channel();
-    let (place, url, stopped) = (mirror.clone(), without_secret(&source.url), Arc::clone(&stop));
-    std::thread::spawn(move || {
-        let fetched = fetch::fetch(&mirror, &source, limits, &stopped);
-        drop(lock);
-        // Nobody listens any more when the fetch was given up.
-        let _ = done.send(fetched);
-    });
-    let mut grace = GRACE;
-    loop {
-        match result.recv_timeout(PULSE) {
-            Ok(fetched) => return fetched,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(GitError::Retry(format!("{url}: the fetch ended without a result")));
-            }
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => grace = grace.saturating_sub(1),
-            Err(RecvTimeoutError::Timeout) => stop.store(give_up(), Ordering::Relaxed),
-        }
-        if grace == 0 {
-            abandon(&place);
-            return Err(GitError::Retry(format!(
-                "{url}: the server stopped answering: it is asked again later"
-            )));
-        }
-    }
-}
-
-/// Leaves a mirror to the thread that hangs in it. What cannot be removed now is in nobody's way later.
-fn abandon(mirror: &Path) {
-    let _ = fs::remove_file(mirror.with_extension("lock"));
-    let _ = fs::remove_dir_all(mirror);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Plain Git as a forge: proposals and approvals are signed statements, and results are told in references.
 
 mod evidence;
+pub mod known;
 mod report;
 
 use std::collections::BTreeMap;
@@ -10,19 +11,27 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, ForgeReport, Report};
 
+use self::known::KnownStatements;
 use crate::repository::Repository;
 
 /// Bare repositories on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct PlainForge {
     folders: BTreeMap<RepositoryId, PathBuf>,
+    known: KnownStatements,
 }
 
 impl PlainForge {
     /// With the folder of each repository.
     #[must_use]
     pub fn new(folders: BTreeMap<RepositoryId, PathBuf>) -> Self {
-        Self { folders }
+        Self { folders, known: KnownStatements::default() }
+    }
+
+    /// The same, with what is known from before.
+    #[must_use]
+    pub fn knowing(self, known: KnownStatements) -> Self {
+        Self { known, ..self }
     }
 
     fn open(&self, repository: &RepositoryId) -> Result<Repository, PortError> {
@@ -45,7 +54,9 @@ impl ForgeRead for PlainForge {
         commits: &[CommitId],
     ) -> Result<Evidence, PortError> {
         let found = self.open(repository)?;
-        let statements = evidence::taking_part(&found, repository, base, commits)?;
+        let mut known = self.known.lock();
+        let known = known.entry(repository.clone()).or_default();
+        let statements = evidence::taking_part(&found, repository, base, commits, known)?;
         Ok(Evidence { pull_requests: Vec::new(), statements })
     }
 }

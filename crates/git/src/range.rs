@@ -37,7 +37,8 @@ impl Repository {
             return Ok(way(from, Relation::Same));
         }
         let Ok(start) = self.find(from) else {
-            return self.tip_alone(Some(from), tip, Relation::Diverges, true);
+            let alone = self.tip_alone(Some(from), tip, Relation::Diverges, true)?;
+            return Ok(Range { from_gone: true, ..alone });
         };
         let (at_start, at_tip) = (self.inputs(start, paths)?, self.inputs(tip, paths)?);
         let diverging = || self.tip_alone(Some(from), tip, Relation::Diverges, at_start != at_tip);
@@ -76,7 +77,14 @@ impl Repository {
     ) -> Result<Range, GitError> {
         let altering = if alters { vec![commit_id(tip)] } else { Vec::new() };
         let commits = vec![self.facts_of(tip)?];
-        Ok(Range { from: from.cloned(), relation, commits, altering, explanations: Vec::new() })
+        Ok(Range {
+            from: from.cloned(),
+            from_gone: false,
+            relation,
+            commits,
+            altering,
+            explanations: Vec::new(),
+        })
     }
 
     /// What lies at each path.
@@ -146,6 +154,7 @@ fn way(from: &CommitId, relation: Relation) -> Range {
         commits: Vec::new(),
         altering: Vec::new(),
         explanations: Vec::new(),
+        from_gone: false,
     }
 }
 

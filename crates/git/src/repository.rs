@@ -1,9 +1,12 @@
 //! One repository, read only: references, commits, trees.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 
 use countersign_core::facts::{ChangeKind, FileChange};
 use countersign_core::names::{CommitId, Reference, TreeId};
+use countersign_core::statement::STATEMENTS;
 use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid};
 
 use crate::error::GitError;
@@ -20,6 +23,9 @@ pub struct Repository {
     pub(crate) git: git2::Repository,
     /// Where it is, for messages.
     place: String,
+    /// For a mirror: the lock that keeps it from being removed while it is read.
+    #[expect(dead_code, reason = "held, not read")]
+    in_use: Option<File>,
 }
 
 /// What lies at a path: the mode and the object.
@@ -38,7 +44,37 @@ impl Repository {
         let none: [&Path; 0] = [];
         let git = git2::Repository::open_ext(path, git2::RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|error| cannot_open(path, &error))?;
-        Ok(Self { git, place: path.display().to_string() })
+        Ok(Self { git, place: path.display().to_string(), in_use: None })
+    }
+
+    /// The same, with what keeps it from being removed meanwhile.
+    pub(crate) fn kept_by(self, in_use: File) -> Self {
+        Self { in_use: Some(in_use), ..self }
+    }
+
+    /// Where references whose names begin with one of `prefixes` lead, tags peeled. Of statements only the names
+    /// are read: they say what is in them.
+    pub(crate) fn names(&self, prefixes: &[String]) -> Result<BTreeMap<String, String>, GitError> {
+        let failed = |error: git2::Error| self.failed("listing references", &error);
+        let mut all = BTreeMap::new();
+        for prefix in prefixes {
+            let mut found = self.git.references_glob(&format!("{prefix}*")).map_err(failed)?;
+            if prefix == STATEMENTS {
+                for name in found.names() {
+                    let name = name.map_err(failed)?.to_owned();
+                    all.insert(name, String::new());
+                }
+                continue;
+            }
+            for reference in found {
+                let reference = reference.map_err(failed)?;
+                let id = reference.peel(ObjectType::Any).map_err(failed)?.id();
+                if let Ok(name) = reference.name() {
+                    all.insert(name.to_owned(), id.to_string());
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.

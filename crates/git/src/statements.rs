@@ -1,5 +1,7 @@
 //! Signed statements that people pushed under `refs/countersign/statements/`.
 
+use std::collections::BTreeSet;
+
 use countersign_core::digest::{Digest, from_hex};
 use countersign_core::names::RepositoryId;
 use countersign_core::statement::{MAX_STATEMENT, STATEMENTS, SignedStatement};
@@ -7,8 +9,8 @@ use countersign_core::statement::{MAX_STATEMENT, STATEMENTS, SignedStatement};
 use crate::error::GitError;
 use crate::repository::Repository;
 
-/// The most statements that are read of one repository.
-const MAX_STATEMENTS: usize = 20_000;
+/// The most statements that one repository may hold.
+const MAX_STATEMENTS: usize = 100_000;
 
 /// The statements of a repository.
 #[derive(Clone, Debug, Default)]
@@ -25,20 +27,9 @@ impl Repository {
     /// # Errors
     /// When references or objects cannot be read, or there are so many that reading some would hide others.
     pub fn statements(&self, repository: &RepositoryId) -> Result<Statements, GitError> {
-        let failed = |error: git2::Error| self.failed("listing statements", &error);
         let mut statements = Statements::default();
-        let mut count = 0;
-        for found in self.git.references_glob(&format!("{STATEMENTS}*")).map_err(failed)? {
-            let found = found.map_err(failed)?;
-            count += 1;
-            if count > MAX_STATEMENTS {
-                return Err(GitError::Final(format!(
-                    "{}: more than {MAX_STATEMENTS} statements under {STATEMENTS}: delete the oldest on the server (git update-ref -d)",
-                    self.place()
-                )));
-            }
-            let name = String::from_utf8_lossy(found.name_bytes()).into_owned();
-            match self.statement(&name, found.target(), repository)? {
+        for name in self.statement_names()? {
+            match self.statement_at(&name, repository)? {
                 Ok(statement) => statements.found.push(statement),
                 Err(reason) => statements.skipped.push((name, reason)),
             }
@@ -46,6 +37,37 @@ impl Repository {
         statements.found.sort_by_key(SignedStatement::id);
         statements.skipped.sort();
         Ok(statements)
+    }
+
+    /// The names of all references to statements. A name says what is there: it is a hash of it.
+    ///
+    /// # Errors
+    /// When references cannot be read, or there are so many that reading some would hide others.
+    pub(crate) fn statement_names(&self) -> Result<BTreeSet<String>, GitError> {
+        let failed = |error: git2::Error| self.failed("listing statements", &error);
+        let mut names = BTreeSet::new();
+        let mut found = self.git.references_glob(&format!("{STATEMENTS}*")).map_err(failed)?;
+        for name in found.names() {
+            names.insert(name.map_err(failed)?.to_owned());
+            if names.len() > MAX_STATEMENTS {
+                return Err(GitError::Final(format!(
+                    "{}: more than {MAX_STATEMENTS} statements under {STATEMENTS}: delete the oldest on the server (git update-ref -d)",
+                    self.place()
+                )));
+            }
+        }
+        Ok(names)
+    }
+
+    /// The statement at a reference, or why it is none.
+    pub(crate) fn statement_at(
+        &self,
+        name: &str,
+        repository: &RepositoryId,
+    ) -> Result<Result<SignedStatement, String>, GitError> {
+        let found = self.git.find_reference(name);
+        let found = found.map_err(|error| self.failed(&format!("reading {name}"), &error))?;
+        self.statement(name, found.target(), repository)
     }
 
     /// One statement, or why it is none.

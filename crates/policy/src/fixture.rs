@@ -205,6 +205,7 @@ pub fn facts(bundle: Digest) -> Facts {
             relation: Relation::Descends,
             commits: vec![commit_facts('c', 'a', "noreply@forge.example")],
             altering: vec![commit('c')],
+            from_gone: false,
             explanations: vec![Explanation { after: commit('a'), to: commit('c'), head: commit('b') }],
         },
         files: Vec::new(),

@@ -84,6 +84,9 @@ pub struct InputRange<'a> {
     pub commits: &'a [CommitFacts],
     /// Those of them that alter the target's inputs.
     pub altering: &'a [CommitId],
+    /// Whether the repository no longer has the commit where it begins; absent if it has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_gone: bool,
     /// Every run of commits that a proposed head explains, also those that are not used.
     pub explanations: &'a [Explanation],
     /// The reviewed heads that carry the change, oldest first: each needs the approvals that are required.
@@ -151,6 +154,7 @@ impl<'a> Input<'a> {
                 relation: facts.range.relation,
                 commits: &facts.range.commits,
                 altering: &facts.range.altering,
+                from_gone: facts.range.from_gone,
                 explanations: &facts.range.explanations,
                 heads: heads(configuration, requirement, evidence, path),
                 unexplained: &path.unexplained,

@@ -145,14 +145,21 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         look: &Look,
         attempt: AttemptId,
         subject: &Subject<'_>,
-        way: Way,
+        mut way: Way,
         operation: Operation,
     ) -> Result<Facts, StageError> {
-        let files = match &way.range.from {
-            Some(from) if reading.repository.has(from) => {
-                reading.repository.changed_files(Some(from), &look.commit, &subject.paths).map_err(of_git)?
+        let from = way.range.from.as_ref().filter(|from| reading.repository.has(from));
+        let files = match from
+            .map(|from| reading.repository.changed_files(Some(from), &look.commit, &subject.paths))
+        {
+            Some(Ok(files)) => files,
+            // More files than anyone can read: the denial says so.
+            Some(Err(GitError::Final(why))) => {
+                way.problem.get_or_insert(problem(subject, why));
+                Vec::new()
             }
-            _ => Vec::new(),
+            Some(Err(error)) => return Err(of_git(error)),
+            None => Vec::new(),
         };
         let mut statements = way.evidence.statements;
         statements.extend(look.command.clone());
@@ -220,6 +227,7 @@ impl Way {
                 commits: Vec::new(),
                 altering: Vec::new(),
                 explanations: Vec::new(),
+                from_gone: false,
             },
             evidence: Evidence::default(),
             proposed: BTreeMap::new(),
@@ -230,13 +238,18 @@ impl Way {
 
     /// The range cannot be measured: nothing explains the commit, and the denial says why.
     fn unmeasured(subject: &Subject<'_>, commit: &CommitId, why: String) -> Self {
-        let at = Position { file: subject.paths.first().cloned().unwrap_or_default(), line: 1 };
         let mut way = Self::nowhere(subject);
         way.range.relation = Relation::Diverges;
         way.range.altering = vec![commit.clone()];
-        way.problem = Some(Problem { message: why, at, help: None });
+        way.problem = Some(problem(subject, why));
         way
     }
+}
+
+/// What is wrong with the way itself, shown where the target's files begin.
+fn problem(subject: &Subject<'_>, why: String) -> Problem {
+    let at = Position { file: subject.paths.first().cloned().unwrap_or_default(), line: 1 };
+    Problem { message: why, at, help: None }
 }
 
 /// What a look asks for.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use countersign_core::active::BundleConfiguration;
 use countersign_core::configuration::{PlacementState, TargetConfiguration};
-use countersign_core::digest::Digest;
 use countersign_core::facts::Operation;
 use countersign_core::keys;
 use countersign_core::leaf::Disposition;
@@ -14,8 +13,8 @@ use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::StageError;
 use countersign_core::statement::{Command, Says, SignedStatement};
-use countersign_core::target::TargetState;
-use serde::{Deserialize, Serialize};
+use countersign_core::target::{SeenTip, TargetState};
+use countersign_git::error::GitError;
 
 use crate::candidates;
 use crate::reading::{Reading, of_git};
@@ -34,13 +33,6 @@ pub struct Look {
     pub command: Option<SignedStatement>,
 }
 
-/// What `gather` last saw of a ref: everything that this tip touches was looked at under this bundle.
-#[derive(Debug, Serialize, Deserialize)]
-struct Seen {
-    tip: CommitId,
-    bundle: Digest,
-}
-
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// Looks at the targets of a ref that its tip touches.
     pub(crate) async fn ref_looks<'b>(
@@ -54,7 +46,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if targets.is_empty() && !is_control {
             return Ok(None);
         }
-        let reading = self.read(active, &follows.repository)?;
+        let reading = self.read(active, &follows.repository).await?;
         let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else {
             tracing::warn!(%follows.repository, reference = %follows.reference, "the ref is gone: what runs stays");
             return Ok(None);
@@ -88,12 +80,17 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         tip: &CommitId,
         targets: &[TargetConfiguration<'_>],
     ) -> Result<Option<BTreeSet<Target>>, StageError> {
-        let seen: Option<Seen> = store::get_json(self.store, &keys::seen_tip(follows)).await?;
+        let seen: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(follows)).await?;
         let Some(seen) = seen.filter(|seen| seen.bundle == reading.active.bundle) else { return Ok(None) };
         if !reading.repository.has(&seen.tip) {
             return Ok(None);
         }
-        let files = reading.repository.changed_files(Some(&seen.tip), tip, &[]).map_err(of_git)?;
+        let files = match reading.repository.changed_files(Some(&seen.tip), tip, &[]) {
+            Ok(files) => files,
+            // More files than are listed: any target may be touched, and its own look says what is wrong.
+            Err(GitError::Final(_)) => return Ok(None),
+            Err(error) => return Err(of_git(error)),
+        };
         let mut touched = candidates::touched(targets, files.iter().map(|file| file.path.as_str()));
         touched.extend(self.unsettled(follows).await?);
         Ok(Some(touched))
@@ -116,7 +113,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         follows: &FollowedRef,
         tip: CommitId,
     ) -> Result<(), StageError> {
-        let seen = Seen { tip, bundle: reading.active.bundle };
+        let seen = SeenTip { tip, bundle: reading.active.bundle };
         Ok(store::put_json(self.store, &keys::seen_tip(follows), &seen).await?)
     }
 
@@ -151,7 +148,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         let Some(configured) = active.configuration.target(target) else { return Ok(None) };
         let Some(follows) = configured.follows() else { return Ok(None) };
-        let reading = self.read(active, &follows.repository)?;
+        let reading = self.read(active, &follows.repository).await?;
         let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else { return Ok(None) };
         let state = self.state(target).await?;
         let wanted = state.as_ref().and_then(|state| wanted_beside_a_denial(state, &tip));
@@ -170,7 +167,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let targets = candidates::following(&active.configuration, &base);
         let is_control = active.configuration.control_ref().as_ref() == Some(&base);
         let Some(head) = head.filter(|_| is_control || !targets.is_empty()) else { return Ok(None) };
-        let reading = self.read(active, &base.repository)?;
+        let reading = self.read(active, &base.repository).await?;
         let tip = reading.repository.tip(&base.reference).map_err(of_git)?;
         let (Some(tip), true) = (tip, reading.repository.has(head)) else { return Ok(None) };
         if reading.repository.descends(&tip, head).map_err(of_git)? {
@@ -209,9 +206,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             return Err(StageError::Final(format!("{target}: no such target in countersign.yaml")));
         };
         // A command is about its target, not about a tip: it works while the forge is down.
-        let reading = self
-            .read(active, &follows.repository)
-            .or_else(|error| self.read_kept(active, &follows.repository).map_err(|_| error))?;
+        let reading = match self.read(active, &follows.repository).await {
+            Ok(reading) => reading,
+            Err(error) => self.read_kept(active, &follows.repository).map_err(|_| error)?,
+        };
         let tip = reading.repository.tip(&follows.reference).map_err(of_git)?;
         let Some(commit) = recovered.or(tip) else { return Ok(None) };
         let look = Look { target, commit, preview: false, command: Some(statement.clone()) };

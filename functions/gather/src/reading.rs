@@ -56,12 +56,12 @@ impl Reading<'_> {
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// Fetches a repository.
-    pub(crate) fn read<'b>(
+    pub(crate) async fn read<'b>(
         &self,
         active: &'b BundleConfiguration,
         id: &RepositoryId,
     ) -> Result<Reading<'b>, StageError> {
-        let source = source(active, id)?;
+        let source = self.source(active, id).await?;
         let give_up = (self.fetch_deadline)();
         let repository =
             self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
@@ -74,13 +74,18 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         })
     }
 
+    /// Where a repository is, with what opens it.
+    async fn source(&self, active: &BundleConfiguration, id: &RepositoryId) -> Result<Source, StageError> {
+        Ok(Source { credential: self.forge.git_credential(id).await?, ..place(active, id)? })
+    }
+
     /// A repository as it was fetched last.
     pub(crate) fn read_kept<'b>(
         &self,
         active: &'b BundleConfiguration,
         id: &RepositoryId,
     ) -> Result<Reading<'b>, StageError> {
-        let repository = self.repositories.open(id, &source(active, id)?).map_err(of_git)?;
+        let repository = self.repositories.open(id, &place(active, id)?).map_err(of_git)?;
         Ok(Reading {
             active,
             id: id.clone(),
@@ -132,7 +137,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
 }
 
 /// Where a repository is.
-fn source(active: &BundleConfiguration, id: &RepositoryId) -> Result<Source, StageError> {
+fn place(active: &BundleConfiguration, id: &RepositoryId) -> Result<Source, StageError> {
     let url = active.configuration.git_url(id).ok_or_else(|| {
         StageError::Final(format!("{id}: its host is not in countersign.yaml: add it under hosts"))
     })?;

@@ -42,11 +42,19 @@ reason := "is the first here and no baseline is configured: only an approval of 
 
 reason := "does not descend from what was last authorized: going back needs an approval of that very commit" if {
 	input.range.relation == "diverges"
+	not gone
+}
+
+reason := sprintf("cannot be compared with %s, which was authorized last: that commit is no longer reachable, it was force-pushed away or collected. Push it to a branch again, or approve the new commit itself", [people.short(input.range.from)]) if {
+	input.range.relation == "diverges"
+	gone
 }
 
 reason := "rode along: no reviewed proposal explains it" if {
 	not input.range.relation in {"initial", "diverges"}
 }
+
+gone if input.range.fromGone == true
 
 subject(commit) := texts[0] if {
 	texts := [sprintf(" (%s)", [known.subject]) | some known in input.range.commits; known.id == commit]

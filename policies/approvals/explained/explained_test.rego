@@ -41,6 +41,16 @@ test_going_back_needs_its_own_approval if {
 	denied == {{"message": "commit 11111111 does not descend from what was last authorized: going back needs an approval of that very commit"}}
 }
 
+test_it_says_that_what_was_authorized_is_gone if {
+	rewritten := json.patch(facts, [
+		{"op": "replace", "path": "/range/relation", "value": "diverges"},
+		{"op": "add", "path": "/range/from", "value": "7777777788888888"},
+		{"op": "add", "path": "/range/fromGone", "value": true},
+	])
+	denied := deny with input as rewritten
+	denied == {{"message": "commit 11111111 (Quick fix) cannot be compared with 77777777, which was authorized last: that commit is no longer reachable, it was force-pushed away or collected. Push it to a branch again, or approve the new commit itself"}}
+}
+
 one_run := [{"after": "0", "to": "1111111122222222", "head": "3333333344444444"}]
 
 test_it_says_why_a_proposal_explains_nothing if {

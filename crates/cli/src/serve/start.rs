@@ -1,15 +1,13 @@
 //! What happens when the process starts: the first day, and a look at everything that is followed.
 
 use anyhow::{Context as _, anyhow};
-use countersign_core::event::{Event, EventKind};
-use countersign_core::message::{Message, QueueName};
-use countersign_core::names::FollowedRef;
-use countersign_core::ports::queue::{Outgoing, Queue as _};
+use countersign_core::ports::forge::ForgeRead as _;
 use countersign_evaluate::bundles;
 use countersign_git::mirror::{Limits, Source};
 use countersign_policy::bundle::Bundle;
 
 use super::node::Node;
+use super::timer::poller;
 use super::workers::fetch_deadline;
 use crate::installation::{DataFolder, now};
 
@@ -20,10 +18,17 @@ use crate::installation::{DataFolder, now};
 /// When the control repository is not there, or is another than the genesis speaks of.
 pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow::Result<bool> {
     let (bytes, genesis) = &node.genesis;
-    let source = Source { url: control.to_owned(), credential: None, also: Vec::new() };
+    let active = node.configurations.active(&node.store).await?;
+    let id = &genesis.control.repository;
+    // The credential of the configured place is for no other.
+    let credential = match active.as_ref().and_then(|active| active.configuration.git_url(id)) {
+        Some(url) if url == control => node.forges.git_credential(id).await?,
+        _ => None,
+    };
+    let source = Source { url: control.to_owned(), credential, also: Vec::new() };
     let repository = node
         .repositories
-        .fetch(&genesis.control.repository, &source, &Limits::default(), &fetch_deadline())
+        .fetch(id, &source, &Limits::default(), &fetch_deadline())
         .map_err(|error| anyhow!("{error}"))
         .with_context(|| format!("the control repository {control} cannot be read: check --control"))?;
     anyhow::ensure!(
@@ -31,7 +36,7 @@ pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow:
         "{control}: commit {} of the genesis is not there: this is another control repository",
         genesis.commit
     );
-    let first = node.configurations.active(&node.store).await?.is_none();
+    let first = active.is_none();
     let begun = data.begun();
     if first {
         anyhow::ensure!(
@@ -66,21 +71,6 @@ pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow:
 /// # Errors
 /// When the queue cannot be written.
 pub async fn look_at_everything(node: &Node) -> anyhow::Result<()> {
-    let Some(active) = node.configurations.active(&node.store).await? else { return Ok(()) };
-    let received = now();
-    let events = active.configuration.followed_refs().into_iter().map(|follows| look(received, follows));
-    let messages = events.collect::<Result<Vec<_>, _>>()?;
-    node.queue.send(&QueueName::Events, &messages).await?;
+    poller(node).everything(now()).await?;
     Ok(())
-}
-
-fn look(received: countersign_core::time::Timestamp, follows: FollowedRef) -> anyhow::Result<Outgoing> {
-    let id = format!("start/{received}/{}", follows.key());
-    let trace =
-        countersign_core::digest::Digest::of(id.as_bytes()).hex().chars().take(16).collect::<String>();
-    let kind = EventKind::RefDue { reference: follows.reference, every_target: true };
-    let event = Event { id: id.clone(), received, repository: follows.repository, actor: None, kind };
-    let group = event.group();
-    let body = serde_json::to_string(&Message::new(&trace, event))?;
-    Ok(Outgoing { group, deduplication: id, body, delay: std::time::Duration::ZERO })
 }

@@ -42,7 +42,8 @@ pub fn start(node: &Arc<Node>, stop: &watch::Receiver<bool>) -> impl Future<Outp
     spawn("evaluate", node, stop, &alive, evaluate);
     spawn("record", node, stop, &alive, record);
     spawn("report", node, stop, &alive, report);
-    spawn("timer", node, stop, &alive, async |node, stop| timer::run(&node, stop).await);
+    spawn("timer", node, stop, &alive, async |node, stop| timer::wake(&node, stop).await);
+    spawn("poll", node, stop, &alive, async |node, stop| timer::look(&node, stop).await);
     let keep = alive.clone();
     spawn("clusters", node, stop, &alive, async move |node, stop| follow_clusters(&node, stop, &keep).await);
     drop(alive);

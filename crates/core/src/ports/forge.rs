@@ -19,8 +19,74 @@ pub struct Evidence {
     pub statements: Vec<SignedStatement>,
 }
 
+/// What opens a repository to Git. Its `Debug` form shows no secret.
+#[derive(Clone)]
+pub enum GitCredential {
+    /// Over HTTP: sent to the URL's host alone.
+    Token {
+        /// The user; forges that take tokens take any, or `oauth2` (GitLab), `x-access-token` (GitHub).
+        user: String,
+        /// The token or password.
+        secret: String,
+    },
+    /// Over SSH.
+    Ssh {
+        /// The private key, in OpenSSH's form, without a passphrase.
+        key: String,
+        /// The server's keys, as lines of a `known_hosts` file. A server with another key is not spoken to.
+        known_hosts: String,
+    },
+}
+
+impl std::fmt::Debug for GitCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token { user, .. } => f.debug_struct("Token").field("user", user).finish_non_exhaustive(),
+            Self::Ssh { .. } => f.debug_struct("Ssh").finish_non_exhaustive(),
+        }
+    }
+}
+
+/// An open pull request, as far as tells whether it changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPullRequest {
+    /// The forge's number.
+    pub id: String,
+    /// The branch that it asks to change.
+    pub base: Reference,
+    /// Its head.
+    pub head: CommitId,
+    /// Whether the head lives in another repository.
+    pub fork: bool,
+    /// Another text whenever anything about it changed, its reviews and labels included.
+    pub version: String,
+}
+
 /// Reads what people said.
 pub trait ForgeRead: Sync {
+    /// What opens `repository` to Git, read at the moment of use; `None` where nothing is configured.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the forge gives none now.
+    fn git_credential(
+        &self,
+        _repository: &RepositoryId,
+    ) -> impl Future<Output = Result<Option<GitCredential>, PortError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// The open pull requests of `repository`, in one request or a few; `None` where there are none to list, as
+    /// in plain Git.
+    ///
+    /// # Errors
+    /// When the forge cannot be read.
+    fn open_pull_requests(
+        &self,
+        _repository: &RepositoryId,
+    ) -> impl Future<Output = Result<Option<Vec<OpenPullRequest>>, PortError>> + Send {
+        async { Ok(None) }
+    }
+
     /// Pull requests of `repository` that ask, or asked, to change `base` and could have led to one of
     /// `commits` (the first-parent path that has to be explained), closed and merged ones included; and
     /// the signed statements of the repository that could.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use git2::{Buf, Odb};
+use git2::Odb;
 
 use crate::error::GitError;
 
@@ -68,11 +68,9 @@ fn unite(repository: &git2::Repository, mirror: &Path, packs: &[PathBuf]) -> Res
     for id in ids {
         builder.insert_object(id, None)?;
     }
-    let mut bytes = Buf::new();
-    builder.write_buf(&mut bytes)?;
     let written = repository.odb()?;
     let mut writer = written.packwriter()?;
-    writer.write_all(&bytes).map_err(io)?;
+    builder.foreach(|bytes| writer.write_all(bytes).is_ok())?;
     writer.commit()?;
     for pack in packs {
         let _ = fs::remove_file(pack);

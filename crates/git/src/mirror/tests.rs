@@ -1,7 +1,8 @@
-use std::sync::atomic::AtomicUsize;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::testing::server::serve;
+use crate::testing::server::{Served, serve};
 use crate::testing::{Place, has_git};
 
 fn never() -> GiveUp {
@@ -23,23 +24,28 @@ fn id() -> RepositoryId {
 /// A repository to serve, the URL of the server, and where mirrors go.
 struct World {
     origin: Place,
-    base: String,
+    served: Served,
     kept: tempfile::TempDir,
 }
 
 impl World {
     fn new() -> Option<Self> {
         let origin = Place::new();
-        let base = serve(origin.folder.path());
-        has_git().then(|| Self { origin, base, kept: tempfile::tempdir().unwrap() })
+        let served = serve(origin.folder.path());
+        has_git().then(|| Self { origin, served, kept: tempfile::tempdir().unwrap() })
     }
 
     fn source(&self, mode: &str) -> Source {
-        Source { url: format!("{}/{mode}", self.base), credential: None, also: vec![] }
+        Source { url: format!("{}/{mode}", self.served.base), credential: None, also: vec![] }
     }
 
     fn fetch(&self, mode: &str) -> Result<Repository, GitError> {
         Repositories::new(self.kept.path()).fetch(&id(), &self.source(mode), &Limits::default(), &never())
+    }
+
+    /// The requests since this was asked last.
+    fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut *self.served.requests.lock().unwrap())
     }
 
     fn refusal(&self, mode: &str) -> GitError {
@@ -94,16 +100,21 @@ fn heads_of_pull_requests_are_mirrored_when_named_and_stay() {
 #[test]
 fn failures_say_whether_another_try_helps() {
     let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &one);
     let refused = |mode: &str, wanted: &str| match world.refusal(mode) {
-        GitError::Final(text) => assert!(text.contains(wanted), "{mode}: {text}"),
+        GitError::Denied(text) => assert!(text.contains(wanted), "{mode}: {text}"),
         other => panic!("{mode}: {other:?}"),
     };
     refused("status-404", "no repository is there");
     refused("status-403", "asks for a credential");
     refused("auth", "asks for a credential");
-    refused("redirect", "to another host");
+    let error = world.refusal("redirect");
+    assert!(matches!(&error, GitError::Final(text) if text.contains("to another host")), "{error:?}");
     refused("garbage", "no Git repository");
-    for mode in ["status-500", "status-503", "status-429"] {
+    refused("page", "no Git repository");
+    refused("flip", "no Git repository");
+    for mode in ["status-500", "status-503", "status-429", "cut"] {
         let error = world.refusal(mode);
         assert!(matches!(error, GitError::Retry(_)), "{mode}: {error:?}");
     }
@@ -122,21 +133,119 @@ fn a_repository_that_moved_on_its_host_is_found() {
 }
 
 #[test]
-fn a_credential_opens_and_is_never_shown() {
+fn a_credential_opens_and_is_never_shown_or_given_to_another_host() {
     let Some(world) = World::new() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
-    let fetch = |secret: &str| {
-        let credential = Credential { user: "user".to_owned(), secret: secret.to_owned() };
+    let fetch = |mode: &str, secret: &str| {
+        let credential = GitCredential::Token { user: "user".to_owned(), secret: secret.to_owned() };
         assert!(!format!("{credential:?}").contains(secret));
-        let source = Source { credential: Some(credential), ..world.source("auth") };
+        let source = Source { credential: Some(credential), ..world.source(mode) };
         Repositories::new(world.kept.path()).fetch(&id(), &source, &Limits::default(), &never())
     };
-    assert!(fetch("secret").unwrap().has(&commit));
-    let error = fetch("hunter2").err().unwrap();
-    assert!(matches!(&error, GitError::Final(text) if text.contains("refuses the credential")), "{error:?}");
+    assert!(fetch("auth", "secret").unwrap().has(&commit));
+    for entry in walk(world.kept.path()) {
+        let bytes = fs::read(entry).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "it is kept nowhere");
+    }
+    let error = fetch("auth", "hunter2").err().unwrap();
+    assert!(matches!(&error, GitError::Denied(text) if text.contains("refuses the credential")), "{error:?}");
     assert!(!error.to_string().contains("hunter2"));
+    world.requests();
+    let error = fetch("redirect", "secret").err().unwrap();
+    assert!(matches!(&error, GitError::Final(text) if text.contains("another host")), "{error:?}");
+    assert_eq!(world.requests(), ["GET /redirect/info/refs with a credential"]);
     assert_eq!(without_secret("https://user:hunter2@git.example.com/x"), "https://git.example.com/x");
+    assert_eq!(without_secret("https://user:a@b@git.example.com/x"), "https://git.example.com/x");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_server_that_only_speaks_the_old_protocol_is_understood() {
+    let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &one);
+    let tagged = world.origin.git.find_object(git2::Oid::from_str(one.as_str()).unwrap(), None).unwrap();
+    let who = git2::Signature::now("Ann", "ann@example.com").unwrap();
+    world.origin.git.tag("v1", &tagged, &who, "annotated", false).unwrap();
+    assert!(world.fetch("old").unwrap().has(&one));
+    let two = world.origin.commit(&[&one], &[("a", "2")]);
+    world.origin.point("refs/heads/main", &two);
+    for mode in ["old", "good"] {
+        let mirror = world.fetch(mode).unwrap();
+        assert_eq!(mirror.tip(&"refs/heads/main".parse().unwrap()).unwrap(), Some(two.clone()));
+        assert_eq!(
+            mirror.tip(&"refs/tags/v1".parse().unwrap()).unwrap(),
+            Some(one.clone()),
+            "{mode}: peeled"
+        );
+    }
+}
+
+#[test]
+fn a_look_at_what_did_not_change_is_one_request_and_a_change_is_two() {
+    let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &one);
+    let repositories = Repositories::new(world.kept.path());
+    let fetch = || repositories.fetch(&id(), &world.source("good"), &Limits::default(), &never()).unwrap();
+    fetch();
+    assert_eq!(world.requests().len(), 3, "greeting, references, pack");
+    fetch();
+    assert_eq!(world.requests(), ["POST /good/git-upload-pack"]);
+    world.origin.point("refs/heads/main", &world.origin.commit(&[&one], &[("a", "2")]));
+    fetch();
+    assert_eq!(world.requests().len(), 2);
+    let prefixes = ["refs/heads/main".to_owned()];
+    repositories.tips(&id(), &world.source("good"), &prefixes, &never()).unwrap();
+    assert_eq!(world.requests(), ["POST /good/git-upload-pack"]);
+}
+
+#[test]
+fn tips_are_told_without_fetching_alike_near_and_far() {
+    let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    for name in ["refs/heads/main", "refs/heads/mainly", "refs/heads/other", "refs/pull/1/head"] {
+        world.origin.point(name, &one);
+    }
+    let prefixes = ["refs/heads/main".to_owned(), "refs/pull/".to_owned()];
+    let wanted: Vec<_> = ["refs/heads/main", "refs/heads/mainly", "refs/pull/1/head"]
+        .map(|name| (name.to_owned(), one.to_string()))
+        .into();
+    let local = world.origin.folder.path().to_str().unwrap().to_owned();
+    for source in [world.source("good"), world.source("old"), Source { url: local, ..world.source("good") }] {
+        let repositories = Repositories::new(world.kept.path().join("nothing"));
+        let found = repositories.tips(&id(), &source, &prefixes, &never()).unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), wanted, "{}", source.url);
+    }
+    assert!(!world.kept.path().join("nothing").exists());
+}
+
+#[test]
+fn an_incremental_fetch_brings_only_what_is_new() {
+    let Some(world) = World::new() else { return };
+    let noise: String = (0..200_000_u32)
+        .map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26))
+        .collect();
+    let one = world.origin.commit(&[], &[("a", &noise)]);
+    world.origin.point("refs/heads/main", &one);
+    world.fetch("good").unwrap();
+    // The branch is rewritten from a commit before its tip, which the server forgets.
+    let two = world.origin.commit(&[&one], &[("a", &noise), ("b", "2")]);
+    world.origin.point("refs/heads/main", &two);
+    world.fetch("good").unwrap();
+    let three = world.origin.commit(&[&one], &[("a", &noise), ("b", "3")]);
+    world.origin.point("refs/heads/main", &three);
+    for mode in ["good", "old"] {
+        let small = Limits { bytes: 10_000, objects: 5 };
+        let repositories = Repositories::new(world.kept.path());
+        let source = Source { url: world.source("good").url, ..world.source(mode) };
+        assert!(repositories.fetch(&id(), &source, &small, &never()).unwrap().has(&three));
+    }
 }
 
 #[test]
@@ -157,16 +266,87 @@ fn too_many_bytes_or_objects_end_a_fetch() {
 }
 
 #[test]
-fn a_silent_server_is_left_behind_and_holds_up_nothing() {
+fn a_server_that_hangs_or_drips_is_left_at_the_deadline_and_holds_up_nothing() {
     let Some(world) = World::new() else { return };
+    let commit = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &commit);
     let repositories = Repositories::new(world.kept.path());
-    for _ in 0..2 {
-        let error = repositories.fetch(&id(), &world.source("silent"), &Limits::default(), &soon(3)).err();
+    for mode in ["silent", "drip", "halt", "silent"] {
+        let error = repositories.fetch(&id(), &world.source(mode), &Limits::default(), &soon(5)).err();
         assert!(
             matches!(&error, Some(GitError::Retry(text)) if text.contains("stopped answering")),
-            "{error:?}"
+            "{mode}: {error:?}"
         );
     }
+    assert!(world.fetch("good").is_ok());
+}
+
+#[test]
+fn mirrors_beyond_their_bound_go_by_their_last_use_and_never_while_read() {
+    let Some(world) = World::new() else { return };
+    let commit = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &commit);
+    let bounds = Bounds { all: 0, one: u64::MAX };
+    let repositories = Repositories::bounded(world.kept.path(), bounds);
+    let fetch = |name: &str| {
+        let id = format!("forge/team/{name}").parse().unwrap();
+        repositories.fetch(&id, &world.source("good"), &Limits::default(), &never()).unwrap()
+    };
+    let mirrors = || walk(world.kept.path()).iter().filter(|path| path.ends_with("HEAD")).count();
+    let read = fetch("one");
+    drop(fetch("two"));
+    assert_eq!(mirrors(), 2, "the one that was just fetched is in use too");
+    drop(fetch("three"));
+    assert_eq!(mirrors(), 2, "two went, one is read");
+    assert!(read.commit(&commit).is_ok());
+    drop(read);
+    drop(fetch("four"));
+    assert_eq!(mirrors(), 1);
+    assert!(fetch("one").has(&commit), "what went is fetched again");
+}
+
+#[test]
+fn a_mirror_beyond_its_own_bound_is_fetched_anew_unless_it_is_read() {
+    let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    let two = world.origin.commit(&[], &[("a", "2")]);
+    world.origin.point("refs/heads/main", &one);
+    let bounds = Bounds { all: u64::MAX, one: 1 };
+    let repositories = Repositories::bounded(world.kept.path(), bounds);
+    let fetch = || repositories.fetch(&id(), &world.source("good"), &Limits::default(), &never()).unwrap();
+    let read = fetch();
+    world.origin.point("refs/heads/main", &two);
+    assert!(fetch().has(&one), "it is read, and stays");
+    drop(read);
+    let mirror = fetch();
+    assert!(mirror.has(&two) && !mirror.has(&one));
+}
+
+#[test]
+fn what_a_killed_fetch_left_is_healed_by_the_next() {
+    let Some(world) = World::new() else { return };
+    let one = world.origin.commit(&[], &[("a", "1")]);
+    world.origin.point("refs/heads/main", &one);
+    world.fetch("good").unwrap();
+    let mirror = Repositories::new(world.kept.path()).mirror(&id(), &world.source("good")).path();
+    let heal = |what: &str| {
+        let mirror = world.fetch("good").unwrap();
+        assert_eq!(mirror.tip(&"refs/heads/main".parse().unwrap()).unwrap(), Some(one.clone()), "{what}");
+        assert!(mirror.commit(&one).is_ok(), "{what}");
+    };
+    fs::write(mirror.join("objects/pack/pack_unfinished"), "x").unwrap();
+    heal("an unfinished pack");
+    fs::write(mirror.join("packed-refs.new"), "half a l").unwrap();
+    heal("unfinished references");
+    fs::write(mirror.join("packed-refs"), "half a l").unwrap();
+    heal("damaged references");
+    fs::remove_file(mirror.join("packed-refs")).unwrap();
+    heal("no references");
+    fs::write(mirror.join("fetch-anew"), "").unwrap();
+    heal("a pack that could not be put together");
+    assert!(!mirror.join("fetch-anew").exists());
+    fs::remove_dir_all(mirror.join("objects/pack")).unwrap();
+    heal("no packs");
 }
 
 #[test]
@@ -182,8 +362,7 @@ fn fetches_of_one_repository_take_turns() {
             assert!(one.join().unwrap());
         }
     });
-    let path = repositories.mirror(&id(), &source).with_extension("lock");
-    let held = lock(&path, &never()).unwrap();
+    let held = repositories.mirror(&id(), &source).begin_fetch(&never()).unwrap();
     let error = repositories.fetch(&id(), &world.source("good"), &Limits::default(), &soon(2)).err();
     assert!(matches!(&error, Some(GitError::Retry(text)) if text.contains("still running")), "{error:?}");
     drop(held);
@@ -196,7 +375,7 @@ fn a_broken_mirror_is_made_anew() {
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let repositories = Repositories::new(world.kept.path());
-    let mirror = repositories.mirror(&id(), &world.source("good"));
+    let mirror = repositories.mirror(&id(), &world.source("good")).path();
     fs::create_dir_all(&mirror).unwrap();
     fs::write(mirror.join("HEAD"), "nonsense").unwrap();
     assert!(world.fetch("good").unwrap().has(&commit));
@@ -217,7 +396,7 @@ fn a_local_folder_is_read_in_place() {
     }
     assert!(!kept.path().join("never-made").exists());
     assert!(origin.snapshot() == before);
-    let ssh = Source { url: "ssh://git@example.com/x".to_owned(), credential: None, also: vec![] };
-    let error = repositories.fetch(&id(), &ssh, &Limits::default(), &never()).err().unwrap().to_string();
-    assert!(error.contains("ssh is not read") && error.contains("https"), "{error}");
+    let ftp = Source { url: "ftp://git@example.com/x".to_owned(), credential: None, also: vec![] };
+    let error = repositories.fetch(&id(), &ftp, &Limits::default(), &never()).err().unwrap().to_string();
+    assert!(error.contains("ftp is not read") && error.contains("https"), "{error}");
 }

@@ -6,6 +6,7 @@ use countersign_core::digest::Digest;
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::statement::{Says, SignedStatement};
 
+use super::known::Known;
 use crate::error::GitError;
 use crate::repository::Repository;
 
@@ -17,51 +18,46 @@ pub(super) fn taking_part(
     repository: &RepositoryId,
     base: &Reference,
     commits: &[CommitId],
+    known: &mut Known,
 ) -> Result<Vec<SignedStatement>, GitError> {
-    let all: Vec<_> = found
-        .statements(repository)?
-        .found
-        .into_iter()
-        .filter_map(|statement| Some((statement.claims().ok()?.says, statement)))
-        .collect();
+    known.follow(found, repository)?;
     let before = match commits.first() {
         Some(first) => found.commit(first)?.parents.into_iter().next(),
         None => None,
     };
+    let proposed: BTreeSet<_> =
+        known.statements.values().flatten().filter_map(|(_, says)| head_for(says, base)).collect();
+    let proposed: Vec<_> = proposed.into_iter().cloned().collect();
     let mut heads: BTreeSet<_> = commits.iter().cloned().collect();
-    let mut asked = BTreeSet::new();
-    for (says, _) in &all {
-        if let Says::Propose { base: to, head, .. } = says
-            && to == base
-            && asked.insert(head)
-            && is_ahead(found, head, before.as_ref())?
-        {
-            heads.insert(head.clone());
+    for head in proposed {
+        if known.is_ahead(found, base, &head, before.as_ref())? {
+            heads.insert(head);
         }
     }
+    let all = || known.statements.iter().filter_map(|(name, says)| Some((name, says.as_ref()?)));
     let speaks_of_head = |says: &Says| match says {
         Says::Propose { base: to, head, .. } => to == base && heads.contains(head),
         Says::Approve { head } => heads.contains(head),
         Says::Dismiss { .. } | Says::Close { .. } | Says::Command { .. } => false,
     };
     let kept: BTreeSet<Digest> =
-        all.iter().filter(|(says, _)| speaks_of_head(says)).map(|(_, statement)| statement.id()).collect();
-    let takes_part = |says: &Says, id: Digest| match says {
+        all().filter(|(_, (_, says))| speaks_of_head(says)).map(|(_, (id, _))| *id).collect();
+    let takes_part = |says: &Says, id: &Digest| match says {
         Says::Dismiss { approval: taken } | Says::Close { proposal: taken } => kept.contains(taken),
-        Says::Propose { .. } | Says::Approve { .. } | Says::Command { .. } => kept.contains(&id),
+        Says::Propose { .. } | Says::Approve { .. } | Says::Command { .. } => kept.contains(id),
     };
-    Ok(all
-        .into_iter()
-        .filter(|(says, statement)| takes_part(says, statement.id()))
-        .map(|(_, statement)| statement)
-        .collect())
+    let mut taking_part = Vec::new();
+    for (name, _) in all().filter(|(_, (id, says))| takes_part(says, id)) {
+        taking_part.extend(found.statement_at(name, repository)?.ok());
+    }
+    taking_part.sort_by_key(SignedStatement::id);
+    Ok(taking_part)
 }
 
-/// Whether a proposed head is here, and brings something that is not there before.
-fn is_ahead(found: &Repository, head: &CommitId, before: Option<&CommitId>) -> Result<bool, GitError> {
-    match before {
-        _ if !found.has(head) => Ok(false),
-        Some(before) => Ok(!found.descends(before, head)?),
-        None => Ok(true),
+/// The head that a statement proposes for `base`, if it does.
+fn head_for<'a>(says: &'a Says, base: &Reference) -> Option<&'a CommitId> {
+    match says {
+        Says::Propose { base: to, head, .. } if to == base => Some(head),
+        _ => None,
     }
 }

@@ -4,21 +4,32 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
-/// Serves the repository in `folder` as `/good`, and by the first segment of the path: `/auth` (asks for `user:secret`),
-/// `/status-CODE`, `/moved` (to `/good`), `/redirect` (to `/good` by another name of this host), `/garbage`,
-/// `/silent`. Gives the base URL. It ends with the test's process.
-pub(crate) fn serve(folder: &Path) -> String {
+/// A server that ends with the test's process.
+pub(crate) struct Served {
+    /// Its URL, without a path.
+    pub(crate) base: String,
+    /// The requests that it got: method, path, and whether a credential came with it.
+    pub(crate) requests: Arc<Mutex<Vec<String>>>,
+}
+
+/// Serves the repository in `folder` by the first segment of the path. `/good`; `/old` speaks version 0 only;
+/// `/auth` asks for `user:secret`; `/status-CODE`; `/moved` leads to `/good`, `/redirect` does by another name of
+/// this host; `/garbage` and `/page` are no Git; `/silent` never answers, `/drip` a byte at a time; `/cut` ends a
+/// pack in its middle, `/halt` stops there, `/flip` changes a byte of it.
+pub(crate) fn serve(folder: &Path) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let folder = folder.to_owned();
+    let (folder, requests) = (folder.to_owned(), Arc::default());
+    let log = Arc::clone(&requests);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let folder = folder.clone();
-            std::thread::spawn(move || answer(stream, folder));
+            let (folder, log) = (folder.clone(), Arc::clone(&log));
+            std::thread::spawn(move || answer(stream, folder, &log));
         }
     });
-    base
+    Served { base, requests }
 }
 
 struct Request {
@@ -35,8 +46,10 @@ impl Request {
     }
 }
 
-fn answer(mut stream: TcpStream, folder: PathBuf) {
+fn answer(mut stream: TcpStream, folder: PathBuf, log: &Mutex<Vec<String>>) {
     let Some(request) = read(&stream) else { return };
+    let armed = if request.header("authorization").is_empty() { "" } else { " with a credential" };
+    log.lock().unwrap().push(format!("{} {}{armed}", request.method, request.path));
     let (mode, rest) = request.path.trim_start_matches('/').split_once('/').unwrap_or(("", ""));
     let plain = |status: &str, more: &str, body: &str| {
         format!(
@@ -45,9 +58,27 @@ fn answer(mut stream: TcpStream, folder: PathBuf) {
         )
     };
     let response = match mode {
-        "good" => backend(&request, rest, &folder),
+        "good" | "old" => backend(&request, rest, &folder, mode == "good"),
+        "cut" | "halt" | "flip" => {
+            let mut response = backend(&request, rest, &folder, true);
+            let end = response.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+            let Some(pack) = response.windows(4).position(|four| four == b"PACK") else {
+                let _ = stream.write_all(&response);
+                return;
+            };
+            match mode {
+                "flip" => response[pack + 20] ^= 0xff,
+                _ => response.truncate(end.max(pack + 30)),
+            }
+            if mode == "halt" {
+                let _ = stream.write_all(&response);
+                std::thread::sleep(std::time::Duration::from_secs(60));
+                return;
+            }
+            response
+        }
         "auth" if request.header("authorization") == "Basic dXNlcjpzZWNyZXQ=" => {
-            backend(&request, rest, &folder)
+            backend(&request, rest, &folder, true)
         }
         "auth" => plain("401 Unauthorized", "WWW-Authenticate: Basic realm=\"git\"\r\n", "no").into_bytes(),
         "moved" | "redirect" => {
@@ -59,6 +90,14 @@ fn answer(mut stream: TcpStream, folder: PathBuf) {
         "garbage" => {
             let kind = "Content-Type: application/x-git-upload-pack-advertisement\r\n";
             plain("200 OK", kind, "<html>not git</html>").into_bytes()
+        }
+        "page" => plain("200 OK", "Content-Type: text/html\r\n", "<html>log in</html>").into_bytes(),
+        "drip" => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\nContent-Length: 100000\r\n\r\n");
+            while stream.write_all(b"1").is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            return;
         }
         "silent" => {
             std::thread::sleep(std::time::Duration::from_secs(60));
@@ -105,9 +144,10 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 /// Runs `git http-backend` (CGI, RFC 3875) and makes its answer one of HTTP.
-fn backend(request: &Request, path: &str, folder: &Path) -> Vec<u8> {
+fn backend(request: &Request, path: &str, folder: &Path, newest: bool) -> Vec<u8> {
     let mut child = Command::new("git")
         .arg("http-backend")
+        .env("GIT_PROTOCOL", if newest { request.header("git-protocol") } else { "" })
         .env("GIT_PROJECT_ROOT", folder.parent().unwrap())
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("PATH_INFO", format!("/{}/{path}", folder.file_name().unwrap().to_str().unwrap()))

@@ -22,6 +22,7 @@ fn range(path: &str, altering: &str, runs: &[(char, char, char)]) -> Facts {
         relation: Relation::Descends,
         commits,
         altering: altering.chars().map(commit).collect(),
+        from_gone: false,
         explanations: runs
             .iter()
             .map(|(after, to, head)| Explanation {

@@ -40,8 +40,14 @@ fn facts(commits: Vec<CommitFacts>, statements: Vec<SignedStatement>) -> Facts {
     }))
     .unwrap();
     facts.statements = statements;
-    facts.range =
-        Range { from: None, relation: Relation::Initial, commits, altering: vec![], explanations: vec![] };
+    facts.range = Range {
+        from: None,
+        from_gone: false,
+        relation: Relation::Initial,
+        commits,
+        altering: vec![],
+        explanations: vec![],
+    };
     facts
 }
 

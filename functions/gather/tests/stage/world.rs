@@ -125,6 +125,30 @@ impl World {
         made.to_string().parse().unwrap()
     }
 
+    /// Commits a tree, made by hand, in place of the shop's folder.
+    pub fn push_tree(&self, make: impl FnOnce(&git2::Repository) -> git2::Oid) -> CommitId {
+        let before = self.git.refname_to_id("refs/heads/main").unwrap();
+        let before = self.git.find_commit(before).unwrap();
+        let shop = make(&self.git);
+        let mut deploy = self.git.treebuilder(None).unwrap();
+        deploy.insert("shop", shop, 0o040_000).unwrap();
+        let cart = before.tree().unwrap().get_path(std::path::Path::new("deploy/cart")).unwrap();
+        deploy.insert("cart", cart.id(), 0o040_000).unwrap();
+        let mut root = self.git.treebuilder(None).unwrap();
+        root.insert("deploy", deploy.write().unwrap(), 0o040_000).unwrap();
+        let tree = self.git.find_tree(root.write().unwrap()).unwrap();
+        let who = git2::Signature::new("Ann", "ann@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let made =
+            self.git.commit(Some("refs/heads/main"), &who, &who, "a change", &tree, &[&before]).unwrap();
+        made.to_string().parse().unwrap()
+    }
+
+    /// Forgets every object that no reference leads to, as a server does after a forced push.
+    pub fn forget(&self, commit: &CommitId) {
+        let (folder, file) = commit.as_str().split_at(2);
+        std::fs::remove_file(self.path().join("objects").join(folder).join(file)).unwrap();
+    }
+
     /// Where the repository is.
     pub fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("shop.git")

@@ -130,7 +130,14 @@ impl Subject<'_> {
             Relation::Same => (Vec::new(), Vec::new()),
             _ => (vec![commit.clone()], vec![commit.id.clone()]),
         };
-        Ok(Range { from: from.cloned(), relation, commits, altering, explanations: Vec::new() })
+        Ok(Range {
+            from: from.cloned(),
+            from_gone: false,
+            relation,
+            commits,
+            altering,
+            explanations: Vec::new(),
+        })
     }
 
     /// Renders both ends, and fills in what is said about objects.

@@ -1,5 +1,5 @@
 use countersign_core::names::CommitId;
-use git2::Oid;
+use git2::{Buf, Oid};
 
 use super::*;
 use crate::repository::Repository;

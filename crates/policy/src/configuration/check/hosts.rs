@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::configuration::{ClusterKind, Configuration, Host, HostKind};
+use countersign_core::configuration::{ClusterKind, Configuration, Host, HostKind, Ssh};
+use countersign_core::git_access::GitAccess;
 
 use super::Checker;
 use crate::yaml::shorten;
+
+/// Looks for missed pushes are so many seconds apart.
+const POLL_SECONDS: std::ops::RangeInclusive<u32> = 5..=86_400;
 
 /// A UID may have this many bytes.
 const MAX_UID: usize = 64;
@@ -25,6 +29,15 @@ pub fn hosts(checker: &mut Checker<'_>, configuration: &Configuration) {
             let message =
                 format!("`{}` must begin with `https://`: a forge is reached over HTTP", path.join("."));
             checker.report(&path, message, "write the forge's address, as `https://git.example.com`");
+        }
+        if let Some(ssh) = &host.ssh {
+            known_hosts(checker, &["hosts", name.as_str(), "ssh", "knownHosts"], ssh);
+        }
+        if let Some(seconds) = host.poll_seconds.filter(|seconds| !POLL_SECONDS.contains(seconds)) {
+            let path = ["hosts", name.as_str(), "pollSeconds"];
+            let (least, most) = (POLL_SECONDS.start(), POLL_SECONDS.end());
+            let message = format!("`{}` is {seconds}, but must be from {least} to {most}", path.join("."));
+            checker.report(&path, message, "remove the line to look every 60 seconds");
         }
         if let Some(api) = &host.api {
             let path = ["hosts", name.as_str(), "api"];
@@ -63,6 +76,31 @@ pub fn repositories(checker: &mut Checker<'_>, configuration: &Configuration) {
         if let Some(url) = &repository.url {
             refuse_credentials(checker, &["repositories", &name, "url"], url);
         }
+        if let Some(ssh) = &repository.ssh {
+            known_hosts(checker, &["repositories", &name, "ssh", "knownHosts"], ssh);
+        }
+        let over_ssh = configuration.git_url(id).is_some_and(|url| url.starts_with("ssh://"));
+        if over_ssh && GitAccess::of(configuration, id).is_none() {
+            let message = format!("`repositories.{name}` is read over SSH, and no key is named for that");
+            let help = "add `ssh` with `key` and `knownHosts` to it, or to its host";
+            checker.report(&["repositories", &name], message, help);
+        }
+    }
+}
+
+/// Whoever answers in a server's place could show any commits, so that a key is always asked for.
+fn known_hosts(checker: &mut Checker<'_>, path: &[&str], ssh: &Ssh) {
+    let is_line = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let key = words
+            .iter()
+            .any(|word| word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-"));
+        !line.contains(['\n', '\r']) && words.len() >= 3 && key
+    };
+    if ssh.known_hosts.is_empty() || !ssh.known_hosts.iter().all(|line| is_line(line)) {
+        let message = format!("`{}` must list the server's keys", path.join("."));
+        let help = "write each line that `ssh-keyscan HOST` prints, compared with what the host publishes";
+        checker.report(path, message, help);
     }
 }
 

@@ -1,0 +1,115 @@
+//! What differs from what was seen, as events.
+
+use countersign_core::digest::Digest;
+use countersign_core::event::{EventKind, PullRequestAction};
+use countersign_core::keys;
+use countersign_core::names::{CommitId, FollowedRef, Reference, RepositoryId};
+use countersign_core::ports::PortError;
+use countersign_core::ports::forge::ForgeRead;
+use countersign_core::ports::queue::{Outgoing, Queue};
+use countersign_core::ports::store::{self, Store};
+use countersign_core::statement::STATEMENTS;
+use countersign_core::target::SeenTip;
+use countersign_core::time::Timestamp;
+
+use crate::ask::Tips;
+use crate::state::Repository;
+use crate::{Poller, message};
+
+impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
+    /// Followed references that lead elsewhere than `gather` last saw.
+    pub(crate) async fn moved(
+        &self,
+        repository: &RepositoryId,
+        follows: &[Reference],
+        tips: &Tips,
+        state: &mut Repository,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, PortError> {
+        let mut hints = Vec::new();
+        for reference in follows {
+            let tip = tips.get(reference.as_str()).and_then(|tip| tip.parse::<CommitId>().ok());
+            let follows = FollowedRef { repository: repository.clone(), reference: reference.clone() };
+            let seen: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
+            // A deleted branch removes nothing: there is nothing to look at.
+            let Some(tip) = tip.filter(|tip| seen.is_none_or(|seen| seen.tip != *tip)) else {
+                state.hinted.remove(reference);
+                continue;
+            };
+            if state.hint(reference, &tip, now) {
+                hints.push(ref_due(repository, reference, tip.as_str(), state, now)?);
+            }
+        }
+        Ok(hints)
+    }
+
+    /// Where statements came or went, whatever is followed is looked at again: they approve and take back.
+    pub(crate) fn stated(
+        &self,
+        repository: &RepositoryId,
+        follows: &[Reference],
+        tips: &Tips,
+        state: &mut Repository,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, PortError> {
+        let names: Vec<_> =
+            tips.keys().map(String::as_str).filter(|name| name.starts_with(STATEMENTS)).collect();
+        let digest = Digest::of_parts(&names);
+        let before = state.statements.replace(digest);
+        if before.map_or(names.is_empty(), |before| before == digest) {
+            return Ok(Vec::new());
+        }
+        follows.iter().map(|reference| ref_due(repository, reference, &digest.hex(), state, now)).collect()
+    }
+
+    /// Open pull requests that changed.
+    pub(crate) async fn proposed(
+        &self,
+        repository: &RepositoryId,
+        follows: &[Reference],
+        state: &mut Repository,
+        now: Timestamp,
+    ) -> Result<Vec<Outgoing>, PortError> {
+        let open = match self.forge.open_pull_requests(repository).await {
+            Ok(Some(open)) => open,
+            Ok(None) => return Ok(Vec::new()),
+            Err(error) => {
+                tracing::warn!(%repository, %error, "its pull requests cannot be read now");
+                return Ok(Vec::new());
+            }
+        };
+        let mut known = std::mem::take(&mut state.pull_requests);
+        let mut hints = Vec::new();
+        for one in open.into_iter().filter(|one| follows.contains(&one.base)) {
+            let before = known.remove(&one.id);
+            state.pull_requests.insert(one.id.clone(), one.version.clone());
+            if before.as_ref() == Some(&one.version) {
+                continue;
+            }
+            state.sent += 1;
+            let id = format!("poll/{repository}/pull-request/{}/{}", one.id, state.sent);
+            let kind = EventKind::PullRequest {
+                action: PullRequestAction::Synchronized,
+                pull_request: one.id,
+                base: one.base,
+                head: one.head,
+                fork: one.fork,
+            };
+            hints.push(message(id, now, repository.clone(), kind)?);
+        }
+        Ok(hints)
+    }
+}
+
+fn ref_due(
+    repository: &RepositoryId,
+    reference: &Reference,
+    what: &str,
+    state: &mut Repository,
+    now: Timestamp,
+) -> Result<Outgoing, PortError> {
+    state.sent += 1;
+    let id = format!("poll/{repository}/{reference}/{what}/{}", state.sent);
+    let kind = EventKind::RefDue { reference: reference.clone(), every_target: false };
+    message(id, now, repository.clone(), kind)
+}
