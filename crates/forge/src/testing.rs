@@ -196,6 +196,9 @@ pub(crate) fn host(kind: HostKind, base: &str) -> Host {
         webhook_secret: SecretReference::Environment("WEBHOOK".to_owned()),
         token: Some(SecretReference::Environment("FORGE_TOKEN".to_owned())),
         app: None,
+        user: None,
+        ssh: None,
+        poll_seconds: None,
     }
 }
 
