@@ -42,6 +42,10 @@ test: tools build ## Run every test, also on a real Kubernetes API server
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh
 
+bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH="--only one --samples 20" for less)
+	@cargo build --quiet --release -p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
+	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
+
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
