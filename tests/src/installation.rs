@@ -234,7 +234,17 @@ impl Installation {
     /// # Errors
     /// When it cannot be cloned.
     pub fn clone(&self, name: &str) -> Result<WorkingClone<'_>> {
-        WorkingClone::of(self, name)
+        let repository = self.repository(name);
+        let url = repository.to_str().context("the temporary folder is not UTF-8")?;
+        WorkingClone::of(self, url, &format!("local/{name}"))
+    }
+
+    /// Clones a repository that is elsewhere, and that the control repository calls `repository`, into a new folder.
+    ///
+    /// # Errors
+    /// When it cannot be cloned.
+    pub fn clone_url(&self, url: &str, repository: &str) -> Result<WorkingClone<'_>> {
+        WorkingClone::of(self, url, repository)
     }
 
     /// Brings a change of the control repository to `main` as it should be: proposed by ada, approved by grace.

@@ -2,5 +2,6 @@
 
 pub mod bench;
 pub mod contract;
+pub mod http;
 pub mod installation;
 pub mod world;

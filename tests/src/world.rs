@@ -4,5 +4,6 @@
 //! leaves no file behind: see [`servers`].
 
 pub mod control_plane;
+pub mod gitea;
 pub mod servers;
 pub mod tools;

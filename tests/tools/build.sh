@@ -8,7 +8,8 @@
 #   go.mod, go.sum   whose single-line `require` names the module and its version
 #   tools.go         imports the packages, so that `go mod tidy` keeps what they need
 #   recipe.sh        sets binaries="NAME=PACKAGE ..." and takes="20 seconds", and, where needed,
-#                    ldflags, tags and cgo=1; it may read $version
+#                    ldflags, tags, cgo=1, and resources="MODULE FOLDER ...", folders of a module that
+#                    its programs read at runtime and that are copied beside them; it may read $version
 #
 # COUNTERSIGN_CACHE     where the cache is (default: ~/.cache/countersign)
 # KUBEBUILDER_ASSETS    a folder of ready binaries; those found there are used and not built
@@ -33,7 +34,7 @@ recipe() {
     [ -f "$folder/recipe.sh" ] || fail "there is no tool \"$name\" in $tools: choose one of its folders that has a recipe.sh"
     version=$(awk '$1 == "require" && $2 != "(" { sub(/^v/, "", $3); print $3; exit }' "$folder/go.mod")
     [ -n "$version" ] || fail "$folder/go.mod has no single-line \"require MODULE VERSION\": add one"
-    takes="a while" binaries="" ldflags="" tags="" cgo=0
+    takes="a while" binaries="" ldflags="" tags="" cgo=0 resources=""
     # shellcheck source=/dev/null
     . "$folder/recipe.sh"
     place=$cache/$name-$version
@@ -63,6 +64,17 @@ compile() {
         nice go build -mod=readonly -trimpath -tags "$tags" -ldflags "-s -w $ldflags" \
             -o "$place.part/${pair%%=*}" "${pair#*=}" || return 1
     done
+    [ -z "$resources" ] || copy_resources
+}
+
+# Copies what programs read at runtime, so that cleaning Go's cache does not break them.
+copy_resources() {
+    module=$(go list -mod=readonly -m -f '{{.Dir}}' "${resources%% *}") || return 1
+    for resource in ${resources#* }; do
+        cp -R "$module/$resource" "$place.part/$resource" || return 1
+    done
+    # Go's cache is read-only, and a copy that is would outlive every attempt to remove it.
+    chmod -R u+w "$place.part"
 }
 
 build() {

@@ -1,6 +1,7 @@
 //! A report as text for people: why a commit is where it is, and what to do next. Markdown that reads well
 //! as a comment on a pull request and in a terminal.
 
+mod changes;
 mod markdown;
 
 use crate::decision::{Approval, Decision, RuleOutcome, RuleResult, Severity, Verdict, Violation};
@@ -158,7 +159,7 @@ fn section(target: &ReportedTarget) -> String {
     text += &passed(decision);
     text += &approvals(&decision.approvals);
     text += &outcome(target.outcome.as_ref());
-    text + &objects(target)
+    text + &changes::changes(target)
 }
 
 /// One rule that did not pass: what, where, why, and what to do.
@@ -270,15 +271,6 @@ fn outcome(outcome: Option<&Outcome>) -> String {
         plain(&outcome.summary),
         if list.is_empty() { "" } else { "\n" }
     )
-}
-
-/// What the change holds, as long as nothing was done that says more.
-fn objects(target: &ReportedTarget) -> String {
-    let objects = &target.decision.objects;
-    if objects.is_empty() || target.outcome.is_some() {
-        return String::new();
-    }
-    format!("\n### Objects\n\n{}", list(objects, |object| format!("- {}\n", code(&object.to_string()))))
 }
 
 /// The first of `items` as lines, and how many more there are.

@@ -76,6 +76,9 @@ pub struct PullRequest {
     pub labels: Vec<String>,
 }
 
+/// The label by which a member lets a fork's pull request be previewed.
+pub const FORK_PREVIEW_LABEL: &str = "countersign/preview";
+
 /// Whether a pull request is still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 pub mod error;
 
+pub mod merged;
 pub mod mirror;
 pub mod repository;
 pub mod tree;

@@ -77,6 +77,11 @@ impl Repository {
         Ok(all)
     }
 
+    /// The objects of a repository that exists in memory only, beside the one at `place`.
+    pub(crate) fn around(git: git2::Repository, place: &str) -> Self {
+        Self { git, place: place.to_owned() }
+    }
+
     /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.
     ///
     /// # Errors
@@ -133,8 +138,7 @@ impl Repository {
     /// # Errors
     /// When the commit is not here.
     pub fn tree_id(&self, commit: &CommitId) -> Result<TreeId, GitError> {
-        let tree = self.root(self.find(commit)?)?;
-        tree.to_string().parse().map_err(|error| GitError::Final(format!("{}: {error}", self.place)))
+        self.tree_id_of(self.root(self.find(commit)?)?)
     }
 
     /// The files of a commit.
@@ -151,8 +155,7 @@ impl Repository {
     /// # Errors
     /// When the commit is not here, or a tree cannot be read.
     pub fn object_at(&self, commit: &CommitId, path: &str) -> Result<Option<String>, GitError> {
-        let item = self.item_at(self.root(self.find(commit)?)?, path)?;
-        Ok(item.map(|item| format!("{:o} {}", item.mode, item.id)))
+        self.shown_at(self.root(self.find(commit)?)?, path)
     }
 
     /// Files that differ between two commits at or below `paths`, sorted; all files if there are no paths.
@@ -166,10 +169,20 @@ impl Repository {
         to: &CommitId,
         paths: &[String],
     ) -> Result<Vec<FileChange>, GitError> {
+        let before = from.map(|from| self.root(self.find(from)?)).transpose()?;
+        self.changed(before, self.root(self.find(to)?)?, paths)
+    }
+
+    /// Files that differ between two trees.
+    pub(crate) fn changed(
+        &self,
+        before: Option<Oid>,
+        after: Oid,
+        paths: &[String],
+    ) -> Result<Vec<FileChange>, GitError> {
         let failed = |error: git2::Error| self.failed("comparing trees", &error);
-        let tree = |commit| self.git.find_tree(self.root(self.find(commit)?)?).map_err(failed);
-        let before = from.map(tree).transpose()?;
-        let after = tree(to)?;
+        let tree = |id| self.git.find_tree(id).map_err(failed);
+        let (before, after) = (before.map(tree).transpose()?, tree(after)?);
         let mut options = DiffOptions::new();
         options.disable_pathspec_match(true).ignore_submodules(false).skip_binary_check(true);
         for path in paths.iter().filter(|_| paths.iter().all(|path| !path.is_empty())) {
@@ -179,7 +192,7 @@ impl Repository {
             self.git.diff_tree_to_tree(before.as_ref(), Some(&after), Some(&mut options)).map_err(failed)?;
         if diff.deltas().len() > MAX_FILES {
             return Err(GitError::Final(format!(
-                "{}: {} files differ up to {to}, at most {MAX_FILES} are listed: bring the change in parts",
+                "{}: {} files differ, at most {MAX_FILES} are listed: bring the change in parts",
                 self.place,
                 diff.deltas().len()
             )));
@@ -219,6 +232,16 @@ impl Repository {
     pub(crate) fn reaches(&self, commit: Oid, from: Oid) -> Result<bool, GitError> {
         let descends = |error: git2::Error| self.failed(&format!("walking from {commit} to {from}"), &error);
         Ok(commit == from || self.git.graph_descendant_of(commit, from).map_err(descends)?)
+    }
+
+    /// A tree's object as a tree's id.
+    pub(crate) fn tree_id_of(&self, tree: Oid) -> Result<TreeId, GitError> {
+        tree.to_string().parse().map_err(|error| GitError::Final(format!("{}: {error}", self.place)))
+    }
+
+    /// What lies at `path` below a tree, as mode and object id.
+    pub(crate) fn shown_at(&self, root: Oid, path: &str) -> Result<Option<String>, GitError> {
+        Ok(self.item_at(root, path)?.map(|item| format!("{:o} {}", item.mode, item.id)))
     }
 
     /// What lies at `path` below a tree.

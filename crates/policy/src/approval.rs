@@ -215,8 +215,18 @@ impl Weighing<'_> {
         match about.iter().find_map(|proposal| proposal.refused.clone()) {
             Some(why) if about.iter().all(|proposal| proposal.refused.is_some()) => Some(why),
             _ if about.is_empty() => Some("no proposal has this head".to_owned()),
+            _ if !self.leads_here(&vote.about) => Some(
+                "nothing here is the merge of exactly that head: what came of it was edited, or is something else"
+                    .to_owned(),
+            ),
             _ => None,
         }
+    }
+
+    /// Whether a head explains a part of what is to be explained.
+    fn leads_here(&self, head: &CommitId) -> bool {
+        let range = &self.facts.range;
+        range.altering.is_empty() || range.explanations.iter().any(|run| run.head == *head)
     }
 
     /// A rollback needs an approval of its own: one that was given after what it rolls back.

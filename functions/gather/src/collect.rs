@@ -14,13 +14,15 @@ use countersign_core::names::{AttemptId, CommitId, FollowedRef};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store};
-use countersign_core::review::CommitFacts;
+use countersign_core::review::{CommitFacts, PullRequestState};
 use countersign_core::stage::StageError;
 use countersign_core::statement::{Says, SignedStatement};
 use countersign_core::target::TargetState;
 use countersign_git::error::GitError;
+use countersign_git::repository::Repository;
 
 use crate::look::Look;
+use crate::preview::{self, Content};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, MAX_RANGE};
 
@@ -73,20 +75,24 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let from =
             wanted.map(|wanted| wanted.commit.clone()).or_else(|| configured.placement.baseline.clone());
         let paths = vec![configured.placement.path.clone()];
-        let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() };
+        let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() }.shown_to(look);
         let removal = configured.placement.state == PlacementState::Removed;
         let way = match removal || look.command.is_some() {
             true => Way::nowhere(&subject),
             false => self.way(reading, look, &subject).await?,
         };
         let operation = operation(look, removal, way.range.relation)?;
-        let mut facts = self.facts(reading, event, look, attempt, &subject, way, operation)?;
+        let (content, problem) = Content::of(&reading.repository, look).map_err(of_git)?;
+        let mut facts = self.facts(reading, event, look, attempt, &subject, way, &content, operation)?;
         facts.target = target_facts(&configured, follows);
         facts.change.closure = match operation {
             Operation::Remove => Digest::of(b"removed"),
-            _ => reading.closure(&configured, &look.commit)?,
+            _ => reading.closure(&configured, &content)?,
         };
-        self.objects(reading, &configured, &mut facts, state.as_ref()).await?;
+        if let Some(problem) = problem {
+            facts.render = Render::Failed { problems: vec![problem] };
+        }
+        self.objects(reading, &configured, &mut facts, &content, &subject, look).await?;
         Ok(facts)
     }
 
@@ -98,7 +104,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         subject: &Subject<'_>,
     ) -> Result<Way, StageError> {
         let repository = &reading.repository;
-        let measured = repository.range(subject.from.as_ref(), &look.commit, &subject.paths, MAX_RANGE);
+        // A preview measures up to its base: the merge is one step more, whatever the head descends from.
+        let to = look.preview.as_ref().map_or(&look.commit, |preview| &preview.base);
+        let measured = repository.range(subject.from.as_ref(), to, &subject.paths, MAX_RANGE);
         let mut range = match measured {
             Ok(range) => range,
             Err(GitError::Final(why)) => return Ok(Way::unmeasured(subject, &look.commit, why)),
@@ -109,14 +117,23 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             commits.push(look.commit.clone());
         }
         let evidence = self.evidence(reading, &subject.follows.reference, &commits).await?;
+        let opened: Vec<_> =
+            evidence.pull_requests.iter().map(|request| (request.id.as_str(), &request.head)).collect();
+        self.bring(reading, &opened).await?;
         range.explanations = repository.explain(&range, &heads(&evidence)).map_err(of_git)?;
+        if look.preview.is_some() {
+            preview::add_step(&mut range, repository.commit(&look.commit).map_err(of_git)?);
+        }
         let mut parts: BTreeMap<CommitId, BTreeSet<CommitId>> = BTreeMap::new();
         for explanation in &range.explanations {
             parts.entry(explanation.head.clone()).or_default().insert(explanation.after.clone());
         }
-        if look.preview {
-            let tip = repository.tip(&subject.follows.reference).map_err(of_git)?;
-            parts.entry(look.commit.clone()).or_default().extend(tip);
+        for (head, after) in merged_otherwise(repository, &range, &evidence) {
+            parts.entry(head).or_insert_with(|| BTreeSet::from([after]));
+        }
+        if let Some(preview) = &look.preview {
+            // What it brings is what its base has not: the range may begin elsewhere.
+            parts.insert(look.commit.clone(), BTreeSet::from([preview.base.clone()]));
         }
         let mut proposed = BTreeMap::new();
         let mut used_heads = BTreeMap::new();
@@ -146,12 +163,11 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         attempt: AttemptId,
         subject: &Subject<'_>,
         mut way: Way,
+        content: &Content<'_>,
         operation: Operation,
     ) -> Result<Facts, StageError> {
         let from = way.range.from.as_ref().filter(|from| reading.repository.has(from));
-        let files = match from
-            .map(|from| reading.repository.changed_files(Some(from), &look.commit, &subject.paths))
-        {
+        let files = match from.map(|from| content.changed_files(from, &subject.paths)) {
             Some(Ok(files)) => files,
             // More files than anyone can read: the denial says so.
             Some(Err(GitError::Final(why))) => {
@@ -183,11 +199,11 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 adopt: false,
             },
             bundle: reading.active.bundle,
-            preview: look.preview,
+            preview: look.preview.is_some(),
             change: Change {
                 operation,
                 commit: look.commit.clone(),
-                tree: reading.repository.tree_id(&look.commit).map_err(of_git)?,
+                tree: content.tree_id().map_err(of_git)?,
                 closure: Digest::of(b""),
                 new_bundle: None,
                 command: look.command.as_ref().map(SignedStatement::id),
@@ -214,6 +230,18 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 hold: subject.state.and_then(|state| state.hold.clone()),
             },
         })
+    }
+}
+
+impl Subject<'_> {
+    /// As a look may see it: whoever proposes from a fork learns nothing of what runs, so that the change is
+    /// measured from its base.
+    pub fn shown_to(mut self, look: &Look) -> Self {
+        if let Some(preview) = look.preview.as_ref().filter(|preview| preview.fork) {
+            self.from = Some(preview.base.clone());
+            self.state = None;
+        }
+        self
     }
 }
 
@@ -282,6 +310,25 @@ fn heads(evidence: &Evidence) -> Vec<CommitId> {
     });
     let opened = evidence.pull_requests.iter().map(|pull_request| pull_request.head.clone());
     claimed.chain(opened).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Heads that were merged into the range and explain nothing there, with where the range began: a merge that was
+/// edited by hand. Whoever approved such a head is told why that does not count.
+fn merged_otherwise(
+    repository: &Repository,
+    range: &Range,
+    evidence: &Evidence,
+) -> Vec<(CommitId, CommitId)> {
+    let Some(from) = range.from.as_ref().filter(|from| repository.has(from)) else { return Vec::new() };
+    let merged: BTreeSet<_> = range.commits.iter().flat_map(|commit| commit.parents.iter().skip(1)).collect();
+    let became = evidence
+        .pull_requests
+        .iter()
+        .filter(|request| request.state == PullRequestState::Merged)
+        .map(|request| &request.head)
+        .collect::<BTreeSet<_>>();
+    let heads = heads(evidence).into_iter().filter(|head| merged.contains(head) || became.contains(head));
+    heads.filter(|head| repository.has(head)).map(|head| (head, from.clone())).collect()
 }
 
 /// The evidence that speaks of heads that take part, and what takes such evidence back.

@@ -15,6 +15,7 @@ use countersign_core::target::{ActiveBundle, TargetState};
 use crate::Gatherer;
 use crate::collect::{Subject, Way};
 use crate::look::Look;
+use crate::preview::Content;
 use crate::reading::{Reading, of_git};
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
@@ -27,7 +28,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let tree = reading.repository.tree(tip).map_err(of_git)?;
         let active =
             BundleSource::collect(&tree).is_ok_and(|source| source.digest() == reading.active.bundle);
-        let look = Look { target: Target::control(), commit: tip.clone(), preview: false, command: None };
+        let look = Look { target: Target::control(), commit: tip.clone(), preview: None, command: None };
         Ok((!active).then_some(look))
     }
 
@@ -46,14 +47,20 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let active: Option<ActiveBundle> = store::get_json(self.store, keys::ACTIVE_BUNDLE).await?;
         let from = active.map(|active| active.commit);
         let paths = [CONFIGURATION, POLICIES, DATA, WAIVERS].map(str::to_owned).to_vec();
-        let subject = Subject { follows, from, paths, state };
+        let subject = Subject { follows, from, paths, state }.shown_to(look);
         let way = match look.command {
             Some(_) => Way::nowhere(&subject),
             None => self.way(reading, look, &subject).await?,
         };
-        let mut facts = self.facts(reading, event, look, attempt, &subject, way, Operation::Activate)?;
+        let (content, problem) = Content::of(&reading.repository, look).map_err(of_git)?;
+        let mut facts =
+            self.facts(reading, event, look, attempt, &subject, way, &content, Operation::Activate)?;
         facts.target.path = String::new();
-        let tree = reading.repository.tree(&look.commit).map_err(of_git)?;
+        if let Some(problem) = problem {
+            facts.render = Render::Failed { problems: vec![problem] };
+            return Ok(facts);
+        }
+        let tree = content.tree().map_err(of_git)?;
         match BundleSource::collect(&tree) {
             Ok(source) => {
                 let digest = source.digest();

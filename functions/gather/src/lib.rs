@@ -4,8 +4,10 @@ pub mod candidates;
 pub mod collect;
 mod conflicts;
 mod control;
+mod ended;
 mod look;
 mod objects;
+mod preview;
 mod reading;
 mod reviewed;
 
@@ -25,6 +27,7 @@ use countersign_git::mirror::{GiveUp, Repositories};
 use countersign_render::budget::Budget;
 
 use crate::look::Look;
+use crate::preview::Proposed;
 use crate::reading::Reading;
 
 /// The stage, with the ports that it touches the world through.
@@ -71,6 +74,16 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             tracing::info!(trace = parsed.trace, repository = %event.repository, "not configured any more");
             return Ok(());
         }
+        if let EventKind::PullRequest {
+            action: PullRequestAction::Closed | PullRequestAction::Merged,
+            base,
+            head,
+            ..
+        } = &event.kind
+        {
+            let base = FollowedRef { repository: event.repository.clone(), reference: base.clone() };
+            return self.report_end(&parsed.trace, event, &active.configuration, &base, head).await;
+        }
         let looks = self.looks(event, &active).await?;
         let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
         let mut all_of_tip = true;
@@ -101,18 +114,17 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 self.ref_looks(active, follows(reference), *every_target).await
             }
             EventKind::TargetDue { target } => self.target_look(active, target).await,
-            EventKind::PullRequest {
-                action: PullRequestAction::Closed | PullRequestAction::Merged, ..
-            } => Ok(None),
-            EventKind::PullRequest { base, head, fork: false, .. } => {
-                self.preview_looks(active, follows(base), Some(head)).await
+            EventKind::PullRequest { pull_request, base, head, fork, .. } => {
+                let proposed = Proposed { id: pull_request, head: Some(head), fork: Some(*fork) };
+                self.preview_looks(active, follows(base), proposed).await
             }
-            EventKind::Review { base, head, .. } => {
-                self.preview_looks(active, follows(base), head.as_ref()).await
+            EventKind::Review { pull_request, base, head, .. } => {
+                let proposed = Proposed { id: pull_request, head: head.as_ref(), fork: None };
+                self.preview_looks(active, follows(base), proposed).await
             }
             EventKind::Command { statement } => self.command_look(active, statement).await,
             // A deleted branch removes nothing: removal is asked for in the control repository.
-            EventKind::Deleted { .. } | EventKind::PullRequest { .. } | EventKind::Ping => Ok(None),
+            EventKind::Deleted { .. } | EventKind::Ping => Ok(None),
         }
     }
 

@@ -17,6 +17,7 @@ use countersign_core::target::{SeenTip, TargetState};
 use countersign_git::error::GitError;
 
 use crate::candidates;
+use crate::preview::{Content, Preview};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, Looks};
 
@@ -27,8 +28,8 @@ pub struct Look {
     pub target: Target,
     /// The commit that is looked at.
     pub commit: CommitId,
-    /// Whether it only previews a pull request.
-    pub preview: bool,
+    /// How, if it only previews a pull request.
+    pub preview: Option<Preview>,
     /// The command that asks for it, if one does.
     pub command: Option<SignedStatement>,
 }
@@ -57,12 +58,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         for target in targets {
             let due = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
             if due && self.needs_look(&reading, &target, &tip).await? {
-                looks.push(Look {
-                    target: target.target,
-                    commit: tip.clone(),
-                    preview: false,
-                    command: None,
-                });
+                looks.push(Look { target: target.target, commit: tip.clone(), preview: None, command: None });
             }
         }
         if is_control {
@@ -133,7 +129,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             return Ok(!removed);
         }
         let same_bundle = state.latest.bundle == reading.active.bundle;
-        Ok(removed || !same_bundle || wanted.closure != reading.closure(target, tip)?)
+        Ok(removed
+            || !same_bundle
+            || wanted.closure
+                != reading.closure(target, &Content::Commit(&reading.repository, tip.clone()))?)
     }
 
     /// Looks at one target again. What is wanted and does not run yet is retried, also beside a denied tip.
@@ -153,34 +152,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let state = self.state(target).await?;
         let wanted = state.as_ref().and_then(|state| wanted_beside_a_denial(state, &tip));
         let commit = wanted.filter(|wanted| reading.repository.has(wanted)).unwrap_or(tip);
-        let look = Look { target: target.clone(), commit, preview: false, command: None };
+        let look = Look { target: target.clone(), commit, preview: None, command: None };
         Ok(Some(Looks { reading, looks: vec![look], seen: None }))
-    }
-
-    /// Looks at what a pull request would change. Nothing that it finds is ever authorized.
-    pub(crate) async fn preview_looks<'b>(
-        &self,
-        active: &'b BundleConfiguration,
-        base: FollowedRef,
-        head: Option<&CommitId>,
-    ) -> Result<Option<Looks<'b>>, StageError> {
-        let targets = candidates::following(&active.configuration, &base);
-        let is_control = active.configuration.control_ref().as_ref() == Some(&base);
-        let Some(head) = head.filter(|_| is_control || !targets.is_empty()) else { return Ok(None) };
-        let reading = self.read(active, &base.repository).await?;
-        let tip = reading.repository.tip(&base.reference).map_err(of_git)?;
-        let (Some(tip), true) = (tip, reading.repository.has(head)) else { return Ok(None) };
-        if reading.repository.descends(&tip, head).map_err(of_git)? {
-            return Ok(None);
-        }
-        let files = reading.repository.changed_files(Some(&tip), head, &[]).map_err(of_git)?;
-        let touched = candidates::touched(&targets, files.iter().map(|file| file.path.as_str()));
-        let look = |target: Target| Look { target, commit: head.clone(), preview: true, command: None };
-        let mut looks: Vec<_> = touched.into_iter().map(look).collect();
-        if is_control {
-            looks.push(look(Target::control()));
-        }
-        Ok(Some(Looks { reading, looks, seen: None }))
     }
 
     /// Looks at what a command asks for.
@@ -212,7 +185,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         };
         let tip = reading.repository.tip(&follows.reference).map_err(of_git)?;
         let Some(commit) = recovered.or(tip) else { return Ok(None) };
-        let look = Look { target, commit, preview: false, command: Some(statement.clone()) };
+        let look = Look { target, commit, preview: None, command: Some(statement.clone()) };
         Ok(Some(Looks { reading, looks: vec![look], seen: None }))
     }
 

@@ -13,6 +13,9 @@ use countersign_render::diff;
 use countersign_render::rendered::{ManifestBlob, render};
 
 use crate::Gatherer;
+use crate::collect::Subject;
+use crate::look::Look;
+use crate::preview::{Content, Preview};
 use crate::reading::{Reading, of_git};
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
@@ -22,9 +25,15 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         reading: &Reading<'_>,
         configured: &TargetConfiguration<'_>,
         facts: &mut Facts,
-        state: Option<&TargetState>,
+        content: &Content<'_>,
+        subject: &Subject<'_>,
+        look: &Look,
     ) -> Result<(), StageError> {
-        let before = self.running_manifest(state).await?;
+        let fork = look.preview.as_ref().filter(|preview| preview.fork);
+        let before = match fork {
+            Some(preview) => self.base_manifest(reading, configured, preview)?,
+            None => self.running_manifest(subject.state).await?,
+        };
         match facts.change.operation {
             Operation::Hold | Operation::Release | Operation::Activate => return Ok(()),
             Operation::Remove => {
@@ -38,7 +47,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if matches!(facts.render, Render::Failed { .. }) {
             return Ok(());
         }
-        let tree = reading.repository.tree(&facts.change.commit).map_err(of_git)?;
+        let tree = content.tree().map_err(of_git)?;
         let placement = configured.placement;
         let rendered = match render(&tree, &placement.path, &placement.namespaces, self.budget) {
             Ok(rendered) => rendered,
@@ -57,8 +66,26 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         facts.objects = rendered.facts();
         facts.images = rendered.images();
         facts.diff = diff::diff(before.as_ref(), Some(&manifest));
-        facts.conflicts = self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
+        if fork.is_none() {
+            facts.conflicts =
+                self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
+        }
         Ok(())
+    }
+
+    /// What a fork's pull request is compared with: what its base renders to, which its author can read as well.
+    fn base_manifest(
+        &self,
+        reading: &Reading<'_>,
+        configured: &TargetConfiguration<'_>,
+        preview: &Preview,
+    ) -> Result<Option<Manifest>, StageError> {
+        let tree = reading.repository.tree(&preview.base).map_err(of_git)?;
+        let placement = configured.placement;
+        let Ok(rendered) = render(&tree, &placement.path, &placement.namespaces, self.budget) else {
+            return Ok(None);
+        };
+        Ok(Some(rendered.manifest().map_err(not_json)?.manifest))
     }
 
     async fn running_manifest(&self, state: Option<&TargetState>) -> Result<Option<Manifest>, StageError> {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use countersign_core::active::BundleConfiguration;
-use countersign_core::configuration::TargetConfiguration;
+use countersign_core::configuration::{HostKind, TargetConfiguration};
 use countersign_core::digest::Digest;
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
@@ -18,6 +18,7 @@ use countersign_git::mirror::{Limits, Source};
 use countersign_git::repository::Repository;
 
 use crate::Gatherer;
+use crate::preview::Content;
 
 /// One event's reading.
 pub struct Reading<'a> {
@@ -34,6 +35,9 @@ pub struct Reading<'a> {
 /// Statements by command are read in pages of this many.
 const PAGE: usize = 1_000;
 
+/// Heads of pull requests that one look fetches beside branches.
+const MAX_HEADS: usize = 200;
+
 impl Reading<'_> {
     /// Writes something at the latest before the facts that name it.
     pub fn later(&self, write: Write) {
@@ -45,9 +49,13 @@ impl Reading<'_> {
         self.writes.take()
     }
 
-    /// What the target's inputs hash to at `commit`: its path's content, and what placing depends on.
-    pub fn closure(&self, target: &TargetConfiguration<'_>, commit: &CommitId) -> Result<Digest, StageError> {
-        let at = self.repository.object_at(commit, &target.placement.path).map_err(of_git)?;
+    /// What the target's inputs hash to in `content`: its path's content, and what placing depends on.
+    pub fn closure(
+        &self,
+        target: &TargetConfiguration<'_>,
+        content: &Content<'_>,
+    ) -> Result<Digest, StageError> {
+        let at = content.object_at(&target.placement.path).map_err(of_git)?;
         let mut parts = vec!["closure", &target.placement.path, at.as_deref().unwrap_or("nothing")];
         parts.extend(target.placement.namespaces.iter().map(String::as_str));
         Ok(Digest::of_parts(&parts))
@@ -95,6 +103,25 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         })
     }
 
+    /// Fetches the heads of pull requests that are not here: their branches are gone, or live in a fork. A head
+    /// that the forge does not give any more stays away, and explains nothing.
+    pub(crate) async fn bring(
+        &self,
+        reading: &Reading<'_>,
+        heads: &[(&str, &CommitId)],
+    ) -> Result<(), StageError> {
+        let kind = reading.active.configuration.hosts.get(&reading.id.host).map(|host| host.kind);
+        let missing = heads.iter().filter(|(_, head)| !reading.repository.has(head));
+        let also: Vec<_> = missing.filter_map(|(id, _)| head_reference(kind?, id)).take(MAX_HEADS).collect();
+        if also.is_empty() {
+            return Ok(());
+        }
+        let source = Source { also, ..self.source(reading.active, &reading.id).await? };
+        let give_up = (self.fetch_deadline)();
+        self.repositories.fetch(&reading.id, &source, &Limits::default(), &give_up).map_err(of_git)?;
+        Ok(())
+    }
+
     /// What people said about `commits`: by the forge, and by commands. Read once for one event.
     pub(crate) async fn evidence(
         &self,
@@ -134,6 +161,16 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
         }
     }
+}
+
+/// The reference under which a forge keeps the head of a pull request, also when its branch is gone.
+fn head_reference(kind: HostKind, id: &str) -> Option<Reference> {
+    let name = match kind {
+        HostKind::Gitea | HostKind::Github => format!("refs/pull/{id}/head"),
+        HostKind::Gitlab => format!("refs/merge-requests/{id}/head"),
+        HostKind::Plain => return None,
+    };
+    name.parse().ok()
 }
 
 /// Where a repository is.

@@ -14,6 +14,7 @@ use countersign_render::rendered::render;
 
 use crate::Gatherer;
 use crate::objects::not_json;
+use crate::preview::Content;
 use crate::reading::{Reading, of_git};
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
@@ -27,7 +28,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let heads: BTreeSet<_> = facts.range.explanations.iter().map(|run| &run.head).collect();
         let mut reviewed = BTreeMap::new();
         for head in heads {
-            let same = reading.closure(configured, head)? == facts.change.closure;
+            let same = reading.closure(configured, &Content::Commit(&reading.repository, head.clone()))?
+                == facts.change.closure;
             let manifest = if same { facts.manifest } else { self.manifest_of(reading, configured, head)? };
             reviewed.insert(head.clone(), manifest);
         }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+use countersign_core::decision::Decision;
+use countersign_core::facts::Facts;
 use countersign_core::keys;
 use countersign_core::message::ReportDue;
 use countersign_core::ports::PortError;
@@ -62,7 +64,9 @@ impl<S: Store, F: ForgeReport> Reporter<'_, S, F> {
     }
 
     async fn target(&self, name: &str, state: TargetReport) -> Result<ReportedTarget, StageError> {
-        let decision = store::get_blob(self.store, keys::blob, &state.decision).await?;
+        let decision: Decision = store::get_blob(self.store, keys::blob, &state.decision).await?;
+        let facts: Option<Facts> = store::get_json(self.store, &keys::facts(&decision.attempt)).await?;
+        let diff = facts.map(|facts| facts.diff).unwrap_or_default();
         let outcome = match &state.outcome {
             Some(outcome) => Some(store::get_blob(self.store, keys::blob, &outcome.details).await?),
             None => None,
@@ -70,6 +74,6 @@ impl<S: Store, F: ForgeReport> Reporter<'_, S, F> {
         let target = name
             .parse()
             .map_err(|error| PortError::Refused(format!("a stored report names no target: {error}")))?;
-        Ok(ReportedTarget { target, state, decision, outcome })
+        Ok(ReportedTarget { target, state, decision, diff, outcome })
     }
 }

@@ -67,7 +67,7 @@ subject(commit) := "" if {
 }
 
 # What would have explained it, and why it does not.
-hints(commit) := concat("", sort(refused(commit) | used(commit)))
+hints(commit) := concat("", sort((refused(commit) | used(commit)) | edited(commit)))
 
 refused(commit) := {hint |
 	some run in input.range.explanations
@@ -75,6 +75,19 @@ refused(commit) := {hint |
 	some proposal in input.pullRequests
 	proposal.head == run.head
 	hint := sprintf("; %s would, but %s", [people.short(run.head), proposal.refused])
+}
+
+# A merge whose other side was proposed, and whose files are not those that merging it gives.
+edited(commit) := {hint |
+	some known in input.range.commits
+	known.id == commit
+	some at, parent in known.parents
+	at > 0
+	some proposal in input.pullRequests
+	proposal.head == parent
+	runs := [run | some run in input.range.explanations; run.to == commit; run.head == parent]
+	count(runs) == 0
+	hint := sprintf("; %s is not the merge of %s as it was reviewed", [people.short(commit), people.short(parent)])
 }
 
 used(commit) := {hint |

@@ -62,6 +62,16 @@ test_it_says_why_a_proposal_explains_nothing if {
 	denied == {{"message": "commit 11111111 (Quick fix) rode along: no reviewed proposal explains it; 33333333 would, but its pull request was closed"}}
 }
 
+test_it_says_that_a_merge_was_edited if {
+	merge := [{"id": "1111111122222222", "subject": "Quick fix", "parents": ["0", "3333333344444444"]}]
+	edited := json.patch(facts, [
+		{"op": "replace", "path": "/range/commits", "value": merge},
+		{"op": "replace", "path": "/pullRequests", "value": [{"head": "3333333344444444"}]},
+	])
+	denied := deny with input as edited
+	denied == {{"message": "commit 11111111 (Quick fix) rode along: no reviewed proposal explains it; 11111111 is not the merge of 33333333 as it was reviewed"}}
+}
+
 test_it_says_what_a_head_was_used_for if {
 	again := json.patch(facts, [
 		{"op": "replace", "path": "/range/explanations", "value": one_run},

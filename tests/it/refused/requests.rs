@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use countersign_forge::plain;
-use countersign_tests::installation::http::{Answer, pushed};
+use countersign_tests::http::Answer;
+use countersign_tests::installation::http::pushed;
 use countersign_tests::installation::{Installation, STAGING};
 use serde_json::{Value, json};
 

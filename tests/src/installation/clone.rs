@@ -17,15 +17,16 @@ pub struct WorkingClone<'a> {
 }
 
 impl<'a> WorkingClone<'a> {
-    pub(super) fn of(installation: &'a Installation, name: &str) -> Result<Self> {
+    /// A clone of the repository at `url`, which the control repository calls `repository`.
+    pub(super) fn of(installation: &'a Installation, url: &str, repository: &str) -> Result<Self> {
         let place = tempfile::Builder::new().prefix("clone-").tempdir_in(installation.folder())?;
         // It goes with the installation's folder, so that a failed test can be looked into as a whole.
         let folder = place.keep();
         let mut git = installation.git_command();
-        output(git.args(["clone", "-q"]).arg(installation.repository(name)).arg(&folder))?;
+        output(git.args(["clone", "-q", url]).arg(&folder))?;
         let clone = Self { installation, folder };
         clone.git(&["config", "gpg.format", "ssh"])?;
-        clone.git(&["config", "countersign.repository", &format!("local/{name}")])?;
+        clone.git(&["config", "countersign.repository", repository])?;
         Ok(clone)
     }
 
@@ -129,6 +130,14 @@ impl<'a> WorkingClone<'a> {
     /// When it is refused.
     pub fn push(&self) -> Result<()> {
         self.git(&["push", "-q", "origin", "HEAD:refs/heads/main"]).map(drop)
+    }
+
+    /// Pushes what is checked out to a branch, whatever was there.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn push_to(&self, branch: &str) -> Result<()> {
+        self.git(&["push", "-q", "--force", "origin", &format!("HEAD:refs/heads/{branch}")]).map(drop)
     }
 
     /// Moves `main` to a commit that it need not descend from.

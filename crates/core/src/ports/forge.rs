@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::PortError;
 use crate::decision::{Decision, Verdict};
+use crate::facts::ObjectDiff;
 use crate::names::{CommitId, EnvironmentName, Reference, RepositoryId, Target};
 use crate::outcome::Outcome;
 use crate::review::PullRequest;
@@ -123,6 +124,8 @@ pub struct ReportedTarget {
     pub state: TargetReport,
     /// The decision.
     pub decision: Decision,
+    /// What the decided change would do to what ran then, values of Secrets masked.
+    pub diff: Vec<ObjectDiff>,
     /// What became of it, in full.
     pub outcome: Option<Outcome>,
 }

@@ -42,6 +42,7 @@ fn report(change: impl FnOnce(&mut Value, &mut Value, &mut Option<Value>)) -> Re
             target: serde_json::from_value(target).unwrap(),
             state: serde_json::from_value(state).unwrap(),
             decision: serde_json::from_value(decision).unwrap(),
+            diff: Vec::new(),
             outcome: outcome.map(|outcome| serde_json::from_value(outcome).unwrap()),
         }],
     }
@@ -173,4 +174,31 @@ fn names_from_outside_do_not_break_the_page() {
     let text = markdown(&report);
     assert!(text.contains("&lt;/details> \\# @\u{200b}everyone \\`x\\`"), "{text}");
     assert!(text.contains("- `` `) **counts** `` on "), "{text}");
+}
+
+#[test]
+fn what_would_change_is_told_until_it_is_done() {
+    let changed = json!([
+        { "apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "web", "change": "changed", "fields": [
+            { "field": "/data/greeting", "before": "a `b`", "after": "x".repeat(100) },
+            { "field": "/data/old", "before": 3 },
+            { "field": "/data/new", "after": true }] },
+        { "apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "old", "change": "removed", "fields": [] },
+    ]);
+    let mut report = report(|_, _, _| {});
+    report.targets[0].diff = serde_json::from_value(changed).unwrap();
+    let text = markdown(&report);
+    let wanted = format!(
+        "### What would change\n\n- `ConfigMap shop/web` would be changed\n  - `/data/greeting`: `` a `b` `` becomes `{}` (shortened)\n  \
+         - `/data/old`: `3` is removed\n  - `/data/new`: `true` is new\n- `ConfigMap shop/old` would be deleted\n",
+        "x".repeat(80)
+    );
+    assert!(text.contains(&wanted), "{text}");
+    report.targets[0].outcome = serde_json::from_value(json!({
+        "attempt": report.targets[0].decision.attempt, "target": report.targets[0].decision.target, "sequence": 3,
+        "time": "2026-11-20T22:00:00Z", "result": { "is": "applied" }, "summary": "Applied.", "objects": [],
+    }))
+    .unwrap();
+    let text = markdown(&report);
+    assert!(!text.contains("would be"), "what was done says more: {text}");
 }

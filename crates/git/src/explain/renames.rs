@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use git2::{MergeOptions, Odb, Oid};
+use git2::{MergeOptions, Oid};
 
 use crate::error::GitError;
 use crate::repository::Repository;
@@ -74,15 +74,7 @@ impl<'r> Renames<'r> {
         if let Some(scratch) = self.scratch.get() {
             return Ok(scratch);
         }
-        let failed = |error: git2::Error| self.repository.failed("preparing a merge in memory", &error);
-        let objects = self.repository.git.commondir().join("objects");
-        let objects = objects.to_str().ok_or_else(|| {
-            GitError::Final(format!("{}: the folder's name is not UTF-8: rename it", self.repository.place()))
-        })?;
-        let odb = Odb::new().map_err(failed)?;
-        odb.add_disk_alternate(objects).map_err(failed)?;
-        odb.add_new_mempack_backend(1000).map_err(failed)?;
-        let scratch = git2::Repository::from_odb(odb).map_err(failed)?;
+        let scratch = self.repository.scratch()?;
         Ok(self.scratch.get_or_init(|| scratch))
     }
 }

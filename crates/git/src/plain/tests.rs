@@ -89,6 +89,7 @@ fn report(commit: &CommitId, environment: &str, reason: &str) -> Report {
             target: serde_json::from_value(target).unwrap(),
             state: serde_json::from_value(state).unwrap(),
             decision: serde_json::from_value(decision).unwrap(),
+            diff: Vec::new(),
             outcome: None,
         }],
     }

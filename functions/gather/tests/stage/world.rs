@@ -9,12 +9,13 @@ use countersign_core::digest::Digest;
 use countersign_core::event::{Event, EventKind};
 use countersign_core::facts::{Facts, ObjectKey};
 use countersign_core::keys;
-use countersign_core::message::{FactsGathered, Message, QueueName};
+use countersign_core::message::{FactsGathered, Message, QueueName, ReportDue};
 use countersign_core::names::{AttemptId, CommitId, Reference, RepositoryId, Target};
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store, Version, Versioned, Written};
+use countersign_core::review::PullRequest;
 use countersign_core::stage::{Incoming, StageError};
 use countersign_core::target::{ActiveBundle, TargetState};
 use countersign_core::time::Timestamp;
@@ -36,6 +37,7 @@ pub struct Watched {
 /// Plain Git, while something else happens.
 pub struct Meanwhile<'a> {
     plain: PlainForge,
+    pull_requests: Vec<PullRequest>,
     happens: &'a (dyn Fn() -> Result<(), PortError> + Sync),
 }
 
@@ -45,6 +47,8 @@ pub struct World {
     pub store: Watched,
     queue: LocalQueue,
     bundle: Digest,
+    /// What the forge tells of, beside signed statements.
+    pub pull_requests: Vec<PullRequest>,
 }
 
 pub fn at(seconds: i64) -> Timestamp {
@@ -74,6 +78,11 @@ fn config_map(name: &str, value: &str) -> String {
 
 impl World {
     pub async fn new() -> Self {
+        Self::on("plain").await
+    }
+
+    /// On a host of this kind.
+    pub async fn on(kind: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let git = git2::Repository::init_bare(folder.path().join("shop.git")).unwrap();
         let database = Database::open(&folder.path().join("data")).unwrap();
@@ -88,7 +97,7 @@ impl World {
         let configuration = json!({
             "version": 1,
             "control": {"repository": "local/control", "branch": "main", "approvals": {"count": 1}},
-            "hosts": {"local": {"kind": "plain", "url": folder.path(), "webhookSecret": "env:S"}},
+            "hosts": {"local": {"kind": kind, "url": folder.path(), "webhookSecret": "env:S"}},
             "repositories": {"local/shop": {"url": folder.path().join("shop.git")}},
             "applications": {"shop": application("shop"), "cart": application("cart")},
             "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"]}},
@@ -97,7 +106,7 @@ impl World {
         store::put_json(&store, &keys::bundle_configuration(&bundle), &configuration).await.unwrap();
         let active = ActiveBundle { bundle, index: 0, commit: "0".repeat(40).parse().unwrap() };
         store::put_json(&store, keys::ACTIVE_BUNDLE, &active).await.unwrap();
-        Self { folder, git, store, queue, bundle }
+        Self { folder, git, store, queue, bundle, pull_requests: Vec::new() }
     }
 
     /// Commits both applications' values to a branch, on top of what is there or of `parent`.
@@ -171,7 +180,8 @@ impl World {
         happens: &(dyn Fn() -> Result<(), PortError> + Sync),
     ) -> Result<Vec<Facts>, StageError> {
         let folders = [(repository(), self.folder.path().join("shop.git"))].into();
-        let forge = Meanwhile { plain: PlainForge::new(folders), happens };
+        let forge =
+            Meanwhile { plain: PlainForge::new(folders), pull_requests: self.pull_requests.clone(), happens };
         let (configurations, budget) = (ConfigurationCache::default(), Budget::default());
         let repositories = Repositories::new(self.folder.path().join("mirrors"));
         let stage = Gatherer {
@@ -194,6 +204,18 @@ impl World {
         }
         facts.sort_by_key(|facts| facts.target.target.to_string());
         Ok(facts)
+    }
+
+    /// Takes what is to be reported off its queue.
+    pub async fn reports(&self) -> Vec<ReportDue> {
+        let (queue, hidden) = (QueueName::Reports, Duration::from_secs(60));
+        let found = self.queue.receive(&queue, 10, hidden, Duration::ZERO).await.unwrap();
+        let mut bodies = Vec::new();
+        for delivery in found {
+            bodies.push(delivery.message.parse::<ReportDue>().unwrap().body);
+            self.queue.acknowledge(&queue, &delivery.receipt).await.unwrap();
+        }
+        bodies
     }
 
     /// Takes what was announced off its queue.
@@ -279,7 +301,9 @@ impl ForgeRead for Meanwhile<'_> {
         commits: &[CommitId],
     ) -> Result<Evidence, PortError> {
         (self.happens)()?;
-        self.plain.evidence(repository, base, commits).await
+        let mut evidence = self.plain.evidence(repository, base, commits).await?;
+        evidence.pull_requests.extend(self.pull_requests.clone());
+        Ok(evidence)
     }
 }
 
