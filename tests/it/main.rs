@@ -4,6 +4,7 @@ mod cluster;
 mod demo;
 mod flow;
 mod flow_real;
+mod gitea;
 mod ports;
 mod refused;
 mod tidy;

@@ -66,7 +66,7 @@ pub enum EventKind {
         pull_request: String,
         /// The branch that the pull request asks to change.
         base: Reference,
-        /// The commit that was reviewed, where the forge says it.
+        /// The head that the pull request asks to bring there, where the forge says it.
         head: Option<CommitId>,
     },
     /// A signed command arrived, by `POST /commands` or as a statement.

@@ -38,6 +38,8 @@ pub enum Standing {
     Denied,
     /// Only reviews are missing.
     Waiting,
+    /// Only reviews were missing when its pull request ended: nobody waits for them any more.
+    Abandoned,
     /// It is allowed, and the cluster does not run it as it should.
     Failed,
     /// A pull request that policy would allow.
@@ -57,6 +59,7 @@ impl Standing {
         match self {
             Self::Denied => "denied",
             Self::Waiting => "waiting for reviews",
+            Self::Abandoned => "ended without its reviews",
             Self::Failed => "failed",
             Self::WouldBeAllowed => "would be allowed",
             Self::Deployed => "deployed",

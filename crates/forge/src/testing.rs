@@ -232,6 +232,7 @@ pub(crate) fn report(of: char, environment: &str, index: u64, verdict: &str) -> 
             target: serde_json::from_value(target).unwrap(),
             state: serde_json::from_value(state).unwrap(),
             decision: serde_json::from_value(decision).unwrap(),
+            diff: Vec::new(),
             outcome: None,
         }],
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_core::names::{CommitId, Reference};
 use countersign_core::ports::forge::Report;
-use countersign_core::report::{headline, markdown};
+use countersign_core::report::{Standing, markdown, standing};
 
 use crate::comment::Section;
 
@@ -22,8 +22,10 @@ pub(crate) struct Told {
     bases: BTreeSet<Reference>,
     /// What the comment says.
     pub(crate) section: Section,
-    /// In one line.
-    line: String,
+    /// How the commit stands.
+    pub(crate) standing: Standing,
+    /// Why, where one reason says it all.
+    reason: Option<String>,
 }
 
 impl Told {
@@ -40,7 +42,8 @@ impl Told {
             commits: brought.chain([&report.commit]).cloned().collect(),
             bases: bases.collect(),
             section: Section { environment: report.environment.clone(), index, text: markdown(report) },
-            line: line(report),
+            standing: standing(report),
+            reason: reason(report),
         }
     }
 
@@ -56,25 +59,34 @@ impl Told {
             && (head.is_some_and(is_told) || became.is_some_and(is_told))
     }
 
+    /// In the light of how the pull requests of this head ended: `open` says of each whether it has not. What no
+    /// open one waits for must not be shown as awaited.
+    pub(crate) fn in_light_of(mut self, open: impl IntoIterator<Item = bool>) -> Self {
+        let open: Vec<_> = open.into_iter().collect();
+        if self.standing == Standing::Waiting && !open.is_empty() && !open.contains(&true) {
+            self.standing = Standing::Abandoned;
+        }
+        self
+    }
+
     /// In one line of at most `limit` characters.
     pub(crate) fn description(&self, limit: usize) -> String {
-        if self.line.chars().count() <= limit {
-            return self.line.clone();
+        let words = self.standing.words();
+        let line =
+            self.reason.as_ref().map_or_else(|| words.to_owned(), |reason| format!("{words}: {reason}"));
+        if line.chars().count() <= limit {
+            return line;
         }
-        let kept: String = self.line.chars().take(limit.saturating_sub(1)).collect();
+        let kept: String = line.chars().take(limit.saturating_sub(1)).collect();
         format!("{}…", kept.trim_end())
     }
 }
 
-/// How the commit stands, and, where one reason says it all, why.
-fn line(report: &Report) -> String {
+/// Why the commit stands as it does, where one reason says it all.
+fn reason(report: &Report) -> Option<String> {
     let reasons: BTreeSet<_> = report.targets.iter().map(|target| target.state.reason.trim()).collect();
-    let words = headline(report);
-    let line = match (reasons.len(), reasons.first()) {
-        (1, Some(reason)) if !reason.is_empty() => format!("{words}: {reason}"),
-        _ => words.to_owned(),
-    };
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let only = reasons.first().filter(|reason| reasons.len() == 1 && !reason.is_empty())?;
+    Some(only.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
 }
 
 #[cfg(test)]

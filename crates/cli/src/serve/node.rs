@@ -78,7 +78,7 @@ impl Node {
             .watched(Arc::new(move |queue, waited| counts.waited(queue, waited)));
         queue.release()?;
         Ok(Self {
-            forges: HostForges::new(store.clone()),
+            forges: HostForges::new(store.clone(), Arc::new(now)),
             database,
             store,
             queue,

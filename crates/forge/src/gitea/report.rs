@@ -4,7 +4,7 @@
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::report::{Standing, standing};
+use countersign_core::report::Standing;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -58,8 +58,11 @@ impl<S: Secrets + Send + Sync> ForgeReport for Gitea<S> {
         let token = self.token().await?;
         let told = Told::of(report);
         let me: User = self.client.read(&token, &Call::get(&["user"])).await?;
+        let pulls = self.pulls_of(&token, &place, &told).await?;
+        let proposing = pulls.iter().filter(|pull| pull.head().as_ref() == Some(&report.commit));
+        let told = told.in_light_of(proposing.map(Pull::is_open));
         self.set_status(&token, &place, report, &told, me.id).await?;
-        for number in self.pulls_of(&token, &place, &told).await? {
+        for number in pulls.iter().map(|pull| pull.number) {
             let key = format!("{} pull request {number}", report.repository);
             let number = number.to_string();
             let thread = Comments { gitea: self, token: &token, place: &place, number: &number, me: me.id };
@@ -79,7 +82,7 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
         told: &Told,
         me: i64,
     ) -> Result<(), Failure> {
-        let state = state(standing(report));
+        let state = state(told.standing);
         let description = told.description(MAX_DESCRIPTION);
         let path = place.path(&["statuses", report.commit.as_str()]);
         let call = Call::get(&path).with("sort", "highestindex").with("limit", PAGE);
@@ -98,27 +101,28 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
     }
 
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
-    async fn pulls_of(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
+    async fn pulls_of(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<Pull>, Failure> {
         let list = self.client.list::<Pull>(token, &pulls(place, "all"), MAX_PULL_PAGES).await?;
         let concerned =
-            |pull: &&Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
-        let mut numbers: Vec<_> = list.items.iter().filter(concerned).map(|pull| pull.number).collect();
+            |pull: &Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
+        let mut pulls = list.items;
+        pulls.retain(concerned);
         if !list.complete {
             for commit in &told.commits {
                 let merged = self.client.find::<Pull>(token, &pull_of(place, commit)).await?;
-                numbers.extend(merged.iter().filter(concerned).map(|pull| pull.number));
+                pulls.extend(merged.filter(concerned));
             }
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+        pulls.sort_by_key(|pull| pull.number);
+        pulls.dedup_by_key(|pull| pull.number);
+        Ok(pulls)
     }
 }
 
 /// The state of a commit status.
 fn state(standing: Standing) -> &'static str {
     match standing {
-        Standing::Denied => "failure",
+        Standing::Denied | Standing::Abandoned => "failure",
         Standing::Failed => "error",
         Standing::Waiting | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed => "success",

@@ -71,6 +71,12 @@ impl Pull {
         self.head.sha.parse().ok()
     }
 
+    /// Whether it can still change.
+    #[cfg(feature = "report")]
+    pub(super) fn is_open(&self) -> bool {
+        !self.merged && self.state == "open"
+    }
+
     /// As evidence, without reviews; none where it has no head.
     #[cfg(feature = "read")]
     pub(super) fn evidence(self) -> Option<PullRequest> {

@@ -3,7 +3,7 @@
 use countersign_core::digest::Digest;
 use countersign_core::ports::forge::Report;
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::report::{Standing, standing};
+use countersign_core::report::Standing;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ impl<'a> Wanted<'a> {
     fn of(report: &'a Report, told: &'a Told) -> Self {
         let annotations = annotations::of(report);
         let output = json!({ "title": told.description(MAX_TITLE), "summary": told.section.text });
-        let standing = standing(report);
+        let standing = told.standing;
         let digest = |text: &str| Digest::of(text.as_bytes()).hex().chars().take(16).collect::<String>();
         let shown = digest(&format!("{} {output}", standing.words()));
         let id = format!("{}.{shown}", digest(&json!(annotations).to_string()));
@@ -156,7 +156,7 @@ impl<S: Secrets + Send + Sync> Github<S> {
 fn state(standing: Standing) -> (&'static str, Option<&'static str>) {
     match standing {
         Standing::Waiting | Standing::Allowed => ("in_progress", None),
-        Standing::Denied | Standing::Failed => ("completed", Some("failure")),
+        Standing::Denied | Standing::Abandoned | Standing::Failed => ("completed", Some("failure")),
         Standing::WouldBeAllowed | Standing::Deployed => ("completed", Some("success")),
         Standing::Overtaken => ("completed", Some("neutral")),
     }

@@ -4,7 +4,7 @@
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::report::{Standing, standing};
+use countersign_core::report::Standing;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -74,6 +74,9 @@ impl<S: Secrets + Send + Sync> Github<S> {
         let place = Place::of(&report.repository)?;
         let token = self.token().await?;
         let told = Told::of(report);
+        let pulls = self.told_pulls(&token, &place, &told).await?;
+        let proposing = pulls.iter().filter(|pull| pull.head().as_ref() == Some(&report.commit));
+        let told = told.in_light_of(proposing.map(Pull::is_open));
         let me = match &self.host.app {
             Some(app) => {
                 self.set_check(&token, &place, report, &told, app.id).await?;
@@ -85,7 +88,7 @@ impl<S: Secrets + Send + Sync> Github<S> {
                 Me::Account(me.id)
             }
         };
-        for number in self.told_pulls(&token, &place, &told).await? {
+        for number in pulls.iter().map(|pull| pull.number) {
             let key = format!("{} pull request {number}", report.repository);
             let number = number.to_string();
             let thread = Comments { github: self, token: &token, place: &place, number: &number, me };
@@ -103,7 +106,7 @@ impl<S: Secrets + Send + Sync> Github<S> {
         told: &Told,
         me: Option<u64>,
     ) -> Result<(), Failure> {
-        let state = state(standing(report));
+        let state = state(told.standing);
         let description = told.description(MAX_DESCRIPTION);
         let list = place.call(&["commits", report.commit.as_str(), "statuses"]).with("per_page", PAGE);
         let known = self.client.list::<Status>(token, &list, MAX_STATUS_PAGES).await?.items;
@@ -122,36 +125,37 @@ impl<S: Secrets + Send + Sync> Github<S> {
     }
 
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.
-    async fn told_pulls(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<u64>, Failure> {
+    async fn told_pulls(&self, token: &Token, place: &Place<'_>, told: &Told) -> Result<Vec<Pull>, Failure> {
         let concerned =
-            |pull: &&Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
-        let mut numbers = Vec::new();
+            |pull: &Pull| told.concerns(pull.base().as_ref(), pull.head().as_ref(), pull.became().as_ref());
+        let mut found = Vec::new();
         for commit in &told.commits {
-            let pulls = match self.client.list::<Pull>(token, &pulls_of(place, commit), 1).await {
+            let mut pulls = match self.client.list::<Pull>(token, &pulls_of(place, commit), 1).await {
                 Ok(list) => list.items,
                 // A head that was squashed away may be gone.
                 Err(failure) if failure.is(404) || failure.is(422) => Vec::new(),
                 Err(failure) => return Err(failure),
             };
-            numbers.extend(pulls.iter().filter(concerned).map(|pull| pull.number));
+            pulls.retain(concerned);
+            found.append(&mut pulls);
         }
-        if numbers.is_empty() {
+        if found.is_empty() {
             // The head of a fork may be known as one by its pull request alone.
             let list = place.call(&["pulls"]).with("state", "open").with("sort", "updated");
             let list = list.with("direction", "desc").with("per_page", PAGE);
-            let open = self.client.list::<Pull>(token, &list, 1).await?.items;
-            numbers.extend(open.iter().filter(concerned).map(|pull| pull.number));
+            found = self.client.list::<Pull>(token, &list, 1).await?.items;
+            found.retain(concerned);
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+        found.sort_by_key(|pull| pull.number);
+        found.dedup_by_key(|pull| pull.number);
+        Ok(found)
     }
 }
 
 /// The state of a commit status. There is none for what was overtaken: nothing is left to do about it.
 fn state(standing: Standing) -> &'static str {
     match standing {
-        Standing::Denied => "failure",
+        Standing::Denied | Standing::Abandoned => "failure",
         Standing::Failed => "error",
         Standing::Waiting | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed | Standing::Overtaken => "success",

@@ -61,6 +61,12 @@ impl Pull {
         format!("refs/heads/{}", self.base.reference).parse().ok()
     }
 
+    /// Whether it can still change.
+    #[cfg(feature = "report")]
+    pub(super) fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+
     /// The commit that it became. An open one has a commit there that was only tried.
     pub(super) fn became(&self) -> Option<CommitId> {
         self.merged_at.as_ref()?;

@@ -5,7 +5,7 @@ use countersign_core::names::RepositoryId;
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::report::{Standing, standing};
+use countersign_core::report::Standing;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -40,10 +40,13 @@ impl<S: Secrets + Send + Sync> ForgeReport for Gitlab<S> {
         let repository = &report.repository;
         let token = self.token().await?;
         let told = Told::of(report);
+        let requests = self.told_requests(&token, repository, &told).await?;
+        let proposing = requests.iter().filter(|request| request.head().as_ref() == Some(&report.commit));
+        let told = told.in_light_of(proposing.map(MergeRequest::is_open));
         let section = Section { text: without_actions(&told.section.text), ..told.section.clone() };
         self.set_status(&token, report, &told).await?;
         let me: User = self.client.read(&token, &Call::get(&["user"])).await?;
-        for number in self.told_requests(&token, repository, &told).await? {
+        for number in requests.iter().map(|request| request.iid) {
             let key = format!("{repository} merge request {number}");
             let number = number.to_string();
             let thread = Notes { gitlab: self, token: &token, repository, number: &number, me: me.id };
@@ -57,7 +60,7 @@ impl<S: Secrets + Send + Sync> Gitlab<S> {
     /// Sets the status of this environment, unless it stands there already. GitLab refuses to set one that
     /// waits to waiting again, even for another description.
     async fn set_status(&self, token: &Token, report: &Report, told: &Told) -> Result<(), Failure> {
-        let state = state(standing(report));
+        let state = state(told.standing);
         let description = told.description(MAX_DESCRIPTION);
         let commit = report.commit.as_str();
         let known = list(&report.repository, &["repository", "commits", commit, "statuses"]);
@@ -81,19 +84,19 @@ impl<S: Secrets + Send + Sync> Gitlab<S> {
         token: &Token,
         repository: &RepositoryId,
         told: &Told,
-    ) -> Result<Vec<u64>, Failure> {
-        let concerned = |request: &&MergeRequest| {
+    ) -> Result<Vec<MergeRequest>, Failure> {
+        let concerned = |request: &MergeRequest| {
             told.concerns(request.base().as_ref(), request.head().as_ref(), request.became().as_ref())
         };
-        let mut numbers = Vec::new();
+        let mut requests = Vec::new();
         for commit in &told.commits {
             let found: Option<Vec<MergeRequest>> =
                 self.client.find(token, &merge_requests_of(repository, commit)).await?;
-            numbers.extend(found.iter().flatten().filter(concerned).map(|request| request.iid));
+            requests.extend(found.into_iter().flatten().filter(concerned));
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers)
+        requests.sort_by_key(|request| request.iid);
+        requests.dedup_by_key(|request| request.iid);
+        Ok(requests)
     }
 }
 
@@ -114,7 +117,7 @@ fn without_actions(text: &str) -> String {
 /// The state of a commit status.
 fn state(standing: Standing) -> &'static str {
     match standing {
-        Standing::Denied | Standing::Failed => "failed",
+        Standing::Denied | Standing::Abandoned | Standing::Failed => "failed",
         Standing::Waiting | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed => "success",
         Standing::Overtaken => "canceled",

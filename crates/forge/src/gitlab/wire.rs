@@ -42,6 +42,12 @@ pub(super) struct MergeRequest {
 }
 
 impl MergeRequest {
+    /// Whether it can still change.
+    #[cfg(feature = "report")]
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state.as_str(), "opened" | "locked")
+    }
+
     /// The branch that it asks to change.
     pub(super) fn base(&self) -> Option<Reference> {
         format!("refs/heads/{}", self.target_branch).parse().ok()

@@ -22,11 +22,15 @@ pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseEr
             Some(action) => hub::pull_request(&body, action)?,
             None => Meaning::Unknown,
         },
-        "pull_request_approved" | "pull_request_review_approved" => review(&body, ReviewAction::Approved)?,
-        "pull_request_rejected" | "pull_request_review_rejected" => {
-            review(&body, ReviewAction::ChangesRequested)?
+        "pull_request_approved" | "pull_request_review_approved" => {
+            hub::review(&body, ReviewAction::Approved)?
         }
-        "pull_request_comment" | "pull_request_review_comment" => review(&body, ReviewAction::Commented)?,
+        "pull_request_rejected" | "pull_request_review_rejected" => {
+            hub::review(&body, ReviewAction::ChangesRequested)?
+        }
+        "pull_request_comment" | "pull_request_review_comment" => {
+            hub::review(&body, ReviewAction::Commented)?
+        }
         _ => Meaning::Unknown,
     };
     Ok((name, first(headers, &DELIVERIES), meaning))
@@ -40,11 +44,4 @@ fn action(name: &str) -> Option<PullRequestAction> {
         "closed" => Some(PullRequestAction::Closed),
         _ => None,
     }
-}
-
-/// The reviewed commit is told by newer releases only.
-fn review(body: &Body, action: ReviewAction) -> Result<Meaning, ParseError> {
-    let told = body.find_text("commit_id").is_some();
-    let head = if told { body.commit("commit_id")? } else { None };
-    hub::review(body, action, head)
 }

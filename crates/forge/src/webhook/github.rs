@@ -47,5 +47,5 @@ fn review(body: &Body) -> Result<Meaning, ParseError> {
         ("submitted", "commented") => ReviewAction::Commented,
         _ => return Ok(Meaning::Unknown),
     };
-    hub::review(body, action, body.commit("review.commit_id")?)
+    hub::review(body, action)
 }

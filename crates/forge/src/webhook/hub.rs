@@ -63,14 +63,10 @@ pub(crate) fn pull_request(body: &Body, action: PullRequestAction) -> Result<Mea
     happened(body, kinds)
 }
 
-/// A review was given or taken back. `head` is the commit that was reviewed.
-pub(crate) fn review(
-    body: &Body,
-    action: ReviewAction,
-    head: Option<CommitId>,
-) -> Result<Meaning, ParseError> {
-    let Pull { number: pull_request, base, .. } = Pull::of(body)?;
-    happened(body, reviewed(action, pull_request, base, head))
+/// A review was given or taken back. What is looked at is the pull request's head, whichever commit was reviewed.
+pub(crate) fn review(body: &Body, action: ReviewAction) -> Result<Meaning, ParseError> {
+    let Pull { number: pull_request, base, head, .. } = Pull::of(body)?;
+    happened(body, reviewed(action, pull_request, base, Some(head)))
 }
 
 /// The events of a review: one for the previews of its pull request, and, unless it is only a comment,

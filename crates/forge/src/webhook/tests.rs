@@ -126,7 +126,7 @@ fn a_review_that_may_count_makes_its_branch_due() {
         ("dismissed", "dismissed", "dismissed", 2),
     ] {
         let kinds = review(action, state);
-        assert_eq!((&kinds[0]["action"], &kinds[0]["head"]), (&json!(told), &json!(TWO)));
+        assert_eq!((&kinds[0]["action"], &kinds[0]["head"]), (&json!(told), &json!(ONE)));
         assert_eq!(kinds.as_array().unwrap().len(), events);
     }
     let mut edited = pull_request("edited", false, own());
@@ -144,11 +144,15 @@ fn gitea_names_reviews_by_the_event() {
         ("pull_request_comment", "commented", 1),
     ] {
         let kinds = kinds(gitea("X-Forgejo-Event", event, &body));
-        assert_eq!((&kinds[0]["action"], &kinds[0]["head"]), (&json!(told), &Value::Null));
+        assert_eq!((&kinds[0]["action"], &kinds[0]["head"]), (&json!(told), &json!(ONE)));
         assert_eq!(kinds.as_array().unwrap().len(), events);
     }
     body["commit_id"] = json!(TWO);
-    assert_eq!(kinds(gitea("X-Gitea-Event", "pull_request_approved", &body))[0]["head"], json!(TWO));
+    assert_eq!(
+        kinds(gitea("X-Gitea-Event", "pull_request_approved", &body))[0]["head"],
+        json!(ONE),
+        "an older commit"
+    );
     let synchronized = pull_request("synchronized", false, own());
     assert_eq!(
         kinds(gitea("X-Gitea-Event", "pull_request_sync", &synchronized))[0]["action"],
