@@ -10,6 +10,7 @@ export CARGO_TARGET_DIR ?= $(COUNTERSIGN_CACHE)/target
 export CARGO_TERM_QUIET ?= $(if $(CI),true,false)
 
 CLUSTER ?= simulated
+FORGE ?= plain
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +18,8 @@ help: ## Print this help
 build: ## Build the countersign command, and the small programs of the demo and the tests
 	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
 
-demo: build $(if $(filter real,$(CLUSTER)),tools) ## Show the main job, start to end (CLUSTER=real for a real API server)
-	@CLUSTER=$(CLUSTER) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
+demo: build $(if $(filter real gitea,$(CLUSTER) $(FORGE)),tools) ## Show the main job (CLUSTER=real, FORGE=gitea for real ones; KEEP=1 to look around)
+	@CLUSTER=$(CLUSTER) FORGE=$(FORGE) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
 
 check: ## Format, lint, and the fast tests
 	@cargo fmt --all --check

@@ -101,6 +101,7 @@ fail() {
         printf '\n%sThe demo failed in step %s: %s%s\n' "$red" "$number" "$1" "$plain"
         [ -z "$answer" ] || printf '%s\n' '--- the last output' "$answer"
         [ ! -s "$work/serve.log" ] || { printf '%s\n' '--- the end of serve.log' && tail -n 25 "$work/serve.log"; }
+        [ ! -s "$work/gitea.log" ] || { printf '%s\n' '--- the end of gitea.log' && tail -n 10 "$work/gitea.log"; }
         [ ! -s "$work/cluster.log" ] || { printf '%s\n' '--- the end of cluster.log' && tail -n 10 "$work/cluster.log"; }
     } >&2
     exit 1
@@ -121,13 +122,29 @@ start() {
     local name=$1 deadline=$((SECONDS + patience))
     shift
     : >"$work/$name.out"
-    "$@" <&0 9<&- >"$work/$name.out" 2>>"$work/$name.log" &
+    "$@" <&0 8<&- 9<&- >"$work/$name.out" 2>>"$work/$name.log" &
     pid=$!
     until [ -s "$work/$name.out" ]; do
         kill -0 "$pid" 2>/dev/null || fail "$name ended before it was ready"
         [ "$SECONDS" -lt "$deadline" ] || fail "$name is not ready after $patience seconds"
         sleep 0.1
     done
+}
+
+# The descriptors 9 and 8 hold the input of such programs open, in this shell alone.
+held=9
+
+# start_world NAME COMMAND...: as start, a program that runs real servers until its input ends.
+start_world() {
+    mkfifo "$work/$1.in"
+    if [ -n "${KEEP:-}" ]; then
+        start "$@" <>"$work/$1.in"
+    else
+        # It ends when nobody holds its input open any more: also when this shell is killed.
+        eval "exec $held<>\"\$work/\$1.in\""
+        held=$((held - 1))
+        start "$@" <"$work/$1.in"
+    fi
 }
 
 # stop PID: asks a server to end, and waits until it has.

@@ -5,5 +5,6 @@
 
 pub mod control_plane;
 pub mod gitea;
+pub mod script;
 pub mod servers;
 pub mod tools;

@@ -16,7 +16,7 @@ pub(crate) struct Told {
     /// Names the status of this environment, now and at every later report.
     pub(crate) context: String,
     /// The commits whose pull requests are told: the commit itself and, unless it is only a preview, those that
-    /// came along with it, and their heads.
+    /// came along with it, their heads, and what was approved on the way.
     pub(crate) commits: BTreeSet<CommitId>,
     /// The branches that the targets follow: a pull request for another branch is about something else.
     bases: BTreeSet<Reference>,
@@ -31,15 +31,19 @@ pub(crate) struct Told {
 impl Told {
     /// What is told of `report`.
     pub(crate) fn of(report: &Report) -> Self {
-        let decided = report.targets.iter().filter(|target| !target.state.preview);
-        let brought = decided
+        let decided = || report.targets.iter().filter(|target| !target.state.preview);
+        // Whoever approved a head that was merged otherwise is told, on its pull request, why that does not count.
+        let approved = decided()
+            .flat_map(|target| target.decision.approvals.iter().rev().take(MAX_BROUGHT))
+            .map(|approval| &approval.head);
+        let brought = decided()
             .flat_map(|target| target.decision.explained.iter().rev().take(MAX_BROUGHT))
             .flat_map(|explained| [&explained.head, &explained.commit]);
         let bases = report.targets.iter().map(|target| target.decision.follows.reference.clone());
         let index = report.targets.iter().map(|target| target.state.index).max().unwrap_or_default();
         Self {
             context: format!("countersign/{}", report.environment),
-            commits: brought.chain([&report.commit]).cloned().collect(),
+            commits: brought.chain(approved).chain([&report.commit]).cloned().collect(),
             bases: bases.collect(),
             section: Section { environment: report.environment.clone(), index, text: markdown(report) },
             standing: standing(report),

@@ -149,14 +149,36 @@ impl Forge {
         }
     }
 
-    /// Waits until nothing is at work any more.
-    pub fn until_quiet(&self) -> Result<()> {
+    /// Approves a commit by a statement signed with a person's own key, which needs no forge.
+    pub fn approve_signed(&self, name: &str, commit: &str) -> Result<()> {
+        let url = self.installation.url();
+        self.clone(name)?.say(name, &["approve", commit, "--server", &url]).map(drop)
+    }
+
+    /// How many webhooks of Gitea were taken so far.
+    fn taken(&self) -> usize {
+        self.installation.log().matches("webhook host=\"gitea\"").count()
+    }
+
+    /// Lets something happen that Gitea tells of, and waits until all that follows from it is done.
+    pub fn until_settled<T>(&self, happens: impl FnOnce() -> Result<T>) -> Result<T> {
+        let before = self.taken();
+        let happened = happens()?;
+        self.until("Gitea tells of it", || {
+            ensure!(self.taken() > before, "it does not");
+            Ok(())
+        })?;
         self.until("all queues are empty", || {
             let status = self.installation.status()?;
             let queues = status["queues"].as_array().cloned().unwrap_or_default();
-            ensure!(queues.is_empty(), "{queues:?} are not");
+            let waits = |queue: &&serde_json::Value| {
+                ["visible", "inFlight", "delayed"].iter().any(|what| queue[*what] != 0)
+            };
+            let waiting: Vec<_> = queues.iter().filter(waits).collect();
+            ensure!(waiting.is_empty(), "{waiting:?} are not");
             Ok(())
-        })
+        })?;
+        Ok(happened)
     }
 }
 

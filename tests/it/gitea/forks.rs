@@ -15,10 +15,9 @@ fn a_fork_waits_for_a_members_label_and_its_approvals_do_not_count() -> Result<(
     let clone = forge.installation.clone_url(&stranger.git_url(&fork), "gitea/acme/shop")?;
     let head = clone.greet("ada", "staging", "Stranger")?;
     clone.push_to("gift")?;
-    let request = stranger.open(SHOP, "stranger:gift", "A gift")?;
+    let request = forge.until_settled(|| stranger.open(SHOP, "stranger:gift", "A gift"))?;
     // An approval does not start a look either.
-    request.seen_by(forge.person("grace")?).approve(&head)?;
-    forge.until_quiet()?;
+    forge.until_settled(|| request.seen_by(forge.person("grace")?).approve(&head))?;
     let statuses = forge.gitea.administrator().statuses(SHOP, &head)?;
     ensure!(statuses.is_empty() && request.comments()?.is_empty(), "it was looked at: {statuses:?}");
     let by_stranger = request.label(FORK_PREVIEW_LABEL);

@@ -9,8 +9,14 @@ use super::forge::Forge;
 #[test]
 fn every_style_of_merging_deploys_what_was_reviewed() -> Result<()> {
     let forge = Forge::start()?;
+    // Opened before all others, so that it must really be moved onto them.
+    let shop = forge.clone("alan")?;
+    shop.replace("deploy/staging/deployment.yaml", "cpu: 100m", "cpu: 60m")?;
+    let less = shop.commit_all("alan", "Ask for less")?;
+    let less = (forge.open("alan", &shop, "less")?, less);
     for style in [Style::Merge, Style::Squash, Style::Rebase, Style::FastForward] {
-        let (request, head) = forge.greeting(style.name())?;
+        let (request, head) =
+            if style == Style::Rebase { less.clone() } else { forge.greeting(style.name())? };
         request.seen_by(forge.person("grace")?).approve(&head)?;
         forge.until_status(&head, "staging", "success")?;
         let merged = request.merge(style)?;

@@ -1,15 +1,13 @@
 //! Starts a control plane for a script: prints one line of JSON (`kubeconfig`, `url`) when it is
 //! ready, and ends it when stdin closes or on SIGTERM, SIGINT or SIGHUP.
 
-use std::io::{Write, copy, sink, stdin, stdout};
-use std::thread;
+use std::io::{Write, stdout};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use countersign_tests::world::control_plane::ControlPlane;
+use countersign_tests::world::script::told_to_end;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
 
 /// Starts a Kubernetes control plane, and ends it when standard input closes.
 #[derive(Debug, Parser)]
@@ -28,22 +26,9 @@ async fn main() -> Result<()> {
         control_plane.create_namespace(namespace).await?;
     }
     let line = json!({ "kubeconfig": control_plane.kubeconfig(), "url": control_plane.url() });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let (closed, closing) = oneshot::channel();
-    thread::spawn(move || {
-        // An error ends the wait as an end of file does.
-        let _ = copy(&mut stdin(), &mut sink());
-        let _ = closed.send(());
-    });
+    let told_to_end = told_to_end()?;
     writeln!(stdout(), "{line}").context("cannot print the kubeconfig's path on stdout")?;
-    tokio::select! {
-        _ = closing => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
-    }
+    told_to_end.await;
     drop(control_plane);
     Ok(())
 }

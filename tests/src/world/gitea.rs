@@ -16,7 +16,7 @@ use crate::http;
 
 pub mod account;
 pub mod pull_request;
-mod settings;
+pub mod settings;
 
 use account::Account;
 
@@ -185,6 +185,10 @@ fn launch(program: &PathBuf) -> Result<Gitea> {
     let run = |arguments: &[&str]| -> Result<String> {
         let mut command = Command::new(program);
         command.args(arguments).args(["--config", file]).env("HOME", &folder).current_dir(&folder);
+        // It writes to the settings of Git that these name: see supervise.sh.
+        for name in ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"] {
+            command.env_remove(name);
+        }
         let output = command.output().context("gitea cannot be started")?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let wrong = String::from_utf8_lossy(&output.stderr);

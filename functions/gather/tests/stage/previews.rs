@@ -64,6 +64,7 @@ fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -
         fork,
         state,
         pushers: Vec::new(),
+        contributors: Vec::new(),
         reviews: Vec::new(),
         labels: labels.iter().map(|label| (*label).to_owned()).collect(),
     }

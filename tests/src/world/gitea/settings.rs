@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 /// Everyone's password. The server listens on the loopback interface only, and is gone after the test.
-pub(super) const PASSWORD: &str = "a password for tests";
+pub const PASSWORD: &str = "a password for tests";
 
 /// The settings file of a server whose data is in `folder` and whose templates are in `resources`.
 pub(super) fn app_ini(folder: &Path, resources: &Path, port: u16) -> Result<String> {
@@ -30,6 +30,8 @@ LFS_START_SERVER = false
 [database]
 DB_TYPE = sqlite3
 PATH = {folder}/gitea.db
+SQLITE_JOURNAL_MODE = WAL
+SQLITE_TIMEOUT = 60000
 [repository]
 ROOT = {folder}/repositories
 [security]

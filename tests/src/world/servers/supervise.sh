@@ -34,8 +34,10 @@ start() {
     groups="$groups $!"
 }
 
-# A server must not read the settings of the person who runs it.
+# A server must not read the settings of the person who runs it, nor write them: Gitea sets some for Git, and would
+# put a file in the place of a GIT_CONFIG_GLOBAL that is a device.
 export HOME="$dir"
+unset GIT_CONFIG_GLOBAL GIT_CONFIG_SYSTEM GIT_CONFIG_NOSYSTEM GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 cd "$dir" || exit 1
 printf '%s\n' "$dir"
 while IFS= read -r line; do
