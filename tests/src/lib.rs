@@ -4,4 +4,5 @@ pub mod bench;
 pub mod contract;
 pub mod http;
 pub mod installation;
+pub mod simulation;
 pub mod world;

@@ -1,0 +1,183 @@
+//! Runs seeds of the simulation, replays one, and makes a failing one smaller.
+
+use std::collections::BTreeSet;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+use std::{env, io};
+
+use anyhow::Context as _;
+use clap::Parser;
+use countersign_tests::simulation::faults::Fault;
+use countersign_tests::simulation::installation::{self, Prepared};
+use countersign_tests::simulation::mutant::Mutant;
+use countersign_tests::simulation::shrink::shrink;
+use countersign_tests::simulation::{Ran, Setup, UNTIL, run};
+
+/// Runs a whole installation under a seeded scheduler, with everything going wrong that may.
+#[derive(Parser)]
+struct Arguments {
+    /// The seed to run.
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// The seeds to run, as FIRST..END, without the last.
+    #[arg(long, value_parser = range)]
+    seeds: Option<(u64, u64)>,
+    /// How many processes share the seeds.
+    #[arg(long, default_value_t = 1)]
+    jobs: u64,
+    /// Only these of what people do, by number, as 0,3,4.
+    #[arg(long, value_delimiter = ',')]
+    actions: Option<Vec<usize>>,
+    /// Without these kinds of fault, as crash,lost.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<Fault>,
+    /// At most so many faults.
+    #[arg(long, default_value_t = u64::MAX)]
+    limit: u64,
+    /// Nothing goes wrong after so many seconds.
+    #[arg(long, default_value_t = UNTIL / 1000)]
+    until: i64,
+    /// A stage that is broken on purpose.
+    #[arg(long)]
+    mutant: Option<Mutant>,
+    /// Print every step.
+    #[arg(long)]
+    tell: bool,
+    /// Run every seed twice, and compare.
+    #[arg(long)]
+    twice: bool,
+    /// Do not make a failing run smaller.
+    #[arg(long)]
+    no_shrink: bool,
+}
+
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let ends = text.split_once("..").and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
+    ends.filter(|(first, end)| first < end).ok_or_else(|| format!("{text:?}: write it as 0..200"))
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if arguments.jobs > 1 {
+        return share(&arguments);
+    }
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let before = env::current_dir()?;
+    env::set_current_dir(folder.path())?;
+    let failed = all(&arguments, &Arc::new(installation::prepare()));
+    env::set_current_dir(before)?;
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The seeds in turn, up to the first that fails. Whether one did.
+fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
+    let (first, end) = arguments.seeds.or(arguments.seed.map(|seed| (seed, seed + 1))).unwrap_or((0, 200));
+    let begun = Instant::now();
+    let (mut steps, mut faults, mut leaves, mut hours) = (0, 0, 0, 0);
+    for seed in first..end {
+        let setup = setup(arguments, seed);
+        let ran = run(prepared, &setup);
+        if ran.violation.is_some() {
+            failed(arguments, prepared, &setup, ran);
+            return true;
+        }
+        if arguments.twice && run(prepared, &setup).hash != ran.hash {
+            println!("seed {seed}: two runs of it differ");
+            return true;
+        }
+        if arguments.seed.is_some() {
+            println!("seed {seed}: trace {:016x}", ran.hash);
+        }
+        steps += ran.steps;
+        faults += ran.faults;
+        leaves += ran.leaves;
+        hours += ran.hours;
+    }
+    println!(
+        "seeds {first}..{end}: all invariants hold; {hours} simulated hours, {steps} steps, {faults} faults, \
+         {leaves} leaves, in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    false
+}
+
+fn setup(arguments: &Arguments, seed: u64) -> Setup {
+    Setup {
+        actions: arguments.actions.clone().map(BTreeSet::from_iter),
+        without: arguments.without.iter().copied().collect(),
+        limit: arguments.limit,
+        until: arguments.until * 1000,
+        mutant: arguments.mutant,
+        tells: arguments.tell,
+        ..Setup::of(seed)
+    }
+}
+
+fn failed(arguments: &Arguments, prepared: &Arc<Prepared>, setup: &Setup, ran: Ran) {
+    tell(setup, &ran);
+    if !arguments.no_shrink && !arguments.tell {
+        let (smaller, ran) = shrink(prepared, setup, ran);
+        println!("smaller:");
+        tell(&smaller, &ran);
+    }
+}
+
+fn tell(setup: &Setup, ran: &Ran) {
+    let violation = ran.violation.as_deref().unwrap_or("nothing");
+    println!("seed {} fails: {violation}", setup.seed);
+    println!(
+        "  {} steps, {} faults, {} leaves, trace {:016x}; replay it with",
+        ran.steps, ran.faults, ran.leaves, ran.hash
+    );
+    println!("  {}", command(setup));
+}
+
+/// The command that runs exactly this again.
+fn command(setup: &Setup) -> String {
+    let mut text = format!("countersign-simulate --seed {}", setup.seed);
+    let list = |items: Vec<String>| items.join(",");
+    if let Some(actions) = &setup.actions {
+        text += &format!(" --actions={}", list(actions.iter().map(ToString::to_string).collect()));
+    }
+    if !setup.without.is_empty() {
+        text += &format!(" --without={}", list(setup.without.iter().map(ToString::to_string).collect()));
+    }
+    if setup.limit != u64::MAX {
+        text += &format!(" --limit={}", setup.limit);
+    }
+    if setup.until != UNTIL {
+        text += &format!(" --until={}", setup.until / 1000);
+    }
+    if let Some(mutant) = setup.mutant {
+        text += &format!(" --mutant={mutant}");
+    }
+    text
+}
+
+/// Shares the seeds among processes: each needs a working folder of its own.
+fn share(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (first, end) = arguments.seeds.unwrap_or((0, 200));
+    let program = env::current_exe()?;
+    let own: Vec<_> = env::args().skip(1).collect();
+    let share = (end - first).div_ceil(arguments.jobs);
+    let children: io::Result<Vec<_>> = (0..arguments.jobs)
+        .map(|job| (first + job * share, end.min(first + (job + 1) * share)))
+        .filter(|(from, to)| from < to)
+        .map(|(from, to)| {
+            let others = own
+                .iter()
+                .filter(|argument| !argument.starts_with("--seeds=") && !argument.starts_with("--jobs="));
+            Command::new(&program)
+                .args(others)
+                .arg(format!("--seeds={from}..{to}"))
+                .stdin(Stdio::null())
+                .spawn()
+        })
+        .collect();
+    let mut failed = false;
+    for mut child in children? {
+        failed |= !child.wait()?.success();
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,201 @@
+//! What holds in the end, when nothing goes wrong any more and all is at rest.
+
+use std::collections::BTreeMap;
+
+use countersign_core::configuration::{Configuration, PlacementState};
+use countersign_core::facts::{ObjectKey, Operation};
+use countersign_core::keys;
+use countersign_core::leaf::{DecisionRecord, Disposition, Record};
+use countersign_core::names::{AttemptId, Target};
+use countersign_core::outcome::OutcomeResult;
+use countersign_core::ports::cluster::Cluster as _;
+use countersign_core::ports::store;
+use countersign_core::target::{ActiveBundle, TargetState};
+use serde_json::Value;
+
+use super::forge::result_name;
+use super::immediate;
+use super::installation::{PLACES, shop};
+use super::repository::Files;
+use super::workers::World;
+
+/// Holds everything against what it must be in the end.
+pub fn check(world: &World) {
+    for (queue, letter) in world.queue.dead() {
+        world.sim.violate(format!("a dead letter of {queue}: {}: {}", letter.reason, letter.body));
+    }
+    let active: Option<ActiveBundle> =
+        immediate(store::get_json(&world.store, keys::ACTIVE_BUNDLE)).ok().flatten();
+    let configuration = active.and_then(|active| {
+        let bytes = world.store.peek(&keys::bundle_configuration(&active.bundle))?;
+        serde_json::from_slice::<Configuration>(&bytes).ok()
+    });
+    let Some(configuration) = configuration else {
+        return world.sim.violate("no bundle is active in the end");
+    };
+    let files = {
+        let model = world.forge.model();
+        let bare = &model.repositories[&shop()];
+        bare.files(&bare.tip())
+    };
+    for target in configuration.targets() {
+        let removed = target.placement.state == PlacementState::Removed;
+        if let Err(why) =
+            settled(world, &target.target).and_then(|()| shown(world, &target.target, &files, removed))
+        {
+            world.sim.violate(format!("in the end {}: {why}", target.target));
+        }
+    }
+    if let Err(why) = told(world) {
+        world.sim.violate(format!("in the end {why}"));
+    }
+}
+
+/// What is wanted runs.
+fn settled(world: &World, target: &Target) -> Result<(), String> {
+    let state: Option<TargetState> =
+        immediate(store::get_json(&world.store, &keys::target(target))).map_err(|error| error.to_string())?;
+    let Some(state) = state else { return Err("was never looked at".to_owned()) };
+    if !state.is_settled() {
+        return Err(format!(
+            "is not settled: latest {:?} {:?} ({}), wanted {:?}, running {:?}, outcome {:?}",
+            state.latest.verdict,
+            state.latest.disposition,
+            state.latest.reason,
+            state.wanted.map(|wanted| wanted.sequence),
+            state.running.map(|running| running.sequence),
+            state.outcome.map(|outcome| outcome.result),
+        ));
+    }
+    if state.hold.is_some() {
+        return Err("is held, and was released".to_owned());
+    }
+    let ended = state.outcome.as_ref().map(|outcome| &outcome.result);
+    match ended {
+        Some(OutcomeResult::Healthy | OutcomeResult::Removed) => Ok(()),
+        _ => Err(format!("is said to be {}", result_name(ended))),
+    }
+}
+
+/// The cluster holds exactly what the branch does.
+fn shown(world: &World, target: &Target, files: &Files, removed: bool) -> Result<(), String> {
+    let place = PLACES.iter().find(|(_, application, environment)| {
+        *application == target.application.as_str() && *environment == target.environment.as_str()
+    });
+    let (folder, application, _) = place.ok_or("is nowhere")?;
+    let cluster = world
+        .clusters
+        .iter()
+        .find(|cluster| cluster.name == target.cluster.as_str())
+        .ok_or("has no cluster")?;
+    let namespace =
+        if *application == "cart" { "cart".to_owned() } else { format!("web-{}", target.environment) };
+    let expectations =
+        [("main.yaml", (*application).to_owned()), ("extra.yaml", format!("{application}-extra"))];
+    for (file, name) in expectations {
+        let text = files.get(&format!("{folder}/{file}")).filter(|_| !removed);
+        let deployment = *application == "cart" && file == "main.yaml";
+        let key = ObjectKey {
+            api_version: if deployment { "apps/v1" } else { "v1" }.to_owned(),
+            kind: if deployment { "Deployment" } else { "ConfigMap" }.to_owned(),
+            namespace: Some(namespace.clone()),
+            name: name.clone(),
+        };
+        let object = immediate(cluster.inner.get(&key)).map_err(|error| error.to_string())?;
+        let expected = text.map(|text| value_in(&String::from_utf8_lossy(text)));
+        let found = object.as_ref().map(value_of);
+        if expected != found {
+            return Err(format!("{name} is {found:?}, and the branch says {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// The value that tells changes apart, as a file holds it.
+fn value_in(text: &str) -> String {
+    let after =
+        text.split_once("value: \"").or_else(|| text.split_once("cart:v")).map_or("", |(_, after)| after);
+    match text.split_once("registry.example/cart:") {
+        Some((_, image)) => image.trim().to_owned(),
+        None => after.split('"').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// The same, as an object holds it.
+fn value_of(object: &Value) -> String {
+    let image = object.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
+    match image {
+        Some(image) => image.trim_start_matches("registry.example/cart:").to_owned(),
+        None => object["data"]["value"].as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// What a repository's commit was last decided to be in an environment, by target.
+type Expected<'a> = BTreeMap<(String, String, String), BTreeMap<String, &'a DecisionRecord>>;
+
+/// Every commit shows what was last recorded of it, and nothing is left pending.
+fn told(world: &World) -> Result<(), String> {
+    let seen = world.watch.seen();
+    let mut expected = Expected::new();
+    let mut results: BTreeMap<AttemptId, OutcomeResult> = BTreeMap::new();
+    for leaf in &seen.leaves {
+        match &leaf.record {
+            Record::Decision(record) => expect(&mut expected, record),
+            Record::Outcome(record) => {
+                let late = record.result == OutcomeResult::Applied && results.contains_key(&record.attempt);
+                if !late {
+                    results.insert(record.attempt, record.result.clone());
+                }
+            }
+            Record::Genesis(_) | Record::Rejected(_) => {}
+        }
+    }
+    let model = world.forge.model();
+    for (key, targets) in &expected {
+        let Some(told) = model.told.get(key) else { return Err(format!("nothing was told of {key:?}")) };
+        for (target, record) in targets {
+            let at = format!("what was told of commit {} at {target}", key.1);
+            let Some(state) = told.get(target) else { return Err(format!("{at} is nothing")) };
+            if (state.verdict, state.disposition) != (record.verdict, record.disposition) {
+                return Err(format!(
+                    "{at} is {:?} {:?}, and the log says {:?} {:?}",
+                    state.verdict, state.disposition, record.verdict, record.disposition
+                ));
+            }
+            let works =
+                matches!(record.operation, Operation::Deploy | Operation::Rollback | Operation::Remove);
+            let effect = matches!(record.disposition, Disposition::Authorized | Disposition::Unchanged);
+            if !works || !effect {
+                continue;
+            }
+            let ended = results.get(&state.attempt);
+            let said = state.outcome.as_ref().map(|outcome| &outcome.result);
+            if said != ended || matches!(ended, None | Some(OutcomeResult::Applied)) {
+                return Err(format!(
+                    "{at} is {}, and the log says {}",
+                    result_name(said),
+                    result_name(ended)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn expect<'a>(expected: &mut Expected<'a>, record: &'a DecisionRecord) {
+    let command = matches!(record.operation, Operation::Hold | Operation::Release);
+    if command || record.disposition == Disposition::Superseded {
+        return;
+    }
+    let key = (
+        record.follows.repository.to_string(),
+        record.commit.to_string(),
+        record.target.environment.to_string(),
+    );
+    let targets = expected.entry(key).or_default();
+    let target = record.target.to_string();
+    let known = targets.get(&target).is_some_and(|known| known.disposition != Disposition::Preview);
+    if !(known && record.disposition == Disposition::Preview) {
+        targets.insert(target, record);
+    }
+}

@@ -1,0 +1,367 @@
+//! The workers of an installation: each stage behind its queue, as `serve` and the cloud run them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_apply::Applier;
+use countersign_core::active::ConfigurationCache;
+use countersign_core::event::{Event, EventKind};
+use countersign_core::keys;
+use countersign_core::message::{Message, QueueName};
+use countersign_core::names::{ClusterName, Target};
+use countersign_core::ports::PortError;
+use countersign_core::ports::queue::{Delivery, Outgoing, Queue as _};
+use countersign_core::ports::store::{self, Store as _};
+use countersign_core::stage::{BatchResult, Incoming, StageError, left_over};
+use countersign_core::time::Timestamp;
+use countersign_evaluate::{Evaluator, bundles};
+use countersign_gather::Gatherer;
+use countersign_git::mirror::{GiveUp, Repositories};
+use countersign_observe::Observer;
+use countersign_record::Recorder;
+use countersign_render::budget::Budget;
+use countersign_report::Reporter;
+use tokio::sync::Mutex;
+
+use super::cluster::FailingCluster;
+use super::executor::{Sim, Spawner, Work};
+use super::forge::Forge;
+use super::installation::{CLUSTERS, Prepared};
+use super::invariants::Watch;
+use super::memory::queue::MemoryQueue;
+use super::memory::store::MemoryStore;
+use super::mutant::{Lies, Mutant};
+use super::ports::{FailingQueue, FailingSigner, FailingStore};
+
+/// How long a received message is hidden from others.
+const VISIBILITY: Duration = Duration::from_mins(10);
+/// How long a receive waits. What comes meanwhile ends it.
+const WAIT: Duration = Duration::from_hours(1);
+/// Retries of a message widen from the first to the second.
+const RETRIES: (i64, i64) = (250, 600_000);
+/// How often the timer looks.
+const TICK: i64 = 15_000;
+/// How often every followed ref is looked at, in case that no webhook told of it.
+const POLL: i64 = 600_000;
+
+/// An installation; clones share it.
+#[derive(Clone)]
+pub struct World {
+    /// The time, and what goes wrong.
+    pub sim: Sim,
+    /// Starts workers.
+    pub spawner: Spawner,
+    /// What everything begins with.
+    pub prepared: Arc<Prepared>,
+    /// What is behind every store.
+    pub store: MemoryStore,
+    /// What is behind every queue.
+    pub queue: MemoryQueue,
+    /// The forge.
+    pub forge: Forge,
+    /// Who looks on.
+    pub watch: Arc<Watch>,
+    /// The clusters, by name.
+    pub clusters: Vec<FailingCluster>,
+    /// What is broken on purpose.
+    pub mutant: Option<Mutant>,
+    /// What that remembers.
+    pub lies: Lies,
+    /// `record` works alone.
+    pub alone: Arc<Mutex<()>>,
+    /// Bundles with their engines. They are named by what they hold, so that a crash loses nothing of them but time.
+    pub bundles: Arc<bundles::Bundles>,
+}
+
+impl World {
+    /// The store, as a role sees it.
+    #[must_use]
+    pub fn store_of(&self, role: &'static str) -> FailingStore {
+        let (sim, inner, watch) = (self.sim.clone(), self.store.clone(), Arc::clone(&self.watch));
+        FailingStore { role, sim, inner, watch, mutant: self.mutant, lies: self.lies.clone() }
+    }
+
+    /// The queues, as a role sees them.
+    #[must_use]
+    pub fn queue_of(&self, role: &'static str) -> FailingQueue {
+        FailingQueue { role, sim: self.sim.clone(), inner: self.queue.clone() }
+    }
+
+    /// Starts every worker.
+    pub fn start(&self) {
+        self.worker("genesis", |world| Box::pin(world.genesis()));
+        self.worker("gather-0", |world| Box::pin(world.gather()));
+        self.worker("gather-1", |world| Box::pin(world.gather()));
+        self.worker("evaluate", |world| Box::pin(world.evaluate()));
+        self.worker("record", |world| Box::pin(world.decisions()));
+        self.worker("report", |world| Box::pin(world.report()));
+        self.worker("timer", |world| Box::pin(world.timer()));
+        self.worker("poll", |world| Box::pin(world.poll()));
+        for (index, (name, _)) in CLUSTERS.iter().enumerate() {
+            self.worker(&format!("outcomes-{name}"), move |world| Box::pin(world.outcomes(index)));
+            self.worker(&format!("apply-{name}"), move |world| Box::pin(world.apply(index)));
+            self.worker(&format!("observe-{name}"), move |world| Box::pin(world.observe(index)));
+        }
+    }
+
+    fn worker(&self, name: &str, work: impl Fn(Self) -> Work + 'static) {
+        let world = self.clone();
+        self.spawner.worker(name, move || work(world.clone()));
+    }
+
+    /// Moves messages from a queue to a stage.
+    async fn pump(
+        &self,
+        role: &'static str,
+        name: QueueName,
+        batch_size: usize,
+        stage: impl AsyncFn(&[Incoming]) -> BatchResult,
+    ) {
+        let queue = self.queue_of(role);
+        loop {
+            let Ok(deliveries) = queue.receive(&name, batch_size, VISIBILITY, WAIT).await else {
+                self.sim.sleep(1_000).await;
+                continue;
+            };
+            if self.mutant == Some(Mutant::EarlyAcknowledgement) {
+                for delivery in &deliveries {
+                    let _ = queue.acknowledge(&name, &delivery.receipt).await;
+                }
+            }
+            let batch: Vec<_> = deliveries.iter().map(|delivery| delivery.message.clone()).collect();
+            if batch.is_empty() {
+                continue;
+            }
+            let results = stage(&batch).await;
+            let left = left_over(&batch, &results, name.is_ordered());
+            for (index, (delivery, result)) in deliveries.iter().zip(&results).enumerate() {
+                // A receipt that is no longer valid means that the message comes again, or was taken.
+                let _ = conclude(&queue, &name, delivery, result, left.contains(&index)).await;
+            }
+        }
+    }
+
+    async fn genesis(self) {
+        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let bundle = &self.prepared.variants[0].1;
+        loop {
+            let begun = async {
+                bundles::store(&store, bundle).await?;
+                let _alone = self.alone.lock().await;
+                let (log_signer, authorization_signer) = self.signers();
+                let recorder = Recorder {
+                    store: &store,
+                    queue: &queue,
+                    log_signer: &log_signer,
+                    authorization_signer: &authorization_signer,
+                    settings: &self.prepared.settings,
+                };
+                recorder.genesis(self.sim.clock("countersign"), &self.prepared.genesis.0).await
+            };
+            if begun.await.is_ok() {
+                return;
+            }
+            self.sim.sleep(1_000).await;
+        }
+    }
+
+    fn signers(
+        &self,
+    ) -> (
+        impl countersign_core::ports::signer::Signer + use<>,
+        impl countersign_core::ports::signer::Signer + use<>,
+    ) {
+        let log = FailingSigner { sim: self.sim.clone(), inner: Arc::clone(&self.prepared.log_signer) };
+        let inner = Arc::clone(&self.prepared.authorization_signer);
+        (log, FailingSigner { sim: self.sim.clone(), inner })
+    }
+
+    async fn gather(self) {
+        let (store, queue) = (self.store_of("gather"), self.queue_of("gather"));
+        let (repositories, configurations) = (Repositories::new("mirrors"), ConfigurationCache::default());
+        let budget = Budget::default();
+        let stage = Gatherer {
+            store: &store,
+            queue: &queue,
+            forge: &self.forge,
+            repositories: &repositories,
+            configurations: &configurations,
+            budget: &budget,
+            fetch_deadline: || -> GiveUp { Arc::new(|| false) },
+        };
+        self.pump("gather", QueueName::Events, 1, async |batch| {
+            // Repositories are read in place, so it is here that a fetch fails.
+            if self.sim.is_away("forge") && !batch[0].body.contains("\"command\"") {
+                return vec![Err(StageError::Retry("the forge is away: simulated".to_owned()))];
+            }
+            stage.handle(batch).await
+        })
+        .await;
+    }
+
+    async fn evaluate(self) {
+        let (store, queue) = (self.store_of("evaluate"), self.queue_of("evaluate"));
+        let stage = Evaluator { store: &store, queue: &queue, bundles: &self.bundles };
+        self.pump("evaluate", QueueName::Facts, 10, async |batch| stage.handle(batch).await).await;
+    }
+
+    async fn decisions(self) {
+        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let (log_signer, authorization_signer) = self.signers();
+        let recorder = Recorder {
+            store: &store,
+            queue: &queue,
+            log_signer: &log_signer,
+            authorization_signer: &authorization_signer,
+            settings: &self.prepared.settings,
+        };
+        self.pump("record", QueueName::Decisions, 100, async |batch| {
+            let _alone = self.alone.lock().await;
+            recorder.decisions(self.sim.clock("countersign"), batch).await
+        })
+        .await;
+    }
+
+    async fn outcomes(self, cluster: usize) {
+        let name = name_of(cluster);
+        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let (log_signer, authorization_signer) = self.signers();
+        let recorder = Recorder {
+            store: &store,
+            queue: &queue,
+            log_signer: &log_signer,
+            authorization_signer: &authorization_signer,
+            settings: &self.prepared.settings,
+        };
+        self.pump("record", QueueName::Outcomes(name.clone()), 100, async |batch| {
+            let _alone = self.alone.lock().await;
+            recorder.outcomes(&name, self.sim.clock("countersign"), batch).await
+        })
+        .await;
+    }
+
+    async fn report(self) {
+        let store = self.store_of("report");
+        let stage = Reporter { store: &store, forge: &self.forge };
+        self.pump("report", QueueName::Reports, 10, async |batch| stage.handle(batch).await).await;
+    }
+
+    async fn apply(self, cluster: usize) {
+        let (name, zone) = (name_of(cluster), CLUSTERS[cluster].0);
+        let (store, queue) = (self.store_of("apply"), self.queue_of("apply"));
+        let pause = || self.sim.sleep(250);
+        let cluster = &self.clusters[cluster];
+        let stage = Applier { name: &name, store: &store, queue: &queue, cluster, pause };
+        self.pump("apply", QueueName::Deploys(name.clone()), 10, async |batch| {
+            let _ = cluster.inner.advance(self.sim.true_time());
+            stage.handle(self.sim.clock(zone), batch).await
+        })
+        .await;
+    }
+
+    async fn observe(self, cluster: usize) {
+        let (name, zone) = (name_of(cluster), CLUSTERS[cluster].0);
+        let (store, queue) = (self.store_of("observe"), self.queue_of("observe"));
+        let cluster = &self.clusters[cluster];
+        let stage = Observer { name: &name, store: &store, queue: &queue, cluster };
+        self.pump("observe", QueueName::Observations(name.clone()), 10, async |batch| {
+            let _ = cluster.inner.advance(self.sim.true_time());
+            stage.handle(self.sim.clock(zone), batch).await
+        })
+        .await;
+    }
+
+    /// Turns looks that are due into events.
+    async fn timer(self) {
+        let (store, queue) = (self.store_of("timer"), self.queue_of("timer"));
+        let configurations = ConfigurationCache::default();
+        loop {
+            let now = self.sim.clock("countersign");
+            for key in store.list(keys::DUE, None, 100).await.unwrap_or_default() {
+                let at =
+                    key.strip_prefix(keys::DUE).and_then(|rest| rest.split('-').next()?.parse::<i64>().ok());
+                if at.is_none_or(|at| at > now.as_millis()) {
+                    break;
+                }
+                let sent = match self.mutant {
+                    Some(Mutant::LostLooks) => Ok(()),
+                    _ => self.make_due(&store, &queue, &configurations, &key, now).await,
+                };
+                if sent.is_ok() && store.delete(&key).await.is_ok() {
+                    self.watch.taken_off(&key);
+                }
+            }
+            self.sim.sleep(TICK).await;
+        }
+    }
+
+    async fn make_due(
+        &self,
+        store: &FailingStore,
+        queue: &FailingQueue,
+        configurations: &ConfigurationCache,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        let target: Option<Target> = store::get_json(store, key).await?;
+        let active = configurations.active(store).await?;
+        let follows = target
+            .as_ref()
+            .zip(active.as_ref())
+            .and_then(|(target, active)| active.configuration.target(target)?.follows());
+        self.watch.sent(key);
+        let (Some(target), Some(follows)) = (target, follows) else { return Ok(()) };
+        let kind = EventKind::TargetDue { target };
+        let event =
+            Event { id: key.to_owned(), received: now, repository: follows.repository, actor: None, kind };
+        send_event(queue, event).await
+    }
+
+    /// Looks at every followed ref now and then.
+    async fn poll(self) {
+        let (store, queue) = (self.store_of("poll"), self.queue_of("poll"));
+        let configurations = ConfigurationCache::default();
+        loop {
+            self.sim.sleep(POLL).await;
+            let Ok(Some(active)) = configurations.active(&store).await else { continue };
+            let received = self.sim.clock("forge");
+            for follows in active.configuration.followed_refs() {
+                let id = format!("poll/{received}/{}", follows.key());
+                let kind = EventKind::RefDue { reference: follows.reference, every_target: false };
+                let event = Event { id, received, repository: follows.repository, actor: None, kind };
+                let _ = send_event(&queue, event).await;
+            }
+        }
+    }
+}
+
+async fn send_event(queue: &FailingQueue, event: Event) -> Result<(), PortError> {
+    let body = serde_json::to_string(&Message::new("simulated", &event)).expect("JSON");
+    let message = Outgoing { group: event.group(), deduplication: event.id, body, delay: Duration::ZERO };
+    queue.send(&QueueName::Events, &[message]).await
+}
+
+fn name_of(cluster: usize) -> ClusterName {
+    CLUSTERS[cluster].0.parse().expect("a cluster's name")
+}
+
+async fn conclude(
+    queue: &FailingQueue,
+    name: &QueueName,
+    delivery: &Delivery,
+    result: &Result<(), StageError>,
+    left: bool,
+) -> Result<(), PortError> {
+    let (first, widest) = RETRIES;
+    match result {
+        Err(StageError::Final(why)) => queue.bury(name, &delivery.receipt, why).await,
+        Err(StageError::Retry(why)) => {
+            queue.sim.note(&[queue.role, "retries", why]);
+            let doubled = first << delivery.message.receive_count.saturating_sub(1).min(12);
+            let delay = u64::try_from(doubled.min(widest)).unwrap_or(0);
+            queue.extend(name, &delivery.receipt, Duration::from_millis(delay)).await
+        }
+        Ok(()) if left => queue.extend(name, &delivery.receipt, Duration::ZERO).await,
+        Ok(()) => queue.acknowledge(name, &delivery.receipt).await,
+    }
+}

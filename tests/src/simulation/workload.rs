@@ -1,0 +1,423 @@
+//! What people do meanwhile: propose, review, merge, push, rewrite history, hold, change the rules.
+
+use std::collections::BTreeSet;
+
+use countersign_core::names::{CommitId, RepositoryId};
+use countersign_core::review::{PullRequestState, ReviewVerdict};
+use countersign_core::statement::Command;
+
+use super::forge::{Given, Pull};
+use super::installation::{
+    ADA, GRACE, LINUS, OLGA, PLACES, Prepared, VARIANTS, control, extra_object, main_object, shop, targets,
+};
+use super::random::Random;
+use super::repository::Files;
+use super::webhooks::Sender;
+
+/// Something that somebody does at some time. Its numbers choose among what there is by then, so that it means
+/// something also where others were taken out.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// When, in milliseconds of the run.
+    pub at: i64,
+    /// What.
+    pub kind: Kind,
+    numbers: [u64; 4],
+}
+
+/// What somebody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Opens a pull request.
+    Open,
+    /// Pushes to one.
+    Amend,
+    /// Reviews one.
+    Review,
+    /// Dismisses a review.
+    Dismiss,
+    /// Merges one, as a merge, a squash or a fast-forward; sometimes with an edit by hand.
+    Merge,
+    /// Closes one.
+    Close,
+    /// Opens, has approved, and merges.
+    Good,
+    /// Pushes to the branch.
+    Push,
+    /// Moves the branch to an earlier commit.
+    Force,
+    /// Approves the commit that the branch is at.
+    ApproveTip,
+    /// Holds a target.
+    Hold,
+    /// Releases a target.
+    Release,
+    /// Changes the control repository by a pull request that is approved.
+    Control,
+}
+
+/// How often each is done.
+const WEIGHTS: [(Kind, u64); 13] = [
+    (Kind::Open, 14),
+    (Kind::Amend, 8),
+    (Kind::Review, 20),
+    (Kind::Dismiss, 5),
+    (Kind::Merge, 14),
+    (Kind::Close, 2),
+    (Kind::Good, 14),
+    (Kind::Push, 8),
+    (Kind::Force, 4),
+    (Kind::ApproveTip, 3),
+    (Kind::Hold, 4),
+    (Kind::Release, 5),
+    (Kind::Control, 2),
+];
+
+/// What people do in the run of a seed, up to a time.
+#[must_use]
+pub fn plan(seed: u64, until: i64) -> Vec<Action> {
+    let mut random = Random::new(seed, "workload");
+    let all: u64 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
+    let count = 6 + random.below(14);
+    let mut actions: Vec<_> = (0..count)
+        .map(|_| {
+            let mut drawn = random.below(all);
+            let kind = WEIGHTS.iter().find(|(_, weight)| {
+                let found = drawn < *weight;
+                drawn = drawn.saturating_sub(*weight);
+                found
+            });
+            // Many things come in bursts.
+            let at = match random.below(3) {
+                0 => random.between(0, until),
+                _ => until / 8 * random.between(0, 8) + random.between(0, 20_000),
+            };
+            let numbers = [random.next(), random.next(), random.next(), random.next()];
+            Action { at, kind: kind.map_or(Kind::Good, |(kind, _)| *kind), numbers }
+        })
+        .collect();
+    actions.sort_by_key(|action| action.at);
+    actions
+}
+
+/// Does things.
+pub struct People<'a> {
+    /// Who there is.
+    pub prepared: &'a Prepared,
+    /// Where it is done, and whom the forge tells.
+    pub sender: &'a Sender,
+}
+
+impl People<'_> {
+    /// Does one thing.
+    pub fn act(&self, action: &Action, number: usize) {
+        let [a, b, c, d] = action.numbers;
+        let value = format!("v{}", number + 1);
+        self.sender.sim.note(&["people", &format!("{:?}", action.kind)]);
+        match action.kind {
+            Kind::Open => drop(self.open(a, b, c, &value)),
+            Kind::Amend => self.amend(a, b, c, &value),
+            Kind::Review => self.review(a, b, c),
+            Kind::Dismiss => self.dismiss(a, b),
+            Kind::Merge => self.merge_one(a, b, c),
+            Kind::Close => self.close(a),
+            Kind::Good => self.good(a, b, c, &value),
+            Kind::Push => self.push(a, b, c, &value),
+            Kind::Force => self.force(a),
+            Kind::ApproveTip => self.approve_tip(a),
+            Kind::Hold => self.command(a, d, true),
+            Kind::Release => self.command(a, d, false),
+            Kind::Control => self.change_control(a),
+        }
+    }
+
+    /// Ends well: holds are released, and everything that the branches hold is approved, and a little more.
+    pub fn end_well(&self) {
+        for target in 0..targets(&self.prepared.variants[0].1).len() {
+            self.command(target as u64, u64::MAX - target as u64, false);
+        }
+        let number = self.propose_tip(&control());
+        self.approve(number, &[OLGA]);
+        let tip = self.tip(&shop());
+        let mut files = self.files(&shop(), &tip);
+        for (place, (folder, _, _)) in PLACES.iter().enumerate() {
+            files.insert(format!("{folder}/main.yaml"), main_object(place, "end"));
+        }
+        let number = self.propose(&shop(), ADA, &tip, &files, None);
+        self.approve(number, &[GRACE, LINUS, OLGA]);
+        self.merge(number, 2, 1);
+    }
+
+    fn tip(&self, repository: &RepositoryId) -> CommitId {
+        self.sender.forge.model().repositories[repository].tip()
+    }
+
+    fn files(&self, repository: &RepositoryId, commit: &CommitId) -> Files {
+        self.sender.forge.model().repositories[repository].files(commit)
+    }
+
+    /// Changes files somehow.
+    fn edited(&self, mut files: Files, a: u64, b: u64, value: &str) -> Files {
+        let place = (a % PLACES.len() as u64) as usize;
+        let folder = PLACES[place].0;
+        let extra = format!("{folder}/extra.yaml");
+        match b % 10 {
+            0 => drop(files.insert("README.md".to_owned(), format!("A shop, {value}.\n").into_bytes())),
+            1 | 2 => drop(files.insert(extra, extra_object(place, value))),
+            3 => drop(files.remove(&extra)),
+            4 => drop(files.insert(
+                format!("{folder}/main.yaml"),
+                main_object(place, &format!("{value}-does-not-start")),
+            )),
+            5 => drop(files.insert(format!("{folder}/main.yaml"), b"kind: [broken\n".to_vec())),
+            _ => drop(files.insert(format!("{folder}/main.yaml"), main_object(place, value))),
+        }
+        files
+    }
+
+    fn commit(
+        &self,
+        repository: &RepositoryId,
+        author: usize,
+        files: &Files,
+        parent: &CommitId,
+        co_author: Option<usize>,
+    ) -> CommitId {
+        let mut model = self.sender.forge.model();
+        let bare = &model.repositories[repository];
+        let by = author;
+        let author = &self.prepared.people[author];
+        let trailer = co_author.map(|person| {
+            let person = &self.prepared.people[person];
+            format!("\n\nCo-authored-by: {} <{}>\n", person.name, person.email())
+        });
+        let message = format!("Change something{}", trailer.unwrap_or_default());
+        let time = self.sender.sim.true_time().as_millis();
+        let commit = bare.commit(author, author, time, &message, bare.tree(files), &[parent]);
+        model.authors.entry(commit.clone()).or_default().extend(std::iter::once(by).chain(co_author));
+        commit
+    }
+
+    fn propose(
+        &self,
+        repository: &RepositoryId,
+        author: usize,
+        base: &CommitId,
+        files: &Files,
+        co_author: Option<usize>,
+    ) -> u64 {
+        let head = self.commit(repository, author, files, base, co_author);
+        let number =
+            self.open_pull(repository, author, std::iter::once(author).chain(co_author).collect(), head);
+        self.sender.pull_request("pull_request", "opened", number);
+        number
+    }
+
+    fn open_pull(
+        &self,
+        repository: &RepositoryId,
+        author: usize,
+        involved: BTreeSet<usize>,
+        head: CommitId,
+    ) -> u64 {
+        let mut model = self.sender.forge.model();
+        let number = model.pulls.len() as u64 + 1;
+        model.pulls.push(Pull {
+            number,
+            repository: repository.clone(),
+            author,
+            involved,
+            pushers: [author].into(),
+            head,
+            state: PullRequestState::Open,
+            reviews: Vec::new(),
+        });
+        number
+    }
+
+    fn open(&self, a: u64, b: u64, c: u64, value: &str) -> u64 {
+        let tip = self.tip(&shop());
+        let line = self.sender.forge.model().repositories[&shop()].first_parents(&tip, 3);
+        let base = &line[(c % 7 / 4 % line.len() as u64) as usize];
+        let files = self.edited(self.files(&shop(), base), a, b, value);
+        let co_author = (c % 5 == 0).then_some(((c / 5) % 2) as usize);
+        self.propose(&shop(), (a / 7 % 2) as usize, base, &files, co_author)
+    }
+
+    /// The number of some open pull request of the shop.
+    fn some_open(&self, a: u64) -> Option<u64> {
+        let model = self.sender.forge.model();
+        let open: Vec<_> = model.pulls.iter().filter(|pull| pull.state == PullRequestState::Open).collect();
+        let chosen = open.get((a % open.len().max(1) as u64) as usize)?;
+        Some(chosen.number)
+    }
+
+    fn pull(&self, number: u64) -> Pull {
+        self.sender.forge.model().pulls[number as usize - 1].clone()
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&mut Pull)) {
+        change(&mut self.sender.forge.model().pulls[number as usize - 1]);
+    }
+
+    fn amend(&self, a: u64, b: u64, c: u64, value: &str) {
+        let Some(pull) = self.some_open(a).map(|number| self.pull(number)) else { return };
+        if pull.repository != shop() {
+            return;
+        }
+        let pusher = (c % 2) as usize;
+        let files = self.edited(self.files(&pull.repository, &pull.head), c / 4, b, value);
+        let head = self.commit(&pull.repository, pusher, &files, &pull.head, None);
+        self.change(pull.number, |pull| {
+            pull.head = head;
+            pull.involved.insert(pusher);
+            pull.pushers.insert(pusher);
+        });
+        self.sender.pull_request("pull_request_sync", "synchronized", pull.number);
+    }
+
+    /// Mostly of what is open, now and then of what was merged already.
+    fn review(&self, a: u64, b: u64, c: u64) {
+        let last = self.sender.forge.model().pulls.len() as u64;
+        let Some(number) = self.some_open(a).filter(|_| a % 3 != 0).or((last > 0).then_some(last)) else {
+            return;
+        };
+        let person =
+            [Some(GRACE), Some(LINUS), Some(OLGA), Some(GRACE), Some(ADA), Some(4), None][(b % 7) as usize];
+        let approves = c % 8 != 0;
+        self.give(
+            number,
+            person,
+            if approves { ReviewVerdict::Approved } else { ReviewVerdict::ChangesRequested },
+        );
+    }
+
+    fn give(&self, number: u64, person: Option<usize>, verdict: ReviewVerdict) {
+        let at = self.sender.sim.now();
+        let id = {
+            let mut model = self.sender.forge.model();
+            model.reviews += 1;
+            model.reviews
+        };
+        self.change(number, |pull| {
+            let commit = pull.head.clone();
+            pull.reviews.push(Given { id, person, verdict, commit, at, dismissed: None });
+        });
+        let name = if verdict == ReviewVerdict::Approved {
+            "pull_request_approved"
+        } else {
+            "pull_request_rejected"
+        };
+        self.sender.pull_request(name, "reviewed", number);
+    }
+
+    fn approve(&self, number: u64, people: &[usize]) {
+        people.iter().for_each(|person| self.give(number, Some(*person), ReviewVerdict::Approved));
+    }
+
+    fn dismiss(&self, a: u64, b: u64) {
+        let at = self.sender.sim.now();
+        let mut model = self.sender.forge.model();
+        let reviews: Vec<_> =
+            model.pulls.iter_mut().rev().take(4).flat_map(|pull| &mut pull.reviews).collect();
+        let count = reviews.len().max(1) as u64;
+        if let Some(review) = reviews.into_iter().nth(((a ^ b) % count) as usize) {
+            review.dismissed.get_or_insert(at);
+        }
+    }
+
+    fn close(&self, a: u64) {
+        if let Some(number) = self.some_open(a) {
+            self.change(number, |pull| pull.state = PullRequestState::Closed);
+            self.sender.pull_request("pull_request", "closed", number);
+        }
+    }
+
+    fn merge_one(&self, a: u64, b: u64, c: u64) {
+        if let Some(number) = self.some_open(a) {
+            self.merge(number, b, c);
+        }
+    }
+
+    /// Merges, unless it conflicts. `how` chooses the form, and a `mark` of 0 in 9 an edit by hand.
+    fn merge(&self, number: u64, how: u64, mark: u64) {
+        let pull = self.pull(number);
+        let before = self.tip(&pull.repository);
+        let merger = &self.prepared.people[GRACE];
+        let time = self.sender.sim.true_time().as_millis();
+        {
+            let model = self.sender.forge.model();
+            let bare = &model.repositories[&pull.repository];
+            let Some(mut tree) = bare.merge(&before, &pull.head) else { return };
+            if mark % 9 == 0 {
+                let merged = bare.commit(merger, merger, time, "Draft\n", tree, &[&before]);
+                tree =
+                    bare.tree(&self.edited(bare.files(&merged), mark / 9, 6, &format!("by-hand-{number}")));
+            }
+            let after = match how % 3 {
+                2 if bare.descends(&pull.head, &before) && mark % 9 != 0 => pull.head.clone(),
+                1 => bare.commit(merger, merger, time, "Squash\n", tree, &[&before]),
+                _ => bare.commit(merger, merger, time, "Merge\n", tree, &[&before, &pull.head]),
+            };
+            bare.point(&after);
+        }
+        self.change(number, |pull| pull.state = PullRequestState::Merged);
+        self.sender.pull_request("pull_request", "closed", number);
+        self.sender.push(&pull.repository, &before);
+    }
+
+    fn good(&self, a: u64, b: u64, c: u64, value: &str) {
+        let tip = self.tip(&shop());
+        let files = self.edited(self.files(&shop(), &tip), a, 6 + b % 4, value);
+        let number = self.propose(&shop(), ADA, &tip, &files, None);
+        self.approve(number, &[GRACE, OLGA]);
+        self.merge(number, c, 1);
+    }
+
+    fn push(&self, a: u64, b: u64, c: u64, value: &str) {
+        let tip = self.tip(&shop());
+        let files = self.edited(self.files(&shop(), &tip), a, b, value);
+        let commit = self.commit(&shop(), [ADA, GRACE, 4][(c % 3) as usize], &files, &tip, None);
+        self.sender.forge.model().repositories[&shop()].point(&commit);
+        self.sender.push(&shop(), &tip);
+    }
+
+    fn force(&self, a: u64) {
+        let tip = self.tip(&shop());
+        let line = self.sender.forge.model().repositories[&shop()].first_parents(&tip, 4);
+        let to = &line[(a % line.len() as u64) as usize];
+        self.sender.forge.model().repositories[&shop()].point(to);
+        self.sender.push(&shop(), &tip);
+    }
+
+    /// A pull request whose head is the tip, as for a way back.
+    fn propose_tip(&self, repository: &RepositoryId) -> u64 {
+        let head = self.tip(repository);
+        self.open_pull(repository, ADA, [ADA].into(), head)
+    }
+
+    fn approve_tip(&self, a: u64) {
+        let number = self.propose_tip(&shop());
+        self.approve(number, if a % 2 == 0 { &[GRACE, OLGA] } else { &[LINUS] });
+    }
+
+    fn command(&self, a: u64, nonce: u64, hold: bool) {
+        let targets = targets(&self.prepared.variants[0].1);
+        let target = targets[(a % targets.len() as u64) as usize].clone();
+        let by = if a % 11 == 10 { 4 } else { GRACE };
+        let command = match hold {
+            true => Command::Hold { target, reason: "look first".to_owned() },
+            false => Command::Release { target },
+        };
+        self.sender.command(&self.prepared.people[by], nonce, command);
+    }
+
+    fn change_control(&self, a: u64) {
+        let tip = self.tip(&control());
+        let files = &self.prepared.variants[(a % VARIANTS as u64) as usize].0;
+        let number = self.propose(&control(), ADA, &tip, files, None);
+        // Now and then nobody who may has approved it.
+        self.approve(number, if a % 5 == 4 { &[GRACE] } else { &[OLGA] });
+        self.merge(number, a, 1);
+    }
+}
