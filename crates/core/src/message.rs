@@ -136,6 +136,9 @@ pub struct ObservationDue {
     pub since: Timestamp,
     /// How often was looked before.
     pub looks: u32,
+    /// Whether it was told before that this did not become healthy in time: it is told once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 /// On `outcomes-CLUSTER`.

@@ -246,6 +246,7 @@ fn observation(
         sequence: outcome.sequence.unwrap_or_default(),
         since: outcome.time,
         looks: 0,
+        told: false,
     };
     outgoing(group, format!("observe-{}-0", due.attempt), &Message::new(trace, observation))
 }

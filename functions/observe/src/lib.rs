@@ -107,24 +107,26 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
 
     async fn message(&self, now: Timestamp, message: &Incoming) -> Result<Told, StageError> {
         let parsed = message.parse::<ObservationDue>()?;
-        let (trace, due) = (parsed.trace, parsed.body);
+        let (trace, mut due) = (parsed.trace, parsed.body);
         let elapsed = now.since(due.since);
-        let (found, again) = match self.look(&due, elapsed).await {
-            Ok(Found::Ended(result, account)) => (Some((result, account)), false),
-            Ok(Found::Open(found)) => (found, true),
+        let (found, next) = match self.look(&due, elapsed).await {
+            Ok(Found::Ended(result, account)) => (Some((result, account)), None),
+            Ok(Found::Open(found)) => (found.filter(|_| !due.told), pace::next(due.looks, elapsed)),
             Ok(Found::Overtaken) => {
                 let summary = "a newer change took over before this one was done".to_owned();
-                (Some((OutcomeResult::Overtaken, Account { summary, objects: Vec::new() })), false)
+                (Some((OutcomeResult::Overtaken, Account { summary, objects: Vec::new() })), None)
             }
             Err(why) => {
                 tracing::warn!(trace, target = %due.target, why, "cannot look now");
                 let summary = format!("its health cannot be read: {why}");
-                let account = Account { summary, objects: Vec::new() };
-                ((elapsed > pace::DEADLINE).then_some((OutcomeResult::Unhealthy, account)), true)
+                let late = (elapsed > pace::DEADLINE && !due.told)
+                    .then_some((OutcomeResult::Unhealthy, Account { summary, objects: Vec::new() }));
+                (late, pace::next_unread(due.looks, elapsed))
             }
         };
+        due.told |= found.is_some();
         let outcome = found.map(|(result, account)| told(&trace, &due, now, result, account)).transpose()?;
-        let again = if again { look_again(&trace, due, elapsed)? } else { None };
+        let again = next.map(|delay| look_again(&trace, due, delay)).transpose()?;
         Ok(Told { outcome, again })
     }
 
@@ -192,12 +194,11 @@ fn told(
 fn look_again(
     trace: &str,
     mut due: ObservationDue,
-    elapsed: Duration,
-) -> Result<Option<Outgoing>, StageError> {
-    let Some(delay) = pace::next(due.looks, elapsed) else { return Ok(None) };
+    delay: Duration,
+) -> Result<Outgoing, StageError> {
     due.looks = due.looks.saturating_add(1);
     let name = format!("observe-{}-{}", due.attempt, due.looks);
-    outgoing(&Message::new(trace, &due), &due, name, delay).map(Some)
+    outgoing(&Message::new(trace, &due), &due, name, delay)
 }
 
 fn outgoing<T: serde::Serialize>(

@@ -91,7 +91,15 @@ impl World {
             adopt: false,
         };
         apply::apply(&self.cluster, &self.cluster, &plan, || std::future::ready(())).await.unwrap();
-        (ObservationDue { attempt, target: target(), sequence: index, since: at(0), looks: 0 }, digest)
+        let due = ObservationDue {
+            attempt,
+            target: target(),
+            sequence: index,
+            since: at(0),
+            looks: 0,
+            told: false,
+        };
+        (due, digest)
     }
 
     /// Looks once at `seconds`; the outcomes that were told, and whether another look was sent.
@@ -149,6 +157,8 @@ async fn a_rollout_that_hangs_is_told_and_followed_further() {
     let (outcomes, again) = world.look(&due, 601).await;
     assert_eq!((&outcomes[0].result, again), (&OutcomeResult::Unhealthy, true));
     assert!(outcomes[0].summary.contains("Deployment shop/web"), "{}", outcomes[0].summary);
+    let told = ObservationDue { told: true, ..due.clone() };
+    assert_eq!(world.look(&told, 611).await, (vec![], true), "it is told once");
     let (_, again) = world.look(&due, 3_601).await;
     assert!(!again, "nobody looks for ever");
 }
@@ -216,4 +226,6 @@ async fn health_that_cannot_be_read_is_told_in_time() {
     let (outcomes, again) = world.look(&due, 601).await;
     assert_eq!((&outcomes[0].result, again), (&OutcomeResult::Unhealthy, true));
     assert!(outcomes[0].summary.contains("cannot be read"), "{}", outcomes[0].summary);
+    let told = ObservationDue { told: true, ..due };
+    assert_eq!(world.look(&told, 7_200).await, (vec![], true), "it is looked at when it can be read again");
 }
