@@ -117,6 +117,18 @@ pub fn by_name(name: &str) -> String {
     format!("state/by-name/{name}")
 }
 
+/// The index of the leaf that says how an attempt ended.
+#[must_use]
+pub fn ended(attempt: &AttemptId) -> String {
+    format!("state/ended/{}", attempt.hex())
+}
+
+/// Commits beside the authorized one that are told what becomes of an attempt: they ask for the same.
+#[must_use]
+pub fn asking(attempt: &AttemptId) -> String {
+    format!("state/asking/{}", attempt.hex())
+}
+
 /// The signed authorization of an attempt, with its proof.
 #[must_use]
 pub fn authorization(attempt: &AttemptId) -> String {

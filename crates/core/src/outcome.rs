@@ -67,6 +67,14 @@ pub enum OutcomeResult {
     Overtaken,
 }
 
+impl OutcomeResult {
+    /// Whether nothing more can become of the attempt.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::Healthy | Self::Removed | Self::Overtaken)
+    }
+}
+
 /// The checks of `apply`, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -92,6 +92,9 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             }
             Record::Outcome(record) => {
                 working.fold_outcome(index, time, record).await?;
+                if record.result.is_end() {
+                    working.later(Write::put_json(keys::ended(&record.attempt), &index)?);
+                }
                 self.ended(log, working, outbox, (index, time), record).await?;
             }
             Record::Rejected(_) => {}
@@ -110,7 +113,13 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     ) -> Result<(), StageError> {
         self.name_approvers(working, record).await?;
         match (record.disposition, record.operation) {
-            (Disposition::Superseded, _) => self.ask_again(outbox, index, time, record).await?,
+            (Disposition::Superseded, _) => {
+                // Never before the look that overtook this one: where the clocks of two zones differ, the next
+                // look would be overtaken as well, and so on until they agree.
+                let state = working.target(&record.target).await?;
+                let since = state.map_or(time, |state| time.max(state.latest.began));
+                self.ask_again(outbox, index, since, record).await?;
+            }
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
                 self.authorize(log, working, (index, time), record).await?;
                 let due = DeployDue { attempt: record.attempt, target: record.target.clone() };

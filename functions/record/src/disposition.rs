@@ -95,7 +95,8 @@ fn runs_already(decision: &Decision, standing: &Standing<'_>) -> bool {
 
 /// Whether the same manifest runs already, or is on its way under an authorization that is still good.
 fn is_wanted_already(decision: &Decision, state: &TargetState) -> bool {
-    let Some(wanted) = &state.wanted else { return false };
+    // Where nothing was ever deployed there is nothing to remove.
+    let Some(wanted) = &state.wanted else { return decision.operation == Operation::Remove };
     let removes = |operation| operation == Operation::Remove;
     let same =
         wanted.manifest == decision.manifest && removes(wanted.operation) == removes(decision.operation);

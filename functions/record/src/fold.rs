@@ -85,7 +85,7 @@ fn is_retry_beside_a_denial(state: &TargetState, record: &DecisionRecord) -> boo
 }
 
 fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &DecisionRecord) {
-    let authorized = Authorized {
+    let mut authorized = Authorized {
         attempt: record.attempt,
         sequence: index,
         operation: record.operation,
@@ -103,6 +103,12 @@ fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &Deci
             state.wanted = Some(authorized);
         }
         Operation::Deploy | Operation::Rollback | Operation::Remove => {
+            // A removal accepts nothing that its commit holds: should the target come back, its next change is
+            // measured from what was last deployed.
+            let before = state.wanted.as_ref().filter(|_| record.operation == Operation::Remove);
+            if let Some(before) = before {
+                authorized.commit = before.commit.clone();
+            }
             let same = state.wanted.as_ref().is_some_and(|wanted| wanted.manifest == record.manifest);
             if !same {
                 state.failures = 0;
@@ -114,8 +120,12 @@ fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &Deci
     }
 }
 
-/// What is wanted is what this commit asks for: the next change is measured from here.
+/// What is wanted is what this commit asks for: the next change is measured from here. A command and a removal
+/// say nothing of what their commit holds, which may be what nobody approved.
 fn advance(state: &mut TargetState, record: &DecisionRecord) {
+    if matches!(record.operation, Operation::Hold | Operation::Release | Operation::Remove) {
+        return;
+    }
     let sequence = state.wanted.as_ref().map(|wanted| wanted.sequence);
     for at in [&mut state.wanted, &mut state.running].into_iter().flatten() {
         if Some(at.sequence) == sequence {

@@ -12,7 +12,7 @@ use countersign_core::digest::Digest;
 use countersign_core::facts::Operation;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record};
-use countersign_core::names::{CommitId, FollowedRef, Target};
+use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
 use countersign_core::ports::PortError;
 use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
@@ -36,6 +36,8 @@ pub struct Working<'a, S> {
     nonces: BTreeSet<Digest>,
     indexes: BTreeMap<String, u64>,
     writes: Vec<Write>,
+    ended: BTreeSet<AttemptId>,
+    asking: BTreeMap<AttemptId, BTreeSet<CommitId>>,
 }
 
 impl<'a, S: Store> Working<'a, S> {
@@ -54,6 +56,8 @@ impl<'a, S: Store> Working<'a, S> {
             nonces: BTreeSet::new(),
             indexes: BTreeMap::new(),
             writes: Vec::new(),
+            ended: BTreeSet::new(),
+            asking: BTreeMap::new(),
         }
     }
 
@@ -69,6 +73,13 @@ impl<'a, S: Store> Working<'a, S> {
         index: u64,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StageError> {
+        if let Draft::Outcome(outcome, ..) = &draft
+            && self.has_ended(&outcome.attempt).await?
+        {
+            // A message that came again, after all was said: as when a cluster was away at the repeat.
+            tracing::info!(target = %outcome.target, result = ?outcome.result, "said after its attempt ended");
+            return Ok(None);
+        }
         let record = match draft {
             Draft::Rejected(record) => Record::Rejected(record),
             Draft::Decision(decision, blob, trace) => self.decision(&decision, blob, trace).await?,
@@ -84,7 +95,12 @@ impl<'a, S: Store> Working<'a, S> {
                 self.nonces.extend(decision.nonce);
                 self.fold_decision(index, now, decision).await?;
             }
-            Record::Outcome(outcome) => self.fold_outcome(index, now, outcome).await?,
+            Record::Outcome(outcome) => {
+                if outcome.result.is_end() {
+                    self.ended.insert(outcome.attempt);
+                }
+                self.fold_outcome(index, now, outcome).await?;
+            }
             Record::Genesis(_) | Record::Rejected(_) => {}
         }
         Ok(Some(bytes))
@@ -114,6 +130,10 @@ impl<'a, S: Store> Working<'a, S> {
             Some(index) => Ok(Some(*index)),
             None => store::get_json(self.store, &keys::by_name(name)).await,
         }
+    }
+
+    async fn has_ended(&self, attempt: &AttemptId) -> Result<bool, PortError> {
+        Ok(self.ended.contains(attempt) || self.store.get(&keys::ended(attempt)).await?.is_some())
     }
 
     /// The configuration of a bundle.
@@ -178,9 +198,29 @@ impl<'a, S: Store> Working<'a, S> {
     pub async fn report_decision(&mut self, index: u64, record: &DecisionRecord) -> Result<(), PortError> {
         let key = report_key(record, &record.commit);
         let state = self.target(&record.target).await?;
+        let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
+        let command = matches!(record.operation, Operation::Hold | Operation::Release);
+        if let Some(wanted) = wanted.filter(|_| record.disposition == Disposition::Unchanged && !command) {
+            self.asks_for(&wanted.attempt, &record.commit).await?;
+        }
         let known = self.report(&key).await?;
         self.reports.insert(key, fold::report(known, index, record, state.as_ref()));
         Ok(())
+    }
+
+    /// Notes that a commit asks for what an attempt brings.
+    async fn asks_for(&mut self, attempt: &AttemptId, commit: &CommitId) -> Result<(), PortError> {
+        let mut commits = self.asking(attempt).await?;
+        commits.insert(commit.clone());
+        self.asking.insert(*attempt, commits);
+        Ok(())
+    }
+
+    async fn asking(&self, attempt: &AttemptId) -> Result<BTreeSet<CommitId>, PortError> {
+        match self.asking.get(attempt) {
+            Some(commits) => Ok(commits.clone()),
+            None => Ok(store::get_json(self.store, &keys::asking(attempt)).await?.unwrap_or_default()),
+        }
     }
 
     /// Makes a bundle the active one.
@@ -211,7 +251,7 @@ impl<'a, S: Store> Working<'a, S> {
     }
 
     /// Folds an outcome into the reports of the commits that it speaks for; returns those commits: the one
-    /// that was authorized, and a later one that asks for the same.
+    /// that was authorized, and all later ones that ask for the same.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -223,9 +263,8 @@ impl<'a, S: Store> Working<'a, S> {
         record: &OutcomeRecord,
     ) -> Result<Vec<CommitId>, PortError> {
         let mut commits = vec![decided.commit.clone()];
-        let state = self.target(&record.target).await?;
-        let wanted = state.and_then(|state| state.wanted).filter(|wanted| wanted.attempt == record.attempt);
-        commits.extend(wanted.map(|wanted| wanted.commit).filter(|commit| *commit != decided.commit));
+        let asking = self.asking(&record.attempt).await?;
+        commits.extend(asking.into_iter().filter(|commit| *commit != decided.commit));
         for commit in &commits {
             let key = report_key(decided, commit);
             if let Some(known) = self.report(&key).await? {

@@ -137,6 +137,13 @@ fn a_removal_is_not_what_runs_even_with_the_same_manifest() {
 }
 
 #[test]
+fn where_nothing_was_deployed_there_is_nothing_to_remove() {
+    let (active, state) = (active(), TargetState { wanted: None, ..wanted() });
+    let removal = Decision { operation: Operation::Remove, ..decision('b', 3) };
+    assert_is(&removal, &standing(&active, Some(&state)), Disposition::Unchanged);
+}
+
+#[test]
 fn an_activation_of_the_active_bundle_is_unchanged() {
     let (active, target) = (active(), wanted());
     let activation =

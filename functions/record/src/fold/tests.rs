@@ -113,6 +113,31 @@ fn a_hold_stays_until_it_is_released_and_is_no_look_at_a_commit() {
 }
 
 #[test]
+fn a_command_that_changes_nothing_accepts_nothing_of_the_commit_that_it_was_given_at() {
+    let (before, _) = running();
+    for operation in [Operation::Hold, Operation::Release] {
+        let mut command = record(&decided('d', 3), Disposition::Unchanged);
+        command.operation = operation;
+        let after = decision(Some(&before), 3, at(3), &command);
+        assert_eq!(after, Some(TargetState { as_of: 4, ..before.clone() }), "{operation:?}");
+    }
+}
+
+#[test]
+fn a_target_that_comes_back_is_measured_from_what_was_deployed_last() {
+    let (before, _) = running();
+    let mut removal = record(&decided('d', 3), Disposition::Authorized);
+    removal.operation = Operation::Remove;
+    let removed = decision(Some(&before), 3, at(3), &removal).unwrap();
+    let wanted = removed.wanted.as_ref().unwrap();
+    assert_eq!((wanted.sequence, &wanted.commit), (3, &commit('a')));
+    let mut again = record(&decided('e', 4), Disposition::Unchanged);
+    again.operation = Operation::Remove;
+    let again = decision(Some(&removed), 4, at(4), &again).unwrap();
+    assert_eq!(again.wanted.unwrap().commit, commit('a'));
+}
+
+#[test]
 fn an_activation_runs_at_once() {
     let mut activation = record(&decided('a', 1), Disposition::Authorized);
     activation.operation = Operation::Activate;

@@ -21,6 +21,9 @@ impl<S: Store> Working<'_, S> {
             let key = keys::used_head(follows, head);
             writes.push(Write::PutIfAbsent { key, bytes: json(commit) });
         }
+        for (attempt, commits) in &self.asking {
+            writes.push(Write::put_json(keys::asking(attempt), commits)?);
+        }
         for (key, report) in &self.reports {
             writes.push(Write::put_json(key, report)?);
         }

@@ -59,6 +59,54 @@ async fn of_two_looks_in_one_batch_the_second_is_superseded_and_asks_again() {
 }
 
 #[tokio::test]
+async fn a_look_after_one_that_was_overtaken_is_not_overtaken_by_a_clock_that_is_ahead() {
+    let world = World::new().await;
+    let ahead = Decision { verdict: Verdict::Denied, ..world.decision(&target("shop"), 'a', 600) };
+    let right = world.decision(&target("shop"), 'b', 5);
+    world.decide(6, &[&ahead, &right]).await;
+    assert_eq!(logged(&world, &right).await.disposition, Disposition::Superseded);
+    let events = world.sent::<Event>(&QueueName::Events).await;
+    assert!(events[0].received >= ahead.began, "the next look is later by every clock");
+}
+
+#[tokio::test]
+async fn every_commit_that_asks_for_the_same_is_told_what_becomes_of_it() {
+    let world = World::new().await;
+    let first = world.decision(&target("shop"), 'a', 1);
+    let same = |digit, seconds| Decision {
+        manifest: first.manifest,
+        based_on: Some(1),
+        ..world.decision(&target("shop"), digit, seconds)
+    };
+    world.decide(2, &[&first]).await;
+    world.decide(3, &[&same('b', 3), &same('c', 4)]).await;
+    // Another change takes over before it is known what became of this one.
+    let other = Decision { based_on: Some(1), ..world.decision(&target("shop"), 'd', 5) };
+    world.decide(5, &[&other]).await;
+    let overtaken = outcome(&first, Some(1), OutcomeResult::Overtaken);
+    world.recorder().outcomes(&east(), at(6), &[overtaken]).await[0].as_ref().unwrap();
+    for digit in ['a', 'b', 'c'] {
+        let told = world.report(digit).await.targets["shop/production/east"].outcome.clone();
+        assert_eq!(told.map(|outcome| outcome.result), Some(OutcomeResult::Overtaken), "{digit}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_an_attempt_after_it_has_ended() {
+    let world = World::new().await;
+    let decision = world.decision(&target("shop"), 'a', 1);
+    world.decide(2, &[&decision]).await;
+    let healthy = outcome(&decision, Some(1), OutcomeResult::Healthy);
+    let failed = outcome(&decision, Some(1), OutcomeResult::Failed);
+    let recorder = world.recorder();
+    // In one batch, and in the next one: the message that led to it came again while the cluster was away.
+    assert_eq!(recorder.outcomes(&east(), at(3), &[healthy, failed.clone()]).await, [Ok(()), Ok(())]);
+    assert_eq!(recorder.outcomes(&east(), at(4), &[failed]).await, [Ok(())]);
+    assert_eq!(world.leaves().await.len(), 3);
+    assert_eq!(world.state(&target("shop")).await.outcome.unwrap().result, OutcomeResult::Healthy);
+}
+
+#[tokio::test]
 async fn a_head_explains_one_commit_only() {
     let world = World::new().await;
     let explains = |digit, decision| Decision {
