@@ -7,5 +7,6 @@ mod flow_real;
 mod gitea;
 mod ports;
 mod refused;
+mod simulation;
 mod tidy;
 mod world;

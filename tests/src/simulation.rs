@@ -196,6 +196,7 @@ fn people(world: &World, setup: &Setup) {
         action.at < setup.until && setup.actions.as_ref().is_none_or(|kept| kept.contains(number))
     });
     let (prepared, until) = (Arc::clone(&world.prepared), setup.until);
+    let touched = usize::try_from(setup.seed % 5).unwrap_or(0);
     let work = async move {
         let people = People { prepared: &prepared, sender: &sender };
         for (number, action) in &actions {
@@ -203,7 +204,7 @@ fn people(world: &World, setup: &Setup) {
             people.act(action, *number);
         }
         sender.sim.sleep_until(until + 1).await;
-        people.end_well();
+        people.end_well(touched);
     };
     world.spawner.once("people", false, Box::pin(work));
 }

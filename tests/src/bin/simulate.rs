@@ -52,6 +52,9 @@ struct Arguments {
     no_shrink: bool,
 }
 
+/// After so many seeds that fail, enough is known.
+const MOST_FAILURES: u32 = 10;
+
 fn range(text: &str) -> Result<(u64, u64), String> {
     let ends = text.split_once("..").and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
     ends.filter(|(first, end)| first < end).ok_or_else(|| format!("{text:?}: write it as 0..200"))
@@ -70,21 +73,25 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The seeds in turn, up to the first that fails. Whether one did.
+/// The seeds in turn; the first that fails is made smaller. Whether one did.
 fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
     let (first, end) = arguments.seeds.or(arguments.seed.map(|seed| (seed, seed + 1))).unwrap_or((0, 200));
     let begun = Instant::now();
-    let (mut steps, mut faults, mut leaves, mut hours) = (0, 0, 0, 0);
+    let (mut steps, mut faults, mut leaves, mut hours, mut fails) = (0, 0, 0, 0, 0);
     for seed in first..end {
         let setup = setup(arguments, seed);
         let ran = run(prepared, &setup);
-        if ran.violation.is_some() {
-            failed(arguments, prepared, &setup, ran);
-            return true;
-        }
         if arguments.twice && run(prepared, &setup).hash != ran.hash {
             println!("seed {seed}: two runs of it differ");
             return true;
+        }
+        if ran.violation.is_some() {
+            fails += 1;
+            failed(arguments, prepared, &setup, ran, fails == 1);
+            if arguments.mutant.is_some() || fails == MOST_FAILURES {
+                return true;
+            }
+            continue;
         }
         if arguments.seed.is_some() {
             println!("seed {seed}: trace {:016x}", ran.hash);
@@ -94,12 +101,13 @@ fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
         leaves += ran.leaves;
         hours += ran.hours;
     }
+    let holds = if fails == 0 { "all invariants hold" } else { "SOME INVARIANT DOES NOT HOLD" };
     println!(
-        "seeds {first}..{end}: all invariants hold; {hours} simulated hours, {steps} steps, {faults} faults, \
+        "seeds {first}..{end}: {holds}; {hours} simulated hours, {steps} steps, {faults} faults, \
          {leaves} leaves, in {:.1} s",
         begun.elapsed().as_secs_f64()
     );
-    false
+    fails > 0
 }
 
 fn setup(arguments: &Arguments, seed: u64) -> Setup {
@@ -114,9 +122,9 @@ fn setup(arguments: &Arguments, seed: u64) -> Setup {
     }
 }
 
-fn failed(arguments: &Arguments, prepared: &Arc<Prepared>, setup: &Setup, ran: Ran) {
+fn failed(arguments: &Arguments, prepared: &Arc<Prepared>, setup: &Setup, ran: Ran, first: bool) {
     tell(setup, &ran);
-    if !arguments.no_shrink && !arguments.tell {
+    if first && !arguments.no_shrink && !arguments.tell {
         let (smaller, ran) = shrink(prepared, setup, ran);
         println!("smaller:");
         tell(&smaller, &ran);

@@ -22,6 +22,8 @@ pub enum Fault {
     Race,
     /// A message or a webhook comes twice.
     Twice,
+    /// A message is sent once more when its queue has forgotten that it was sent.
+    Again,
     /// A message or a webhook comes late, also after those sent later where no order is promised.
     Late,
     /// A webhook never comes.
@@ -38,13 +40,14 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Crash,
         Self::Restart,
         Self::Refused,
         Self::Lost,
         Self::Race,
         Self::Twice,
+        Self::Again,
         Self::Late,
         Self::Unheard,
         Self::Skew,
@@ -61,6 +64,7 @@ impl Fault {
             Self::Refused | Self::Lost => 12_000,
             Self::Race => 60_000,
             Self::Twice => 150_000,
+            Self::Again => 40_000,
             Self::Late => 100_000,
             Self::Unheard => 250_000,
             Self::Pause => 1_000,
@@ -76,6 +80,7 @@ impl Fault {
             Self::Lost => "lost",
             Self::Race => "race",
             Self::Twice => "twice",
+            Self::Again => "again",
             Self::Late => "late",
             Self::Unheard => "unheard",
             Self::Skew => "skew",

@@ -169,6 +169,9 @@ impl Queue for FailingQueue {
             }
         }
         let name = queue.to_string();
+        if queue.is_ordered() && self.sim.fault(Fault::Again, &name) {
+            self.inner.send_again(queue, &messages, self.sim.fault_between(310_000, 1_200_000));
+        }
         let sent = self.inner.send(queue, &messages);
         call(&self.sim, &[self.role, "send", &name, &messages.len().to_string()], sent).await
     }

@@ -40,7 +40,7 @@ const WAIT: Duration = Duration::from_hours(1);
 /// Retries of a message widen from the first to the second.
 const RETRIES: (i64, i64) = (250, 600_000);
 /// How often the timer looks.
-const TICK: i64 = 15_000;
+const TICK: i64 = 30_000;
 /// How often every followed ref is looked at, in case that no webhook told of it.
 const POLL: i64 = 600_000;
 

@@ -48,6 +48,8 @@ struct Waiting {
     body: String,
     receives: u32,
     visible_at: i64,
+    /// It is not there before that, and then stands behind what was sent before.
+    joins_at: i64,
 }
 
 /// A message that is not received any more.
@@ -63,6 +65,12 @@ impl Lines {
     fn changed(&mut self) {
         self.changes += 1;
         self.waiters.drain(..).for_each(Waker::wake);
+    }
+
+    /// Puts a message behind all that was sent before it.
+    fn join(&mut self, message: Waiting) {
+        let place = self.waiting.partition_point(|other| other.joins_at <= message.joins_at);
+        self.waiting.insert(place, message);
     }
 
     /// Takes up to `max` messages; if there are none, says when one may come.
@@ -82,7 +90,9 @@ impl Lines {
         let mut next = i64::MAX;
         let mut taken = Vec::new();
         for message in &mut self.waiting {
-            if message.visible_at > ask.now {
+            if message.joins_at > ask.now {
+                next = next.min(message.joins_at);
+            } else if message.visible_at > ask.now {
                 next = next.min(message.visible_at);
                 if ask.ordered {
                     blocked.insert(message.group.clone());
@@ -140,8 +150,22 @@ impl MemoryQueue {
         let (id, message) = (state.next, &delivery.message);
         let (group, body) = (message.group.clone(), message.body.clone());
         let lines = state.queues.entry(queue.clone()).or_default();
-        lines.waiting.push(Waiting { id, group, body, receives: 0, visible_at: now });
+        lines.join(Waiting { id, group, body, receives: 0, visible_at: now, joins_at: now });
         lines.changed();
+    }
+
+    /// Sends messages once more after a while, as one who did not hear for so long that they were sent that the
+    /// queue has forgotten their ids.
+    pub fn send_again(&self, queue: &QueueName, messages: &[Outgoing], after: i64) {
+        let at = self.clock.now().saturating_add(after);
+        let mut state = self.lock();
+        for message in messages {
+            state.next += 1;
+            let (id, group, body) = (state.next, message.group.clone(), message.body.clone());
+            let lines = state.queues.entry(queue.clone()).or_default();
+            lines.join(Waiting { id, group, body, receives: 0, visible_at: at, joins_at: at });
+        }
+        state.queues.entry(queue.clone()).or_default().changed();
     }
 
     /// Makes what is in flight visible at once, as when the process that took it is known to be dead.
@@ -227,7 +251,7 @@ impl Queue for MemoryQueue {
             }
             let (group, body) = (message.group.clone(), message.body.clone());
             let visible_at = now.saturating_add(millis(message.delay));
-            lines.waiting.push(Waiting { id, group, body, receives: 0, visible_at });
+            lines.join(Waiting { id, group, body, receives: 0, visible_at, joins_at: now });
         }
         state.queues.entry(queue.clone()).or_default().changed();
         Ok(())
