@@ -9,7 +9,7 @@ pub(crate) mod failure;
 mod limits;
 mod pages;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
@@ -188,9 +188,12 @@ impl Client {
             }
             self.heed(&response);
             let answer = Answer::read(&what, response, known, MAX_BODY).await?;
-            let answer = answer.judged(token, self.dialect.permissions, self.now())?;
-            self.keep(&key, call, &answer);
-            return Ok(answer);
+            let judged = answer.judged(token, self.dialect.permissions, self.now());
+            match &judged {
+                Ok(answer) => self.keep(&key, call, answer),
+                Err(failure) => self.wait_until(failure.not_before()),
+            }
+            return judged;
         }
         Err(Failure::Final(format!(
             "{what}: redirected more than {MAX_REDIRECTS} times: check the host's `api` in countersign.yaml"
@@ -271,7 +274,7 @@ impl Client {
 
     /// Refuses while the forge takes no requests, without asking it.
     fn wait_is_over(&self) -> Result<(), Failure> {
-        let mut not_before = self.not_before.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
         match *not_before {
             Some(time) if self.now() < time => Err(Failure::Later {
                 why: format!("{}: the forge limits how often it is asked", shown(&self.base)),
@@ -285,19 +288,22 @@ impl Client {
     }
 
     fn heed(&self, response: &Response) {
-        let until = limits::not_before(response.status().as_u16(), response.headers(), self.now());
-        if until.is_some() {
-            *self.not_before.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = until;
+        self.wait_until(limits::not_before(response.status().as_u16(), response.headers(), self.now()));
+    }
+
+    fn wait_until(&self, time: Option<Timestamp>) {
+        if time.is_some() {
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = time;
         }
     }
 
     fn cached(&self, key: &str) -> Option<Answer> {
-        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(key)
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key)
     }
 
     fn keep(&self, key: &str, call: &Call<'_>, answer: &Answer) {
         if call.method == Method::GET && answer.tag.is_some() {
-            self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).put(key, answer.clone());
+            self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, answer.clone());
         }
     }
 }

@@ -55,8 +55,11 @@ impl Answer {
     /// The answer, if it is a success. `permissions` says what the credential must be allowed.
     pub(super) fn judged(self, token: &Token, permissions: &str, now: Timestamp) -> Result<Self, Failure> {
         let (what, credential) = (&self.what, token.what());
-        let not_before = limits::not_before(self.status, &self.headers, now);
         let words = self.words(token);
+        // GitHub tells of some limits in words alone.
+        let in_words = self.status == 403 && words.to_ascii_lowercase().contains("rate limit");
+        let not_before = limits::not_before(self.status, &self.headers, now)
+            .or_else(|| in_words.then(|| now.plus(limits::DEFAULT)));
         let status = self.status;
         if (200..300).contains(&status) {
             return Ok(self);

@@ -38,6 +38,14 @@ impl Failure {
         matches!(self, Self::Refused { status, .. } if *status == expected)
     }
 
+    /// When the forge takes requests again, if it said so.
+    pub(crate) fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::Later { not_before, .. } => *not_before,
+            Self::Refused { .. } | Self::Final(_) => None,
+        }
+    }
+
     /// What another port said.
     pub(crate) fn of_port(error: PortError) -> Self {
         match error {

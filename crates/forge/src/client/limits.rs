@@ -7,7 +7,7 @@ use countersign_core::time::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// How long to wait where a forge asks for patience and says nothing more, as GitHub advises.
-const DEFAULT: Duration = Duration::from_secs(60);
+pub(super) const DEFAULT: Duration = Duration::from_secs(60);
 
 /// The longest wait that is believed: a header that says more is a mistake, and nothing waits for a mistake.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);

@@ -92,7 +92,8 @@ fn answer(world: &mut World, asked: &Request) -> Reply {
         ("PUT", ["merge_requests", number, "notes", id]) => {
             let notes = world.below.get_mut(&((*number).to_owned(), "notes".to_owned())).unwrap();
             let mut known = notes.as_array_mut().unwrap().iter_mut();
-            let note = known.find(|note| note["id"].to_string() == *id).unwrap();
+            let id: u64 = id.parse().unwrap();
+            let note = known.find(|note| note["id"] == id).unwrap();
             note["body"] = body()["body"].clone();
             note.clone()
         }

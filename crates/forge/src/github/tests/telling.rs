@@ -33,8 +33,8 @@ fn keep(kept: &mut Kept, asked: &Asked<'_>) -> Option<Reply> {
             Reply::status(201, &[], &run.to_string())
         }
         "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}" => {
-            let at =
-                kept.runs.iter().position(|run| run["id"].to_string() == asked.path["check_run_id"]).unwrap();
+            let id: u64 = asked.path["check_run_id"].parse().unwrap();
+            let at = kept.runs.iter().position(|run| run["id"] == id).unwrap();
             let mut run = openapi::merged(&kept.runs[at], &asked.body);
             note_annotations(kept, &mut run, &asked.body);
             kept.runs[at] = run.clone();
@@ -59,8 +59,8 @@ fn keep(kept: &mut Kept, asked: &Asked<'_>) -> Option<Reply> {
             Reply::status(201, &[], &comment.to_string())
         }
         "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}" => {
-            let known = |one: &&mut Value| one["id"].to_string() == asked.path["comment_id"];
-            let comment = kept.comments.iter_mut().find(known).unwrap();
+            let id: u64 = asked.path["comment_id"].parse().unwrap();
+            let comment = kept.comments.iter_mut().find(|comment| comment["id"] == id).unwrap();
             comment["body"] = asked.body["body"].clone();
             Reply::json(comment)
         }
