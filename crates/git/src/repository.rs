@@ -79,7 +79,7 @@ impl Repository {
 
     /// The objects of a repository that exists in memory only, beside the one at `place`.
     pub(crate) fn around(git: git2::Repository, place: &str) -> Self {
-        Self { git, place: place.to_owned() }
+        Self { git, place: place.to_owned(), in_use: None }
     }
 
     /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.

@@ -191,11 +191,7 @@ fn told(
     outgoing(&Message::new(trace, &outcome), due, name, Duration::ZERO)
 }
 
-fn look_again(
-    trace: &str,
-    mut due: ObservationDue,
-    delay: Duration,
-) -> Result<Outgoing, StageError> {
+fn look_again(trace: &str, mut due: ObservationDue, delay: Duration) -> Result<Outgoing, StageError> {
     due.looks = due.looks.saturating_add(1);
     let name = format!("observe-{}-{}", due.attempt, due.looks);
     outgoing(&Message::new(trace, &due), &due, name, delay)

@@ -118,6 +118,7 @@ impl Forge {
             )),
             dismissed: given.dismissed.is_some(),
             signed: false,
+            official: None,
         };
         let request = PullRequest {
             id: pull.number.to_string(),
@@ -135,6 +136,7 @@ impl Forge {
             fork: false,
             state: pull.state,
             pushers: pull.pushers.iter().map(|person| self.identity(Some(*person))).collect(),
+            contributors: Vec::new(),
             reviews: pull.reviews.iter().map(review).collect(),
             labels: Vec::new(),
         };

@@ -143,6 +143,7 @@ impl World {
 
     async fn genesis(self) {
         let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let configurations = ConfigurationCache::default();
         let bundle = &self.prepared.variants[0].1;
         loop {
             let begun = async {
@@ -155,6 +156,7 @@ impl World {
                     log_signer: &log_signer,
                     authorization_signer: &authorization_signer,
                     settings: &self.prepared.settings,
+                    configurations: &configurations,
                 };
                 recorder.genesis(self.sim.clock("countersign"), &self.prepared.genesis.0).await
             };
@@ -207,6 +209,7 @@ impl World {
 
     async fn decisions(self) {
         let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let configurations = ConfigurationCache::default();
         let (log_signer, authorization_signer) = self.signers();
         let recorder = Recorder {
             store: &store,
@@ -214,6 +217,7 @@ impl World {
             log_signer: &log_signer,
             authorization_signer: &authorization_signer,
             settings: &self.prepared.settings,
+            configurations: &configurations,
         };
         self.pump("record", QueueName::Decisions, 100, async |batch| {
             let _alone = self.alone.lock().await;
@@ -225,6 +229,7 @@ impl World {
     async fn outcomes(self, cluster: usize) {
         let name = name_of(cluster);
         let (store, queue) = (self.store_of("record"), self.queue_of("record"));
+        let configurations = ConfigurationCache::default();
         let (log_signer, authorization_signer) = self.signers();
         let recorder = Recorder {
             store: &store,
@@ -232,6 +237,7 @@ impl World {
             log_signer: &log_signer,
             authorization_signer: &authorization_signer,
             settings: &self.prepared.settings,
+            configurations: &configurations,
         };
         self.pump("record", QueueName::Outcomes(name.clone()), 100, async |batch| {
             let _alone = self.alone.lock().await;
