@@ -1,7 +1,9 @@
 //! What Gitea and Forgejo send, as far as it is read.
 
 use countersign_core::names::{CommitId, Reference};
-use countersign_core::review::{Identity, PullRequest, PullRequestState};
+use countersign_core::review::Identity;
+#[cfg(feature = "read")]
+use countersign_core::review::{PullRequest, PullRequestState};
 use serde::Deserialize;
 
 /// A user; the id of a deleted one is negative.
