@@ -26,9 +26,9 @@ struct Arguments {
     /// How many processes share the seeds.
     #[arg(long, default_value_t = 1)]
     jobs: u64,
-    /// Only these of what people do, by number, as 0,3,4.
-    #[arg(long, value_delimiter = ',')]
-    actions: Option<Vec<usize>>,
+    /// Only these of what people do, by number, as 0,3,4, or none.
+    #[arg(long, value_parser = numbers)]
+    actions: Option<Numbers>,
     /// Without these kinds of fault, as crash,lost.
     #[arg(long, value_delimiter = ',')]
     without: Vec<Fault>,
@@ -54,6 +54,15 @@ struct Arguments {
 
 /// After so many seeds that fail, enough is known.
 const MOST_FAILURES: u32 = 10;
+
+/// Of what people do, some.
+#[derive(Clone)]
+struct Numbers(BTreeSet<usize>);
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    let parsed: Result<_, _> = text.split(',').filter(|text| *text != "none").map(str::parse).collect();
+    parsed.map(Numbers).map_err(|_| format!("{text:?}: write it as 0,3,4, or none"))
+}
 
 fn range(text: &str) -> Result<(u64, u64), String> {
     let ends = text.split_once("..").and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
@@ -112,7 +121,7 @@ fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
 
 fn setup(arguments: &Arguments, seed: u64) -> Setup {
     Setup {
-        actions: arguments.actions.clone().map(BTreeSet::from_iter),
+        actions: arguments.actions.clone().map(|actions| actions.0),
         without: arguments.without.iter().copied().collect(),
         limit: arguments.limit,
         until: arguments.until * 1000,
@@ -146,7 +155,8 @@ fn command(setup: &Setup) -> String {
     let mut text = format!("countersign-simulate --seed {}", setup.seed);
     let list = |items: Vec<String>| items.join(",");
     if let Some(actions) = &setup.actions {
-        text += &format!(" --actions={}", list(actions.iter().map(ToString::to_string).collect()));
+        let numbers = list(actions.iter().map(ToString::to_string).collect());
+        text += &format!(" --actions={}", if numbers.is_empty() { "none" } else { &numbers });
     }
     if !setup.without.is_empty() {
         text += &format!(" --without={}", list(setup.without.iter().map(ToString::to_string).collect()));

@@ -45,6 +45,8 @@ pub struct FailingQueue {
     pub sim: Sim,
     /// What is behind it.
     pub inner: MemoryQueue,
+    /// Whether every deployment comes a second time, late: so that a fence has something to keep out.
+    pub deploys_again: bool,
 }
 
 /// A signer that does not always answer.
@@ -169,7 +171,8 @@ impl Queue for FailingQueue {
             }
         }
         let name = queue.to_string();
-        if queue.is_ordered() && self.sim.fault(Fault::Again, &name) {
+        let again = self.deploys_again && matches!(queue, QueueName::Deploys(_));
+        if queue.is_ordered() && (self.sim.fault(Fault::Again, &name) || again) {
             self.inner.send_again(queue, &messages, self.sim.fault_between(310_000, 1_200_000));
         }
         let sent = self.inner.send(queue, &messages);

@@ -84,7 +84,8 @@ impl World {
     /// The queues, as a role sees them.
     #[must_use]
     pub fn queue_of(&self, role: &'static str) -> FailingQueue {
-        FailingQueue { role, sim: self.sim.clone(), inner: self.queue.clone() }
+        let deploys_again = self.mutant == Some(Mutant::Unfenced);
+        FailingQueue { role, sim: self.sim.clone(), inner: self.queue.clone(), deploys_again }
     }
 
     /// Starts every worker.
