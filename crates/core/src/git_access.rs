@@ -18,6 +18,8 @@ pub enum GitAccess<'a> {
     },
     /// A key, over SSH.
     Ssh(&'a Ssh),
+    /// A token of the host's GitHub App, over HTTP: the forge's adapter gives it.
+    App,
 }
 
 impl<'a> GitAccess<'a> {
@@ -45,23 +47,26 @@ impl<'a> GitAccess<'a> {
         };
         let own = entry.and_then(|entry| Some((entry.user.as_ref(), entry.token.as_ref()?)));
         let hosts = same_server.and_then(|host| Some((host.user.as_ref(), host.token.as_ref()?)));
-        own.or(hosts).map(|(named, token)| Self::Token { user: user(named), token })
+        let token = own.or(hosts).map(|(named, token)| Self::Token { user: user(named), token });
+        let app = same_server.filter(|host| host.app.is_some() && own.is_none()).map(|_| Self::App);
+        app.or(token)
     }
 
-    /// The credential itself, read now.
+    /// The credential itself, read now; none where the forge's adapter gives it.
     ///
     /// # Errors
     /// When a secret cannot be read or is no text.
-    pub async fn read(self, secrets: &impl Secrets) -> Result<GitCredential, PortError> {
-        match self {
+    pub async fn read(self, secrets: &impl Secrets) -> Result<Option<GitCredential>, PortError> {
+        Ok(match self {
             Self::Token { user, token } => {
-                Ok(GitCredential::Token { user: user.to_owned(), secret: text(secrets, token).await? })
+                Some(GitCredential::Token { user: user.to_owned(), secret: text(secrets, token).await? })
             }
-            Self::Ssh(ssh) => Ok(GitCredential::Ssh {
+            Self::Ssh(ssh) => Some(GitCredential::Ssh {
                 key: text(secrets, &ssh.key).await?,
                 known_hosts: ssh.known_hosts.join("\n"),
             }),
-        }
+            Self::App => None,
+        })
     }
 }
 
@@ -96,6 +101,7 @@ mod tests {
         match GitAccess::of(&configuration, &"forge/shop".parse().unwrap()) {
             Some(GitAccess::Token { user, token }) => format!("{user} {}", String::from(token.clone())),
             Some(GitAccess::Ssh(ssh)) => format!("key {}", String::from(ssh.key.clone())),
+            Some(GitAccess::App) => "the App".to_owned(),
             None => "nothing".to_owned(),
         }
     }
@@ -115,5 +121,12 @@ mod tests {
         assert_eq!(access(&host, &json!({"url": "/srv/git/shop.git"})), "nothing");
         let other = json!({"kind": "gitea", "url": "https://git.example.com", "webhookSecret": "env:W", "token": "env:T"});
         assert_eq!(access(&other, &json!({})), "git env:T");
+        let app = json!({
+            "kind": "github", "url": "https://git.example.com", "webhookSecret": "env:W",
+            "app": {"id": 1, "installation": 2, "privateKey": "env:PEM"},
+        });
+        assert_eq!(access(&app, &json!({})), "the App");
+        assert_eq!(access(&app, &json!({"token": "env:OWN"})), "x-access-token env:OWN");
+        assert_eq!(access(&app, &json!({"url": "https://evil.example.com/x"})), "nothing");
     }
 }

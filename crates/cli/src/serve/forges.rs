@@ -105,7 +105,7 @@ impl ForgeRead for HostForges {
     async fn git_credential(&self, repository: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
         let Some(active) = self.configurations.active(&self.store).await? else { return Ok(None) };
         match GitAccess::of(&active.configuration, repository) {
-            Some(access) => access.read(&LocalSecrets).await.map(Some),
+            Some(access) => access.read(&LocalSecrets).await,
             None => Ok(None),
         }
     }

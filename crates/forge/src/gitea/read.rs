@@ -2,7 +2,7 @@
 
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
 use countersign_core::review::{PullRequest, Review, ReviewVerdict};
 use countersign_core::time::Timestamp;
@@ -62,6 +62,16 @@ struct GitObject {
 }
 
 impl<S: Secrets + Send + Sync> ForgeRead for Gitea<S> {
+    async fn open_pull_requests(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        let place = Place::of(repository)?;
+        let token = self.token().await?;
+        let open = self.client.list::<Pull>(&token, &pulls(&place, "open"), MAX_OPEN_PAGES).await?;
+        Ok(Some(open.items.into_iter().filter_map(Pull::open).collect()))
+    }
+
     async fn evidence(
         &self,
         repository: &RepositoryId,

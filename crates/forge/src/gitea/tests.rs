@@ -175,6 +175,9 @@ async fn a_pull_request_is_told_with_its_reviews_and_pushers() {
     let (_server, gitea) = gitea(&world).await;
     let told = evidence(&gitea, "1").await;
     assert_eq!(numbers(&told), ["7", "8"]);
+    let listed = gitea.open_pull_requests(&"forge/team/shop".parse().unwrap()).await.unwrap().unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.fork, one.head.clone())).collect();
+    assert_eq!(listed, [("8", true, commit('a'))]);
     let merged = &told.pull_requests[0];
     assert_eq!(
         (merged.state, merged.head.clone(), merged.fork),

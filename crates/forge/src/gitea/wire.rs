@@ -1,6 +1,8 @@
 //! What Gitea and Forgejo send, as far as it is read.
 
 use countersign_core::names::{CommitId, Reference};
+#[cfg(feature = "read")]
+use countersign_core::ports::forge::OpenPullRequest;
 use countersign_core::review::Identity;
 #[cfg(feature = "read")]
 use countersign_core::review::{PullRequest, PullRequestState};
@@ -40,6 +42,8 @@ pub(super) struct Pull {
     merged: bool,
     merge_commit_sha: Option<String>,
     labels: Option<Vec<Label>>,
+    #[cfg(feature = "read")]
+    updated_at: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -77,6 +81,19 @@ impl Pull {
     #[cfg(feature = "report")]
     pub(super) fn is_open(&self) -> bool {
         !self.merged && self.state == "open"
+    }
+
+    /// As one that is open: what tells whether it changed; none where it has no head.
+    #[cfg(feature = "read")]
+    pub(super) fn open(self) -> Option<OpenPullRequest> {
+        let (base, head) = (self.base()?, self.head()?);
+        Some(OpenPullRequest {
+            id: self.number.to_string(),
+            fork: self.head.repo_id != self.base.repo_id,
+            version: format!("{} {head}", self.updated_at.unwrap_or_default()),
+            base,
+            head,
+        })
     }
 
     /// As evidence, without reviews; none where it has no head.

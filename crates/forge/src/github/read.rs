@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
 use countersign_core::review::{Identity, PullRequest, Review, ReviewVerdict};
 use countersign_core::time::Timestamp;
@@ -64,6 +64,24 @@ struct Dismissed {
 }
 
 impl<S: Secrets + Send + Sync> ForgeRead for Github<S> {
+    /// What opens the host's repositories to Git: the App's token for its installation, or the configured one.
+    async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
+        let secret = self.token().await?.value().to_owned();
+        Ok(Some(GitCredential::Token { user: "x-access-token".to_owned(), secret }))
+    }
+
+    async fn open_pull_requests(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        let place = Place::of(repository)?;
+        let open = match self.open(&place).await {
+            Err(failure) if self.forget_session(&failure) => self.open(&place).await?,
+            other => other?,
+        };
+        Ok(Some(open))
+    }
+
     async fn evidence(
         &self,
         repository: &RepositoryId,
@@ -80,6 +98,15 @@ impl<S: Secrets + Send + Sync> ForgeRead for Github<S> {
 }
 
 impl<S: Secrets + Send + Sync> Github<S> {
+    /// Open pull requests, those first that changed last.
+    async fn open(&self, place: &Place<'_>) -> Result<Vec<OpenPullRequest>, Failure> {
+        let token = self.token().await?;
+        let call = place.call(&["pulls"]).with("state", "open").with("sort", "updated");
+        let call = call.with("direction", "desc").with("per_page", PAGE);
+        let open = self.client.list::<Pull>(&token, &call, MAX_OPEN_PAGES).await?;
+        Ok(open.items.into_iter().filter_map(Pull::open).collect())
+    }
+
     async fn spoken(
         &self,
         place: &Place<'_>,

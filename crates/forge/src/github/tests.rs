@@ -51,7 +51,7 @@ fn as_app(base: &str, clock: Clock) -> Github<Vault> {
 
 async fn evidence(github: &Github<Vault>, base: &str, commits: &[CommitId]) -> Result<Evidence, PortError> {
     let base: Reference = format!("refs/heads/{base}").parse().unwrap();
-    github.evidence(&"hub/team/shop".parse().unwrap(), &base, commits).await
+    github.evidence(&"forge/team/shop".parse().unwrap(), &base, commits).await
 }
 
 /// A session that lasts an hour from the tests' time.
@@ -157,6 +157,10 @@ async fn a_pull_request_is_told_with_everyone_who_took_part() {
     };
     assert_eq!(accounts(&pull.pushers), [40], "what was pushed elsewhere is none of it");
     assert_eq!(accounts(&pull.contributors), [30, 31]);
+    let listed = by_token(&hub.server.base).open_pull_requests(&"forge/team/shop".parse().unwrap()).await;
+    let listed = listed.unwrap().unwrap();
+    assert_eq!(listed.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert!(listed[1].version.ends_with(commit('b').as_str()) && listed[1].fork, "{listed:?}");
     let open = evidence(&by_token(&hub.server.base), "main", &[commit('7')]).await.unwrap();
     assert_eq!(open.pull_requests[0].id, "2");
     assert!(open.pull_requests[0].fork, "the repository of its head is gone");
@@ -268,7 +272,7 @@ async fn the_description_refuses_what_it_does_not_know() {
     let hub = openapi::Github::start(description, |_| None).await;
     let github = by_token(&hub.server.base);
     let token = github.token().await.unwrap();
-    let repository = "hub/team/shop".parse().unwrap();
+    let repository = "forge/team/shop".parse().unwrap();
     let place = Place::of(&repository).unwrap();
     let run = |change: Value| {
         let run = json!({ "name": "n", "head_sha": commit('1'), "status": "in_progress", "output": { "title": "t", "summary": "s" } });

@@ -1,6 +1,8 @@
 //! What GitHub sends, as far as it is read.
 
 use countersign_core::names::{CommitId, Reference};
+#[cfg(feature = "read")]
+use countersign_core::ports::forge::OpenPullRequest;
 use countersign_core::review::Identity;
 #[cfg(feature = "read")]
 use countersign_core::review::{PullRequest, PullRequestState};
@@ -33,6 +35,8 @@ pub(super) struct Pull {
     base: Side,
     pub(super) head: Side,
     labels: Vec<Label>,
+    #[cfg(feature = "read")]
+    updated_at: Option<String>,
 }
 
 /// A side of a pull request.
@@ -76,6 +80,19 @@ impl Pull {
     /// The head that it asks to bring there.
     pub(super) fn head(&self) -> Option<CommitId> {
         self.head.sha.parse().ok()
+    }
+
+    /// As one that is open: what tells whether it changed; none where it has no head.
+    #[cfg(feature = "read")]
+    pub(super) fn open(self) -> Option<OpenPullRequest> {
+        let (base, head) = (self.base()?, self.head()?);
+        Some(OpenPullRequest {
+            id: self.number.to_string(),
+            fork: self.head.repo.is_none() || self.head.repo != self.base.repo,
+            version: format!("{} {head}", self.updated_at.unwrap_or_default()),
+            base,
+            head,
+        })
     }
 
     /// As evidence, without people; none where it has no head.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
 use countersign_core::review::PullRequest;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -48,6 +48,17 @@ struct PushData {
 }
 
 impl<S: Secrets + Send + Sync> ForgeRead for Gitlab<S> {
+    async fn open_pull_requests(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        let token = self.token().await?;
+        let call = list(repository, &["merge_requests"]).with("state", "opened");
+        let call = call.with("order_by", "updated_at").with("sort", "desc");
+        let open = self.client.list::<MergeRequest>(&token, &call, MAX_OPEN_PAGES).await?;
+        Ok(Some(open.items.into_iter().filter_map(MergeRequest::open).collect()))
+    }
+
     async fn evidence(
         &self,
         repository: &RepositoryId,

@@ -142,7 +142,7 @@ async fn gitlab(world: &Shared) -> (Server, Gitlab<Vault>) {
 async fn evidence(gitlab: &Gitlab<Vault>, commits: &str) -> Evidence {
     let main: Reference = "refs/heads/main".parse().unwrap();
     let commits: Vec<_> = commits.chars().map(commit).collect();
-    gitlab.evidence(&"lab/team/shop".parse().unwrap(), &main, &commits).await.unwrap()
+    gitlab.evidence(&"forge/team/shop".parse().unwrap(), &main, &commits).await.unwrap()
 }
 
 fn set(world: &Shared, number: &str, what: &str, value: Value) {
@@ -187,6 +187,10 @@ async fn a_merge_request_is_told_with_its_pushers() {
     let pushers: Vec<_> = pull.pushers.iter().map(|one| one.account.unwrap()).collect();
     assert_eq!(pushers, [40]);
     assert!(server.requests().iter().all(|one| one.header("authorization").unwrap().starts_with("Bearer ")));
+    let listed = gitlab.open_pull_requests(&"forge/team/shop".parse().unwrap()).await.unwrap().unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.fork, one.version.as_str())).collect();
+    let version = format!("2026-11-20T09:00:00.000Z {}", commit('b'));
+    assert_eq!(listed, [("6", true, version.as_str())], "one without a head asks for nothing");
     let open = evidence(&gitlab, "3").await;
     assert_eq!((open.pull_requests[0].id.as_str(), open.pull_requests[0].fork), ("6", true));
 }

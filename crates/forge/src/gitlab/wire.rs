@@ -1,6 +1,8 @@
 //! What GitLab sends, as far as it is read.
 
 use countersign_core::names::{CommitId, Reference};
+#[cfg(feature = "read")]
+use countersign_core::ports::forge::OpenPullRequest;
 use countersign_core::review::Identity;
 #[cfg(feature = "read")]
 use countersign_core::review::{PullRequest, PullRequestState};
@@ -39,6 +41,8 @@ pub(super) struct MergeRequest {
     #[serde(default)]
     labels: Vec<String>,
     pub(super) created_at: Timestamp,
+    #[cfg(feature = "read")]
+    updated_at: Option<String>,
 }
 
 impl MergeRequest {
@@ -63,6 +67,19 @@ impl MergeRequest {
     /// The head that it asks to bring there.
     pub(super) fn head(&self) -> Option<CommitId> {
         self.sha.as_deref()?.parse().ok()
+    }
+
+    /// As one that is open: what tells whether it changed; none where it has no head.
+    #[cfg(feature = "read")]
+    pub(super) fn open(self) -> Option<OpenPullRequest> {
+        let (base, head) = (self.base()?, self.head()?);
+        Some(OpenPullRequest {
+            id: self.iid.to_string(),
+            fork: self.source_project_id != Some(self.target_project_id),
+            version: format!("{} {head}", self.updated_at.unwrap_or_default()),
+            base,
+            head,
+        })
     }
 
     /// As evidence, without people; none where it has no head.

@@ -3,4 +3,5 @@
 mod faults;
 mod looks;
 mod previews;
+mod private;
 mod world;

@@ -12,7 +12,7 @@ use countersign_core::keys;
 use countersign_core::message::{FactsGathered, Message, QueueName, ReportDue};
 use countersign_core::names::{AttemptId, CommitId, Reference, RepositoryId, Target};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead};
+use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store, Version, Versioned, Written};
 use countersign_core::review::PullRequest;
@@ -39,6 +39,7 @@ pub struct Meanwhile<'a> {
     plain: PlainForge,
     pull_requests: Vec<PullRequest>,
     happens: &'a (dyn Fn() -> Result<(), PortError> + Sync),
+    credential: Option<GitCredential>,
 }
 
 pub struct World {
@@ -49,6 +50,8 @@ pub struct World {
     bundle: Digest,
     /// What the forge tells of, beside signed statements.
     pub pull_requests: Vec<PullRequest>,
+    /// What opens the repository.
+    pub credential: Option<GitCredential>,
 }
 
 pub fn at(seconds: i64) -> Timestamp {
@@ -106,7 +109,16 @@ impl World {
         store::put_json(&store, &keys::bundle_configuration(&bundle), &configuration).await.unwrap();
         let active = ActiveBundle { bundle, index: 0, commit: "0".repeat(40).parse().unwrap() };
         store::put_json(&store, keys::ACTIVE_BUNDLE, &active).await.unwrap();
-        Self { folder, git, store, queue, bundle, pull_requests: Vec::new() }
+        Self { folder, git, store, queue, bundle, pull_requests: Vec::new(), credential: None }
+    }
+
+    /// Reads the repository from a server from now on, with this credential.
+    pub async fn read_from(&mut self, url: &str, credential: GitCredential) {
+        let key = keys::bundle_configuration(&self.bundle);
+        let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
+        configuration["repositories"]["local/shop"]["url"] = json!(url);
+        store::put_json(&self.store, &key, &configuration).await.unwrap();
+        self.credential = Some(credential);
     }
 
     /// Commits both applications' values to a branch, on top of what is there or of `parent`.
@@ -180,8 +192,12 @@ impl World {
         happens: &(dyn Fn() -> Result<(), PortError> + Sync),
     ) -> Result<Vec<Facts>, StageError> {
         let folders = [(repository(), self.folder.path().join("shop.git"))].into();
-        let forge =
-            Meanwhile { plain: PlainForge::new(folders), pull_requests: self.pull_requests.clone(), happens };
+        let forge = Meanwhile {
+            plain: PlainForge::new(folders),
+            pull_requests: self.pull_requests.clone(),
+            happens,
+            credential: self.credential.clone(),
+        };
         let (configurations, budget) = (ConfigurationCache::default(), Budget::default());
         let repositories = Repositories::new(self.folder.path().join("mirrors"));
         let stage = Gatherer {
@@ -294,6 +310,10 @@ impl Watched {
 }
 
 impl ForgeRead for Meanwhile<'_> {
+    async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
+        Ok(self.credential.clone())
+    }
+
     async fn evidence(
         &self,
         repository: &RepositoryId,

@@ -151,7 +151,22 @@ fn clusters_and_hosts_that_cannot_be_reached() {
         ),
         (
             "github/team/shop: {}",
-            "github/team/shop: { url: \"ssh://git:hunter2@host/x\" }",
+            "github/team/shop: { url: \"ssh://git@host/x\" }",
+            "23: `repositories.github/team/shop` is read over SSH, and no key is named for that | add `ssh` with `key` and `knownHosts` to it, or to its host",
+        ),
+        (
+            "github/team/shop: {}",
+            "github/team/shop: { ssh: { key: \"env:KEY\", knownHosts: [\"host\"] } }",
+            "23: `repositories.github/team/shop.ssh.knownHosts` must list the server's keys | write each line that `ssh-keyscan HOST` prints, compared with what the host publishes",
+        ),
+        (
+            "webhookSecret: \"env:HOOK\"",
+            "webhookSecret: \"env:HOOK\", pollSeconds: 1",
+            "7: `hosts.local.pollSeconds` is 1, but must be from 5 to 86400 | remove the line to look every 60 seconds",
+        ),
+        (
+            "github/team/shop: {}",
+            "github/team/shop: { url: \"ssh://git:hunter2@host/x\", ssh: { key: \"env:KEY\", knownHosts: [\"host ssh-ed25519 AAAA\"] } }",
             "23: `repositories.github/team/shop.url` holds a user name or password | remove it, replace it (Git keeps it), and name it by `token: env:NAME`",
         ),
         (
