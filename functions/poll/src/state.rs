@@ -65,10 +65,11 @@ impl Repository {
         }
     }
 
-    /// Whether it is to be asked about at `now`. One that is further away than any wait is long waits for a clock
-    /// that was put back since.
+    /// Whether it is to be asked about at `now`. Where that is further away than the wait is long, the clock was put
+    /// back since, or the period was made shorter.
     pub fn is_due(&self, now: Timestamp, period: Duration) -> bool {
-        self.next <= now || self.next > now.plus(period.max(WIDEST_RETRY))
+        let longest = if self.failures == 0 { period } else { period.max(WIDEST_RETRY) };
+        self.next <= now || self.next > now.plus(longest)
     }
 
     /// Notes that its server failed.
@@ -131,6 +132,7 @@ mod tests {
         assert!(repository.is_due(at(0), PERIOD));
         repository.answered(at(0), PERIOD);
         assert!(!repository.is_due(at(59), PERIOD) && repository.is_due(at(60), PERIOD));
+        assert!(repository.is_due(at(1), Duration::from_secs(5)), "the period was made shorter");
     }
 
     #[test]

@@ -9,7 +9,9 @@ use countersign_core::configuration::{Host, HostKind};
 use countersign_core::git_access::GitAccess;
 use countersign_core::names::{CommitId, HostName, Reference, RepositoryId};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead, ForgeReport, GitCredential, Report};
+use countersign_core::ports::forge::{
+    Evidence, ForgeRead, ForgeReport, GitCredential, OpenPullRequest, Report,
+};
 use countersign_forge::gitea::Gitea;
 use countersign_forge::github::Github;
 use countersign_forge::gitlab::Gitlab;
@@ -104,9 +106,22 @@ impl HostForges {
 impl ForgeRead for HostForges {
     async fn git_credential(&self, repository: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
         let Some(active) = self.configurations.active(&self.store).await? else { return Ok(None) };
-        match GitAccess::of(&active.configuration, repository) {
-            Some(access) => access.read(&LocalSecrets).await,
-            None => Ok(None),
+        match (GitAccess::of(&active.configuration, repository), self.of(repository).await?) {
+            (Some(GitAccess::App), Forge::Github(forge)) => forge.git_credential(repository).await,
+            (Some(access), _) => access.read(&LocalSecrets).await,
+            (None, _) => Ok(None),
+        }
+    }
+
+    async fn open_pull_requests(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        match self.of(repository).await? {
+            Forge::Gitea(forge) => forge.open_pull_requests(repository).await,
+            Forge::Github(forge) => forge.open_pull_requests(repository).await,
+            Forge::Gitlab(forge) => forge.open_pull_requests(repository).await,
+            Forge::Plain(_) | Forge::Silent => Ok(None),
         }
     }
 
