@@ -31,7 +31,7 @@ fn the_same_seed_gives_the_same_run() {
     let [one, other] = [(); 2].map(|()| simulate(&["--seed=5", "--until=2400"]));
     assert!(one.status.success(), "{}", text(&one));
     assert_eq!(text(&one).lines().next(), text(&other).lines().next());
-    let output = simulate(&["--seeds=40..44", "--until=2400", "--twice"]);
+    let output = simulate(&["--seeds=40..44", "--until=2400", "--twice", "--jobs=1"]);
     assert!(output.status.success(), "{}", text(&output));
 }
 
@@ -54,8 +54,13 @@ fn found(mutant: Mutant) -> (&'static str, u64) {
 fn every_stage_that_is_broken_on_purpose_is_found() {
     for mutant in Mutant::ALL {
         let (says, seeds) = found(mutant);
-        let output =
-            simulate(&[&format!("--mutant={mutant}"), &format!("--seeds=0..{seeds}"), "--until=7200", "--no-shrink"]);
+        let output = simulate(&[
+            &format!("--mutant={mutant}"),
+            &format!("--seeds=0..{seeds}"),
+            "--until=7200",
+            "--no-shrink",
+            "--jobs=1",
+        ]);
         let told = text(&output);
         assert!(!output.status.success(), "{mutant} is not found in {seeds} seeds: {told}");
         assert!(told.contains(" fails: ") && told.contains(says), "{mutant}: {told}");
@@ -64,7 +69,7 @@ fn every_stage_that_is_broken_on_purpose_is_found() {
 
 #[test]
 fn what_fails_is_made_smaller_and_fails_again_as_it_is_printed() {
-    let told = text(&simulate(&["--mutant=stale-approvals", "--seeds=2..20", "--until=4000"]));
+    let told = text(&simulate(&["--mutant=stale-approvals", "--seeds=2..20", "--until=4000", "--jobs=1"]));
     let command =
         told.lines().rfind(|line| line.contains("countersign-simulate --seed ")).expect("a command");
     let smaller: Vec<_> = command.split_whitespace().skip(1).chain(["--no-shrink"]).collect();

@@ -49,7 +49,7 @@ use memory::store::MemoryStore;
 use mutant::Mutant;
 use webhooks::Sender;
 use workers::World;
-use workload::People;
+use workload::acting::People;
 
 /// How long things go wrong, in milliseconds.
 pub const UNTIL: i64 = 4 * 3_600_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
-use std::{env, io};
+use std::{env, io, thread};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -20,12 +20,12 @@ struct Arguments {
     /// The seed to run.
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
-    /// The seeds to run, as FIRST..END, without the last.
+    /// The seeds to run, as FIRST..END without the last, or how many.
     #[arg(long, value_parser = range)]
     seeds: Option<(u64, u64)>,
-    /// How many processes share the seeds.
-    #[arg(long, default_value_t = 1)]
-    jobs: u64,
+    /// How many processes share the seeds; as many as there are cores, if it is not said.
+    #[arg(long)]
+    jobs: Option<u64>,
     /// Only these of what people do, by number, as 0,3,4, or none.
     #[arg(long, value_parser = numbers)]
     actions: Option<Numbers>,
@@ -55,6 +55,9 @@ struct Arguments {
 /// After so many seeds that fail, enough is known.
 const MOST_FAILURES: u32 = 10;
 
+/// The seeds that are run if it is not said.
+const SEEDS: (u64, u64) = (0, 200);
+
 /// Of what people do, some.
 #[derive(Clone)]
 struct Numbers(BTreeSet<usize>);
@@ -65,14 +68,19 @@ fn numbers(text: &str) -> Result<Numbers, String> {
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
+    if let Ok(end) = text.parse() {
+        return Ok((0, end));
+    }
     let ends = text.split_once("..").and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
     ends.filter(|(first, end)| first < end).ok_or_else(|| format!("{text:?}: write it as 0..200"))
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    if arguments.jobs > 1 {
-        return share(&arguments);
+    let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let jobs = if arguments.seed.is_some() { 1 } else { arguments.jobs.unwrap_or_else(cores) };
+    if jobs > 1 {
+        return share(&arguments, jobs);
     }
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let before = env::current_dir()?;
@@ -84,7 +92,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// The seeds in turn; the first that fails is made smaller. Whether one did.
 fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
-    let (first, end) = arguments.seeds.or(arguments.seed.map(|seed| (seed, seed + 1))).unwrap_or((0, 200));
+    let (first, end) = arguments.seeds.or(arguments.seed.map(|seed| (seed, seed + 1))).unwrap_or(SEEDS);
     let begun = Instant::now();
     let (mut steps, mut faults, mut leaves, mut hours, mut fails) = (0, 0, 0, 0, 0);
     for seed in first..end {
@@ -174,23 +182,17 @@ fn command(setup: &Setup) -> String {
 }
 
 /// Shares the seeds among processes: each needs a working folder of its own.
-fn share(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (first, end) = arguments.seeds.unwrap_or((0, 200));
+fn share(arguments: &Arguments, jobs: u64) -> anyhow::Result<ExitCode> {
+    let (first, end) = arguments.seeds.unwrap_or(SEEDS);
     let program = env::current_exe()?;
-    let own: Vec<_> = env::args().skip(1).collect();
-    let share = (end - first).div_ceil(arguments.jobs);
-    let children: io::Result<Vec<_>> = (0..arguments.jobs)
+    let share = (end - first).div_ceil(jobs);
+    let children: io::Result<Vec<_>> = (0..jobs)
         .map(|job| (first + job * share, end.min(first + (job + 1) * share)))
         .filter(|(from, to)| from < to)
         .map(|(from, to)| {
-            let others = own
-                .iter()
-                .filter(|argument| !argument.starts_with("--seeds=") && !argument.starts_with("--jobs="));
-            Command::new(&program)
-                .args(others)
-                .arg(format!("--seeds={from}..{to}"))
-                .stdin(Stdio::null())
-                .spawn()
+            let mut command = Command::new(&program);
+            command.args(["--jobs=1".to_owned(), format!("--seeds={from}..{to}")]).args(options(arguments));
+            command.stdin(Stdio::null()).spawn()
         })
         .collect();
     let mut failed = false;
@@ -198,4 +200,14 @@ fn share(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         failed |= !child.wait()?.success();
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What applies to each share of the seeds alike.
+fn options(arguments: &Arguments) -> Vec<String> {
+    let mut options = vec![format!("--until={}", arguments.until), format!("--limit={}", arguments.limit)];
+    options.extend(arguments.without.iter().map(|fault| format!("--without={fault}")));
+    options.extend(arguments.mutant.map(|mutant| format!("--mutant={mutant}")));
+    options.extend(arguments.twice.then(|| "--twice".to_owned()));
+    options.extend(arguments.no_shrink.then(|| "--no-shrink".to_owned()));
+    options
 }
