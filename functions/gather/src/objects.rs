@@ -67,8 +67,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         facts.images = rendered.images();
         facts.diff = diff::diff(before.as_ref(), Some(&manifest));
         if fork.is_none() {
-            facts.conflicts =
-                self.conflicts(&reading.active.configuration, configured, &facts.objects).await?;
+            facts.conflicts = self.conflicts(reading, configured, &facts.objects).await?;
         }
         Ok(())
     }

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use countersign_core::active::BundleConfiguration;
 use countersign_core::configuration::{HostKind, TargetConfiguration};
 use countersign_core::digest::Digest;
+use countersign_core::facts::ObjectKey;
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
@@ -30,6 +32,8 @@ pub struct Reading<'a> {
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
     writes: RefCell<Vec<Write>>,
+    /// The objects of decisions that were read for this event.
+    pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
 }
 
 /// Statements by command are read in pages of this many.
@@ -79,6 +83,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             repository,
             evidence: RefCell::default(),
             writes: RefCell::default(),
+            owned: RefCell::default(),
         })
     }
 
@@ -100,6 +105,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             repository,
             evidence: RefCell::default(),
             writes: RefCell::default(),
+            owned: RefCell::default(),
         })
     }
 
