@@ -11,6 +11,7 @@ use super::forge::{Forge, SHOP};
 fn a_fork_waits_for_a_members_label_and_its_approvals_do_not_count() -> Result<()> {
     let forge = Forge::start()?;
     let stranger = forge.gitea.user("stranger")?;
+    forge.gitea.grant(SHOP, &stranger.login, "read")?;
     let fork = stranger.fork(SHOP)?;
     let clone = forge.installation.clone_url(&stranger.git_url(&fork), "gitea/acme/shop")?;
     let head = clone.greet("ada", "staging", "Stranger")?;

@@ -104,12 +104,12 @@ impl Gitea {
         self.administrator.post("/orgs", &json!({ "username": name })).map(drop)
     }
 
-    /// Makes an empty repository in an organization, that takes every style of merging.
+    /// Makes an empty private repository in an organization, that takes every style of merging.
     ///
     /// # Errors
     /// When the name is taken.
     pub fn repository(&self, organization: &str, name: &str) -> Result<()> {
-        let made = json!({ "name": name, "private": false, "default_branch": "main" });
+        let made = json!({ "name": name, "private": true, "default_branch": "main" });
         self.administrator.post(&format!("/orgs/{organization}/repos"), &made)?;
         let styles = json!({
             "has_pull_requests": true, "allow_merge_commits": true, "allow_squash_merge": true, "allow_rebase": true,

@@ -41,6 +41,11 @@ fn an_approval_by_another_member_counts() {
 }
 
 #[test]
+fn an_approval_of_what_was_merged_otherwise_does_not_count() {
+    refused(|f| f.range.explanations.clear(), "but nothing here is the merge of exactly that head");
+}
+
+#[test]
 fn who_took_part_does_not_count() {
     refused(
         |f| f.pull_requests[0].author = account(2),
