@@ -278,6 +278,9 @@ pub struct ObjectFacts {
     pub origin: Position,
     /// Where its fields begin, by JSON pointer, as `/spec/replicas`.
     pub lines: BTreeMap<String, u32>,
+    /// The file of each of those lines that is not in the object's own file: a patch, or a kustomization.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// The object itself, values of Secrets masked.
     pub object: serde_json::Value,
 }

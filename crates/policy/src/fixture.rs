@@ -218,6 +218,7 @@ pub fn facts(bundle: Digest) -> Facts {
             key,
             origin: Position { file: "deploy/web.yaml".into(), line: 3 },
             lines: BTreeMap::from([("/spec".into(), 8), ("/spec/replicas".into(), 9), ("/kind".into(), 4)]),
+            files: BTreeMap::new(),
         }],
         images: Vec::new(),
         diff: Vec::new(),

@@ -1,5 +1,9 @@
 //! How much a render may cost. Budgets count work, not seconds, so that a repeat ends the same way.
 
+use std::collections::HashSet;
+
+use crate::yaml::node::Text;
+
 /// The most that one render may take of everything that a repository's author controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -25,6 +29,15 @@ pub struct Budget {
     /// Bytes of the JSON pointers of fields whose line is kept, in all objects together. Of an object the
     /// fields nearest to its root come first; beyond the budget the line of the object stands for them.
     pub lines: usize,
+    /// Kustomizations that are built, each as often as it is named.
+    pub kustomizations: usize,
+    /// How many kustomizations may stand one in the other.
+    pub bases: usize,
+    /// Steps of kustomize's transformers: a look at an object, a field that is followed, a list item that is
+    /// merged.
+    pub steps: u64,
+    /// Bytes of a regular expression, written and compiled.
+    pub expression: usize,
 }
 
 impl Default for Budget {
@@ -40,6 +53,10 @@ impl Default for Budget {
             expansion: 16 << 20,
             objects: 5_000,
             lines: 16 << 20,
+            kustomizations: 500,
+            bases: 50,
+            steps: 5_000_000,
+            expression: 256 << 10,
         }
     }
 }
@@ -50,9 +67,14 @@ pub(crate) struct Meter<'a> {
     nodes: u64,
     expansion: u64,
     bytes: u64,
-    /// Bytes of pointers that may still be kept.
-    pub(crate) lines: usize,
+    /// Texts that were seen, each kept once: keys, and values that are as short as keys are.
+    texts: HashSet<Text>,
+    steps: u64,
+    kustomizations: usize,
 }
+
+/// The bytes of the longest text that is likely to come again.
+const SHORT: usize = 32;
 
 /// A budget is used up: nothing more of this render is worth reading.
 #[derive(Debug)]
@@ -63,7 +85,44 @@ pub(crate) struct Exhausted {
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(budget: &'a Budget) -> Self {
-        Self { budget, nodes: 0, expansion: 0, bytes: 0, lines: budget.lines }
+        Self { budget, nodes: 0, expansion: 0, bytes: 0, texts: HashSet::new(), steps: 0, kustomizations: 0 }
+    }
+
+    /// `text`, shared with where it was seen before.
+    pub(crate) fn text(&mut self, text: &str) -> Text {
+        if text.len() > SHORT {
+            return Text::from(text);
+        }
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let text = Text::from(text);
+        self.texts.insert(text.clone());
+        text
+    }
+
+    /// Takes steps of a transformer.
+    pub(crate) fn steps(&mut self, count: usize) -> Result<(), Exhausted> {
+        self.steps = self.steps.saturating_add(count as u64);
+        if self.steps <= self.budget.steps {
+            return Ok(());
+        }
+        Err(Exhausted {
+            message: format!("transforming the objects takes more than {} steps", self.budget.steps),
+            help: "render fewer objects from one path, or make patches and replacements more specific",
+        })
+    }
+
+    /// Takes one kustomization.
+    pub(crate) fn kustomization(&mut self) -> Result<(), Exhausted> {
+        self.kustomizations += 1;
+        if self.kustomizations <= self.budget.kustomizations {
+            return Ok(());
+        }
+        Err(Exhausted {
+            message: format!("more than {} kustomizations are built in all", self.budget.kustomizations),
+            help: "name each base once, instead of bases that name bases over and over",
+        })
     }
 
     /// Takes one value.

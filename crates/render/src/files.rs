@@ -3,10 +3,8 @@
 use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
 
 use crate::budget::Budget;
+use crate::kustomize::kustomization::NAMES;
 use crate::problems::Problems;
-
-/// The names that make a folder one for kustomize.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// `path` without empty and `.` segments; `None` if it leads upwards.
 pub(crate) fn normalized(path: &str) -> Option<String> {
@@ -15,24 +13,49 @@ pub(crate) fn normalized(path: &str) -> Option<String> {
     (!segments.contains(&"..")).then(|| segments.join("/"))
 }
 
-/// The manifest files at or below `path`, sorted. Whatever cannot be rendered is a problem.
-pub(crate) fn manifests(
-    tree: &impl Tree,
-    path: &str,
-    budget: &Budget,
-    problems: &mut Problems,
-) -> Vec<String> {
-    match tree.kind(path) {
-        Err(error) => unreadable(path, &error, problems),
-        Ok(None) => problems.add(path, 1, "nothing is at this path", "write the path of a file or a folder"),
-        Ok(Some(EntryKind::Folder)) => {
-            return Walk { tree, budget, problems, found: Vec::new(), entries: 0 }.below(path);
+/// What is to be rendered at a path.
+pub(crate) enum Found {
+    /// The kustomization of this folder.
+    Kustomization(String),
+    /// Plain manifests: a file, or a folder.
+    Manifests(String),
+}
+
+/// What is at `path`; a problem if that cannot be rendered.
+pub(crate) fn find(tree: &dyn Tree, path: &str, problems: &mut Problems) -> Option<Found> {
+    let Some(path) = normalized(path) else {
+        let help = "write a path from the repository's root, without ..";
+        problems.add(path, 1, "this path leads upwards", help);
+        return None;
+    };
+    match tree.kind(&path) {
+        Err(error) => unreadable(&path, &error, problems),
+        Ok(None) => problems.add(&path, 1, "nothing is at this path", "write the path of a file or a folder"),
+        Ok(Some(EntryKind::Folder)) => match tree.entries(&path) {
+            Err(error) => unreadable(&path, &error, problems),
+            Ok(entries) if entries.iter().flatten().any(|entry| is_kustomization(&entry.name)) => {
+                return Some(Found::Kustomization(path));
+            }
+            Ok(_) => return Some(Found::Manifests(path)),
+        },
+        Ok(Some(EntryKind::File)) if is_kustomization(name_of(&path)) => {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            return Some(Found::Kustomization(folder.to_owned()));
         }
-        Ok(Some(EntryKind::File)) if is_kustomization(name_of(path)) => kustomize(path, problems),
-        Ok(Some(EntryKind::File)) => return vec![path.to_owned()],
-        Ok(Some(kind)) => not_a_file(path, kind, problems),
+        Ok(Some(EntryKind::File)) => return Some(Found::Manifests(path)),
+        Ok(Some(kind)) => not_a_file(&path, kind, problems),
     }
-    Vec::new()
+    None
+}
+
+/// The manifest files at or below `path`, sorted. Whatever cannot be rendered is a problem.
+pub(crate) fn manifests(tree: &dyn Tree, path: &str, budget: &Budget, problems: &mut Problems) -> Vec<String> {
+    match tree.kind(path) {
+        Ok(Some(EntryKind::Folder)) => {
+            Walk { tree, budget, problems, found: Vec::new(), entries: 0 }.below(path)
+        }
+        _ => vec![path.to_owned()],
+    }
 }
 
 /// Tells of a tree that could not be read.
@@ -54,15 +77,15 @@ pub(crate) fn unreadable(path: &str, error: &TreeError, problems: &mut Problems)
     }
 }
 
-struct Walk<'a, T> {
-    tree: &'a T,
+struct Walk<'a> {
+    tree: &'a dyn Tree,
     budget: &'a Budget,
     problems: &'a mut Problems,
     found: Vec<String>,
     entries: usize,
 }
 
-impl<T: Tree> Walk<'_, T> {
+impl Walk<'_> {
     fn below(mut self, root: &str) -> Vec<String> {
         let mut folders = vec![root.to_owned()];
         while let Some(folder) = folders.pop() {
@@ -124,12 +147,12 @@ fn is_manifest(name: &str) -> bool {
 }
 
 fn is_kustomization(name: &str) -> bool {
-    KUSTOMIZATIONS.contains(&name)
+    NAMES.contains(&name)
 }
 
 fn kustomize(path: &str, problems: &mut Problems) {
-    let help = "commit the output of `kustomize build` in a folder of its own, and name that folder";
-    problems.add(path, 1, "kustomize is not rendered yet", help);
+    let help = "name its folder as the path of a target, or name it from a kustomization";
+    problems.add(path, 1, "a kustomization is below a folder of plain manifests", help);
 }
 
 fn not_a_file(path: &str, kind: EntryKind, problems: &mut Problems) {

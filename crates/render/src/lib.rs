@@ -7,8 +7,11 @@
 // In the order in which a file flows through them: found, parsed, made an object, placed, looked at.
 pub mod budget;
 mod files;
+pub mod kustomize;
 mod objects;
+mod plain;
 mod problems;
+pub mod remote;
 pub mod rendered;
 mod scope;
 pub mod yaml;

@@ -6,7 +6,7 @@ use countersign_core::facts::{Position, Problem};
 const MOST: usize = 50;
 
 /// The most characters of a message that are kept: what it quotes may be as long as a file.
-const LONGEST: usize = 400;
+pub(crate) const LONGEST: usize = 400;
 
 /// The problems found so far.
 #[derive(Debug, Default)]
@@ -30,6 +30,11 @@ impl Problems {
             message.push('…');
         }
         self.kept.push(Problem { message, at, help: Some(help.to_owned()) });
+    }
+
+    /// Adds a problem that is told already.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.kept.push(problem);
     }
 
     /// `value`, unless there was a problem.

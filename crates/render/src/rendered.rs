@@ -1,6 +1,6 @@
 //! Rendering: from a path of a tree to objects that know where each of their fields was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::facts::{ImageFacts, ObjectFacts, ObjectKey, Position, Problem};
@@ -8,19 +8,33 @@ use countersign_core::manifest::Manifest;
 use countersign_core::tree::Tree;
 use serde_json::Value;
 
-use crate::budget::{Budget, Meter};
+use crate::budget::Budget;
+use crate::files::{self, Found};
+use crate::kustomize::build::build;
+use crate::kustomize::context::{Context, LoadRestrictor};
+use crate::kustomize::sort::Order;
 use crate::problems::Problems;
-use crate::yaml::node::Node;
-use crate::yaml::{Fault, Soft};
-use crate::{files, images, mask, objects, scope, yaml};
+use crate::remote::Remotes;
+use crate::yaml::node::{At, Node};
+use crate::{images, mask, objects, plain, scope};
 
 /// What a path of a tree was rendered to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
-    /// The objects, by file and by their order in it. None is named twice.
+    /// The objects: of plain manifests by file and by their order in it, of a kustomization in its order. None is
+    /// named twice.
     pub objects: Vec<RenderedObject>,
     /// The files that were read, sorted.
     pub files: Vec<String>,
+    /// Every path of the tree that the result depends on, also those at which nothing is: as long as what is at
+    /// each of them stays the same, so does the result.
+    pub closure: BTreeSet<String>,
+    /// What is allowed, and should be written in another way.
+    pub warnings: Vec<Problem>,
+    /// The names of the files, by their number.
+    names: Vec<String>,
+    /// How many bytes of pointers to fields are kept in facts.
+    lines: usize,
 }
 
 /// An object with where it came from. Secrets are in clear.
@@ -28,12 +42,42 @@ pub struct Rendered {
 pub struct RenderedObject {
     /// What names it.
     pub key: ObjectKey,
-    /// The object.
-    pub object: Value,
     /// Where it begins.
     pub origin: Position,
-    /// Where its fields begin, by JSON pointer (RFC 6901). A field that is not here has a parent that is.
-    pub lines: BTreeMap<String, u32>,
+    pub(crate) node: Node,
+}
+
+/// In which order the objects of a kustomization come that names none itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By kind, then by name: what `kustomize build` does.
+    #[default]
+    Legacy,
+    /// As they were named.
+    Fifo,
+}
+
+/// How to render.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The target's namespaces; the first is for objects of a built-in namespaced kind that name none.
+    pub namespaces: &'a [String],
+    /// How much it may cost.
+    pub budget: &'a Budget,
+    /// The order of a kustomization's objects.
+    pub sort: Sort,
+    /// Whether a kustomization may read files outside of its folder.
+    pub load_restrictor: LoadRestrictor,
+    /// Who supplies bases in other repositories; without anyone they are refused.
+    pub remotes: Option<&'a dyn Remotes>,
+}
+
+impl<'a> Options<'a> {
+    /// The options that targets are rendered with.
+    #[must_use]
+    pub fn new(namespaces: &'a [String], budget: &'a Budget) -> Self {
+        Self { namespaces, budget, sort: Sort::Legacy, load_restrictor: LoadRestrictor::RootOnly, remotes: None }
+    }
 }
 
 /// A manifest as it is stored, hashed and applied.
@@ -47,7 +91,8 @@ pub struct ManifestBlob {
     pub digest: Digest,
 }
 
-/// Renders the manifest file at `path`, or every `.yaml`, `.yml` and `.json` file below that folder.
+/// Renders the manifest file at `path`, or the kustomization in that folder, or every `.yaml`, `.yml` and
+/// `.json` file below it.
 ///
 /// `path` is counted from the tree's root; the root itself is `""` or `"."`. An object of a built-in
 /// namespaced kind that names no namespace takes the first of `namespaces`, if there is one; whether
@@ -61,91 +106,83 @@ pub fn render(
     namespaces: &[String],
     budget: &Budget,
 ) -> Result<Rendered, Vec<Problem>> {
+    render_with(tree, path, &Options::new(namespaces, budget))
+}
+
+/// Renders as [`render`] does, with options.
+///
+/// # Errors
+/// With everything that is wrong, each at its file and line, as far as the budget goes: at most 50.
+pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Result<Rendered, Vec<Problem>> {
     let mut problems = Problems::default();
-    let Some(path) = files::normalized(path) else {
-        problems.add(
-            path,
-            1,
-            "this path leads upwards",
-            "write a path from the repository's root, without ..",
-        );
-        return problems.or(Rendered { objects: Vec::new(), files: Vec::new() });
+    let mut rendered = match files::find(tree, path, &mut problems) {
+        Some(Found::Kustomization(folder)) => kustomize(tree, &folder, options, &mut problems),
+        Some(Found::Manifests(path)) => {
+            let (objects, files) = plain::collect(tree, &path, options.budget, &mut problems);
+            let lines = options.budget.lines;
+            let closure = BTreeSet::from([path]);
+            Rendered { objects, names: files.clone(), files, closure, warnings: Vec::new(), lines }
+        }
+        None => Rendered::nothing(),
     };
-    let files = files::manifests(tree, &path, budget, &mut problems);
-    let mut meter = Meter::new(budget);
-    let mut collected = Vec::new();
-    for file in &files {
-        let Some(bytes) = read(tree, file, budget, &mut problems) else { continue };
-        let Ok(documents) = parse(file, &bytes, &mut meter, &mut problems) else { break };
-        for document in documents {
-            objects::collect(file, document, &mut meter, &mut collected, &mut problems);
-        }
-        if collected.len() > budget.objects {
-            let message = format!("more than {} objects in all", budget.objects);
-            problems.add(file, 1, message, "render fewer objects from one path");
-            break;
-        }
-    }
-    scope::place(&mut collected, namespaces, &mut problems);
-    scope::each_once(&collected, &mut problems);
-    problems.or(Rendered { objects: collected, files })
+    scope::place(&mut rendered.objects, options.namespaces, &mut problems);
+    scope::each_once(&rendered.objects, &mut problems);
+    problems.or(rendered)
 }
 
-/// The bytes of a manifest file; a problem if they cannot be had.
-fn read(tree: &impl Tree, file: &str, budget: &Budget, problems: &mut Problems) -> Option<Vec<u8>> {
-    match tree.read(file, budget.file_bytes) {
-        Ok(Some(bytes)) => return Some(bytes),
-        Ok(None) => problems.add(file, 1, "this file is gone", "render again"),
-        Err(error) => files::unreadable(file, &error, problems),
-    }
-    None
-}
-
-/// A budget of the whole render is used up.
-struct Stop;
-
-/// The documents of a file; none, and a problem, if it cannot be parsed.
-fn parse(
-    file: &str,
-    bytes: &[u8],
-    meter: &mut Meter<'_>,
-    problems: &mut Problems,
-) -> Result<Vec<Node>, Stop> {
-    let mut sound = true;
-    let parsed = documents(file, bytes, meter, &mut |fault: Fault| {
-        sound = false;
-        problems.add(file, fault.line, fault.message, fault.help);
-    });
-    match parsed {
-        // A document with a fault is not looked at further: what is missing in it may be that fault.
-        Ok(documents) => Ok(if sound { documents } else { Vec::new() }),
-        Err(fault) => {
-            problems.add(file, fault.line, fault.message, fault.help);
-            if fault.exhausted { Err(Stop) } else { Ok(Vec::new()) }
+/// The objects of a kustomization.
+fn kustomize(tree: &dyn Tree, folder: &str, options: &Options<'_>, problems: &mut Problems) -> Rendered {
+    let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
+    let order = match options.sort {
+        Sort::Legacy => Order::Legacy,
+        Sort::Fifo => Order::Fifo,
+    };
+    let built = match build(&mut context, folder, &order) {
+        Ok(built) => built,
+        Err(wrong) => {
+            problems.push(context.problem(*wrong));
+            return Rendered::nothing();
         }
+    };
+    let mut collected = Vec::with_capacity(built.len());
+    for resource in built {
+        let origin = context.position(resource.node.at);
+        objects::keep(origin, resource.node, &mut collected, problems);
     }
+    let (closure, warnings) = (std::mem::take(&mut context.closure), std::mem::take(&mut context.warnings));
+    let names = context.into_names();
+    // The folder itself is numbered, for what is wrong with it.
+    let mut files: Vec<String> = names.iter().filter(|name| *name != folder).cloned().collect();
+    files.sort_unstable();
+    Rendered { objects: collected, files, closure, warnings, names, lines: options.budget.lines }
 }
 
-fn documents(file: &str, bytes: &[u8], meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<Node>, Fault> {
-    meter.file(bytes.len()).map_err(|why| Fault::exhausted(1, why))?;
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = yaml::compose::line_after(&String::from_utf8_lossy(before));
-        Fault::new(line, "these bytes are not UTF-8", "save the file as UTF-8")
-    })?;
-    if file.ends_with(".json") {
-        return yaml::json::documents(text, meter, soft);
+impl RenderedObject {
+    /// The object.
+    #[must_use]
+    pub fn object(&self) -> Value {
+        self.node.value()
     }
-    yaml::compose::documents(text, meter, soft)
 }
 
 impl Rendered {
+    fn nothing() -> Self {
+        Self {
+            objects: Vec::new(),
+            files: Vec::new(),
+            closure: BTreeSet::new(),
+            warnings: Vec::new(),
+            names: Vec::new(),
+            lines: 0,
+        }
+    }
+
     /// The manifest: the objects in their order, in the one spelling that is hashed and applied.
     ///
     /// # Errors
     /// Never for objects that were rendered; only when `serde_json` fails.
     pub fn manifest(&self) -> Result<ManifestBlob, serde_json::Error> {
-        let manifest = Manifest::new(self.objects.iter().map(|object| object.object.clone()).collect());
+        let manifest = Manifest::new(self.objects.iter().map(RenderedObject::object).collect());
         let bytes = canonical_json(&manifest)?;
         let digest = Digest::of(&bytes);
         Ok(ManifestBlob { manifest, bytes, digest })
@@ -154,19 +191,39 @@ impl Rendered {
     /// The objects as facts hold them: values of Secrets masked.
     #[must_use]
     pub fn facts(&self) -> Vec<ObjectFacts> {
-        let facts = |object: &RenderedObject| ObjectFacts {
-            key: object.key.clone(),
-            origin: object.origin.clone(),
-            lines: object.lines.clone(),
-            object: mask::mask(&object.object),
+        let mut left = self.lines;
+        let mut facts = |object: &RenderedObject| {
+            let places = self.places(object, &mut left);
+            let elsewhere = |(field, at): (&String, &Position)| {
+                (at.file != object.origin.file).then(|| (field.clone(), at.file.clone()))
+            };
+            ObjectFacts {
+                key: object.key.clone(),
+                origin: object.origin.clone(),
+                files: places.iter().filter_map(elsewhere).collect(),
+                lines: places.into_iter().map(|(field, at)| (field, at.line)).collect(),
+                object: mask::mask(&object.object()),
+            }
         };
-        self.objects.iter().map(facts).collect()
+        self.objects.iter().map(&mut facts).collect()
+    }
+
+    /// Where each field of an object was written, by JSON pointer (RFC 6901): in its own file, or in the patch or
+    /// the kustomization that set it. A field that is not here has a parent that is. `left` counts the bytes of
+    /// pointers that may be kept.
+    #[must_use]
+    pub fn places(&self, object: &RenderedObject, left: &mut usize) -> BTreeMap<String, Position> {
+        let position = |at: At| Position {
+            file: usize::try_from(at.file).ok().and_then(|file| self.names.get(file)).cloned().unwrap_or_default(),
+            line: at.line.max(1),
+        };
+        object.node.places(left).into_iter().map(|(field, at)| (field, position(at))).collect()
     }
 
     /// Every container image that an object names.
     #[must_use]
     pub fn images(&self) -> Vec<ImageFacts> {
-        self.objects.iter().flat_map(|object| images::images(&object.key, &object.object)).collect()
+        self.objects.iter().flat_map(|object| images::images(&object.key, &object.object())).collect()
     }
 }
 

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use serde_json::Value;
-
 use crate::problems::Problems;
 use crate::rendered::RenderedObject;
+use crate::yaml::node::{Node, Text};
 
 /// Kinds of Kubernetes' own groups that live in no namespace, as `group/Kind`.
 const CLUSTER: &[&str] = &[
@@ -89,7 +88,10 @@ pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String], probl
         let cluster = CLUSTER.contains(&object.key.group_kind().as_str());
         if cluster && object.key.namespace.is_some() {
             let message = format!("a {} lives in no namespace", object.key.kind);
-            let line = object.lines.get("/metadata/namespace").copied().unwrap_or(object.origin.line);
+            let metadata = object.node.get("metadata");
+            let field = metadata.and_then(|metadata| metadata.field("namespace"));
+            let same_file = field.filter(|field| field.at.file == object.node.at.file);
+            let line = same_file.map_or(object.origin.line, |field| field.at.line);
             problems.add(&object.origin.file, line, message, "remove metadata.namespace");
             continue;
         }
@@ -101,13 +103,11 @@ pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String], probl
 }
 
 fn set_namespace(object: &mut RenderedObject, namespace: &str) {
-    let Some(Value::Object(metadata)) = object.object.get_mut("metadata") else { return };
-    metadata.insert("namespace".to_owned(), Value::from(namespace));
-    object.key.namespace = Some(namespace.to_owned());
     // Nobody wrote this field: a reason that concerns it is shown at its parent.
-    if let Some(line) = object.lines.get("/metadata").copied() {
-        object.lines.entry("/metadata/namespace".to_owned()).or_insert(line);
-    }
+    let at = object.node.field("metadata").map_or(object.node.at, |field| field.at);
+    let Some(metadata) = object.node.get_mut("metadata").and_then(Node::as_map_mut) else { return };
+    metadata.set(&Text::from("namespace"), at, Node::string(at, namespace));
+    object.key.namespace = Some(namespace.to_owned());
 }
 
 /// Tells of objects that are written more than once, in whatever version of their API.

@@ -66,7 +66,8 @@ fn place(facts: &Facts, object: &ObjectKey, field: Option<&str>) -> Option<Posit
     let mut pointer = field.unwrap_or_default();
     loop {
         if let Some(line) = known.lines.get(pointer).filter(|_| !pointer.is_empty()) {
-            return Some(Position { file: known.origin.file.clone(), line: *line });
+            let file = known.files.get(pointer).unwrap_or(&known.origin.file);
+            return Some(Position { file: file.clone(), line: *line });
         }
         match pointer.rsplit_once('/') {
             Some((around, _)) => pointer = around,

@@ -1,11 +1,12 @@
 //! From the parser's events to nodes: aliases expanded, keys checked, every budget kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
-use serde_json::Value;
 
-use super::node::{Content, Field, Node, Weight};
+use super::map::{Field, Map};
+use super::node::{At, Content, Kind, Node, Scalar, Text, Weight};
+use super::scalar::Dialect;
 use super::{Fault, Meter, Place, Soft, scalar};
 
 /// The help for a file that is not YAML.
@@ -15,11 +16,18 @@ const CHECK_INDENTATION: &str = "check the indentation and the quotes near this 
 ///
 /// # Errors
 /// When the text is not YAML, or a budget is used up.
-pub(crate) fn documents(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<Node>, Fault> {
+pub(crate) fn documents(
+    text: &str,
+    file: u32,
+    dialect: Dialect,
+    meter: &mut Meter<'_>,
+    soft: Soft<'_>,
+) -> Result<Vec<Node>, Fault> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     printable(text)?;
     not_crowded(text, meter.budget.nodes / 4)?;
     let events = Parser::new_from_str(text);
-    let mut composer = Composer { events, meter, soft, anchors: HashMap::new() };
+    let mut composer = Composer { events, file, dialect, meter, soft, anchors: HashMap::new() };
     let mut documents = Vec::new();
     loop {
         match composer.next()? {
@@ -73,6 +81,9 @@ type AnchorId = usize;
 
 struct Composer<'i, 'm, 'b, 's> {
     events: Parser<'i, StrInput<'i>>,
+    /// The number of the file.
+    file: u32,
+    dialect: Dialect,
     meter: &'m mut Meter<'b>,
     soft: Soft<'s>,
     anchors: HashMap<AnchorId, (Node, Weight)>,
@@ -88,6 +99,10 @@ impl<'i> Composer<'i, '_, '_, '_> {
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
+    }
+
+    fn at(&self, line: u32) -> At {
+        At { file: self.file, line }
     }
 
     fn soft(&mut self, line: u32, message: String, help: &'static str) {
@@ -117,7 +132,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
             }
             _ => return Err(Fault::new(line, "not valid YAML: a value is missing", CHECK_INDENTATION)),
         };
-        let node = Node { line, content };
+        let node = Node { at: self.at(line), content };
         if anchor != 0 {
             let weight = node.weight();
             self.meter.copy(weight.bytes).map_err(|why| Fault::exhausted(line, why))?;
@@ -135,17 +150,16 @@ impl<'i> Composer<'i, '_, '_, '_> {
         place.check(weight.inner, line, self.meter.budget)?;
         self.meter.copy(weight.bytes).map_err(|why| Fault::exhausted(line, why))?;
         let copied = self.anchors.get(&anchor).map(|(node, _)| node.clone());
-        Ok(copied.unwrap_or(Node { line, content: Content::Scalar(Value::Null) }))
+        Ok(copied.unwrap_or_else(|| Node::null(self.at(line))))
     }
 
     fn scalar(&mut self, text: &str, plain: bool, tag: Option<&Tag>, merge: bool, line: u32) -> Content {
-        if merge {
-            return Content::Scalar(Value::from(text));
-        }
-        Content::Scalar(scalar::resolve(text, plain, tag).unwrap_or_else(|message| {
+        let kind = if merge { Ok(Kind::Str) } else { scalar::resolve(text, plain, tag, self.dialect) };
+        let kind = kind.unwrap_or_else(|message| {
             self.soft(line, message, scalar::QUOTE_IT);
-            Value::Null
-        }))
+            Kind::Null
+        });
+        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain })
     }
 
     fn collection_tag(&mut self, tag: Option<&Tag>, expected: &str, line: u32) {
@@ -162,100 +176,90 @@ impl<'i> Composer<'i, '_, '_, '_> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Content::Sequence(items)),
+                (Event::SequenceEnd, _) => return Ok(Content::List(items)),
                 event => items.push(self.node(event, place.item())?.0),
             }
         }
     }
 
     fn mapping(&mut self, place: Place) -> Result<Content, Fault> {
-        let mut mapping = Mapping::default();
+        let mut fields: Vec<Field> = Vec::new();
+        let mut merge: Option<Merge> = None;
         loop {
             let event = self.next()?;
             if event.0 == Event::MappingEnd {
-                return Ok(Content::Mapping(mapping.fields));
+                let own = self.unique(fields);
+                return Ok(Content::Map(match merge {
+                    Some(merge) => self.merged(own, merge),
+                    None => own,
+                }));
             }
-            let (key, merge) = self.node(event, place.field(0))?;
+            let (key, is_merge) = self.node(event, place.field(0))?;
             let value = self.next()?;
             let (value, _) = self.node(value, place.field(key.text().map_or(0, str::len)))?;
-            if merge {
-                self.merge(&mut mapping, key.line, value);
-            } else if let Some(text) = key.text() {
-                let field = Field { key: text.to_owned(), line: key.line, value };
-                self.field(&mut mapping, field);
+            if is_merge && merge.is_some() {
+                self.soft(key.at.line, "the key \"<<\" is written twice".to_owned(), "write one << with a list");
+            } else if is_merge {
+                let before = fields.iter().map(|field| field.key.clone()).collect();
+                merge = Some(Merge { line: key.at.line, value, before });
+            } else if let (Some(text), Some(_)) = (key.raw(), key.text()) {
+                fields.push(Field { key: text.clone(), at: key.at, value });
             } else {
                 let message = format!("this key is {}: keys are strings", key.what());
-                self.soft(key.line, message, "put the key in quotes");
+                self.soft(key.at.line, message, "put the key in quotes");
             }
         }
     }
 
-    fn field(&mut self, mapping: &mut Mapping, field: Field) {
-        let earlier = mapping.keys.get(&field.key).and_then(|index| mapping.fields.get_mut(*index));
-        match earlier {
-            None => {
-                mapping.keys.insert(field.key.clone(), mapping.fields.len());
-                mapping.fields.push(field);
-            }
-            Some(earlier) if mapping.merged.remove(&field.key) => *earlier = field,
-            Some(earlier) => {
-                let message = format!("the key {} is written twice", scalar::shown(&field.key));
-                let message = format!("{message}: first on line {}", earlier.line);
-                self.soft(field.line, message, "remove one of them");
-            }
+    fn unique(&mut self, fields: Vec<Field>) -> Map {
+        let (map, again) = Map::new(fields);
+        for field in again {
+            let first = map.field(&field.key).map_or(0, |first| first.at.line);
+            let key = scalar::shown(&field.key);
+            let message = format!("the key {key} is written twice: first on line {first}");
+            self.soft(field.at.line, message, "remove one of them");
         }
+        map
     }
 
-    /// Takes the fields of `<<`. Readers of YAML disagree on who wins over a key that stands before it.
-    fn merge(&mut self, mapping: &mut Mapping, line: u32, value: Node) {
-        if std::mem::replace(&mut mapping.has_merge, true) {
-            self.soft(line, "the key \"<<\" is written twice".to_owned(), "write one << with a list");
-            return;
-        }
+    /// `own` with what `<<` brings. What is written in the mapping itself wins.
+    fn merged(&mut self, mut own: Map, merge: Merge) -> Map {
+        let Merge { line, value, before } = merge;
         let sources = match value.content {
-            Content::Sequence(items) => items,
+            Content::List(items) => items,
             _ => vec![value],
         };
+        let mut brought: Vec<Field> = Vec::new();
         for source in sources {
-            let Content::Mapping(fields) = source.content else {
+            let Content::Map(fields) = source.content else {
                 let message = "<< takes a mapping or a list of mappings".to_owned();
                 self.soft(line, message, "name the anchor of a mapping");
                 continue;
             };
-            for field in fields {
-                self.merge_field(mapping, line, field);
+            brought.extend(fields.into_fields());
+        }
+        // Of a list of mappings the first that has a key wins.
+        for field in Map::new(brought).0.into_fields() {
+            if self.dialect == Dialect::Kubernetes && before.contains(&field.key) {
+                let key = scalar::shown(&field.key);
+                let message = format!("<< brings the key {key}, which is written before it: readers disagree");
+                self.soft(line, message, "put << first in its mapping, so that what follows wins");
+            } else if !own.contains(&field.key) {
+                own.set(&field.key, field.at, field.value);
             }
         }
+        own
     }
+}
 
-    fn merge_field(&mut self, mapping: &mut Mapping, line: u32, field: Field) {
-        if mapping.merged.contains(&field.key) {
-            // Of a list of mappings the first that has a key wins.
-            return;
-        }
-        if mapping.keys.contains_key(&field.key) {
-            let key = scalar::shown(&field.key);
-            let message = format!("<< brings the key {key}, which is written before it: readers disagree");
-            self.soft(line, message, "put << first in its mapping, so that what follows wins");
-            return;
-        }
-        mapping.keys.insert(field.key.clone(), mapping.fields.len());
-        mapping.merged.insert(field.key.clone());
-        mapping.fields.push(field);
-    }
+/// A merge key.
+struct Merge {
+    line: u32,
+    value: Node,
+    /// The keys that stand before it in its mapping.
+    before: Vec<Text>,
 }
 
 fn is_merge(tag: &Tag) -> bool {
     tag.is_yaml_core_schema() && tag.suffix == "merge"
-}
-
-/// A mapping while its fields come in.
-#[derive(Default)]
-struct Mapping {
-    fields: Vec<Field>,
-    /// Where each key is in `fields`.
-    keys: HashMap<String, usize>,
-    /// Keys that a merge brought and that no field has overridden.
-    merged: HashSet<String>,
-    has_merge: bool,
 }

@@ -1,11 +1,10 @@
 //! JSON (RFC 8259) to nodes: YAML readers differ from JSON in surrogate escapes and in tabs, so a file
 //! named `.json` is read as what it says it is.
 
-use std::collections::BTreeMap;
+use serde_json::Number;
 
-use serde_json::{Number, Value};
-
-use super::node::{Content, Field, Node};
+use super::map::{Field, Map};
+use super::node::{At, Content, Kind, Node, Scalar};
 use super::{Fault, Meter, Place, Soft, scalar};
 
 const CHECK_JSON: &str = "check the file with a JSON reader";
@@ -14,9 +13,14 @@ const CHECK_JSON: &str = "check the file with a JSON reader";
 ///
 /// # Errors
 /// When the text is not JSON, or a budget is used up.
-pub(crate) fn documents(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<Node>, Fault> {
+pub(crate) fn documents(
+    text: &str,
+    file: u32,
+    meter: &mut Meter<'_>,
+    soft: Soft<'_>,
+) -> Result<Vec<Node>, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { text, at: 0, line: 1, meter, soft };
+    let mut reader = Reader { text, file, at: 0, line: 1, meter, soft };
     let mut documents = Vec::new();
     while reader.peek().is_some() {
         documents.push(reader.value(Place::default())?);
@@ -26,6 +30,8 @@ pub(crate) fn documents(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Re
 
 struct Reader<'a, 'b, 's> {
     text: &'a str,
+    /// The number of the file.
+    file: u32,
     /// The byte that is read next.
     at: usize,
     line: u32,
@@ -77,16 +83,18 @@ impl Reader<'_, '_, '_> {
         let content = match first {
             Some(b'{') => self.object(place)?,
             Some(b'[') => self.array(place)?,
-            Some(b'"') => Content::Scalar(Value::from(self.string()?)),
+            Some(b'"') => {
+                let text = self.string()?;
+                Content::Scalar(Scalar { text: self.meter.text(&text), kind: Kind::Str, quoted: true })
+            }
             Some(b'-' | b'0'..=b'9') => Content::Scalar(self.number()?),
             _ => Content::Scalar(self.word()?),
         };
-        Ok(Node { line, content })
+        Ok(Node { at: At { file: self.file, line }, content })
     }
 
     fn object(&mut self, place: Place) -> Result<Content, Fault> {
         let mut fields: Vec<Field> = Vec::new();
-        let mut lines: BTreeMap<String, u32> = BTreeMap::new();
         self.takes(b'{');
         while !self.takes(b'}') {
             if !fields.is_empty() && !self.takes(b',') {
@@ -101,14 +109,17 @@ impl Reader<'_, '_, '_> {
                 return Err(self.wrong("':'"));
             }
             let value = self.value(place.field(key.len()))?;
-            if let Some(first) = lines.insert(key.clone(), line) {
-                let message =
-                    format!("the key {} is written twice: first on line {first}", scalar::shown(&key));
-                (self.soft)(Fault::new(line, message, "remove one of them"));
-            }
-            fields.push(Field { key, line, value });
+            let at = At { file: self.file, line };
+            fields.push(Field { key: self.meter.text(&key), at, value });
         }
-        Ok(Content::Mapping(fields))
+        let (map, again) = Map::new(fields);
+        for field in again {
+            let first = map.field(&field.key).map_or(0, |first| first.at.line);
+            let key = scalar::shown(&field.key);
+            let message = format!("the key {key} is written twice: first on line {first}");
+            (self.soft)(Fault::new(field.at.line, message, "remove one of them"));
+        }
+        Ok(Content::Map(map))
     }
 
     fn array(&mut self, place: Place) -> Result<Content, Fault> {
@@ -120,7 +131,7 @@ impl Reader<'_, '_, '_> {
             }
             items.push(self.value(place.item())?);
         }
-        Ok(Content::Sequence(items))
+        Ok(Content::List(items))
     }
 
     fn string(&mut self) -> Result<String, Fault> {
@@ -141,7 +152,7 @@ impl Reader<'_, '_, '_> {
         Ok(text)
     }
 
-    fn number(&mut self) -> Result<Value, Fault> {
+    fn number(&mut self) -> Result<Scalar, Fault> {
         let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         let length = self.rest().iter().take_while(|byte| is_part(byte)).count();
         let text = self.text.get(self.at..self.at + length).unwrap_or_default();
@@ -149,28 +160,21 @@ impl Reader<'_, '_, '_> {
             return Err(self.fault(&format!("{} is not a number", scalar::shown(text))));
         };
         let whole = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        // The standard library rounds correctly; serde_json may be off by the last bit.
-        let value = match text.parse().ok().and_then(scalar::number_of) {
-            _ if number.is_i64() || number.is_u64() => Value::Number(number),
-            // "-0" is the integer zero.
-            Some(value) if !whole || value == 0 => value,
-            _ => {
-                return Err(
-                    self.fault(&format!("{} is an integer of more than 64 bits", scalar::shown(text)))
-                );
-            }
-        };
+        let fits = number.is_i64() || number.is_u64() || text == "-0";
+        if whole && !fits {
+            let message = format!("{} is an integer of more than 64 bits", scalar::shown(text));
+            return Err(self.fault(&message));
+        }
+        let kind = if whole { Kind::Int } else { Kind::Float };
         self.at += length;
-        Ok(value)
+        Ok(Scalar { text: self.meter.text(text), kind, quoted: false })
     }
 
-    fn word(&mut self) -> Result<Value, Fault> {
-        for (word, value) in
-            [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))]
-        {
+    fn word(&mut self) -> Result<Scalar, Fault> {
+        for (word, kind) in [("null", Kind::Null), ("true", Kind::Bool), ("false", Kind::Bool)] {
             if self.rest().starts_with(word.as_bytes()) {
                 self.at += word.len();
-                return Ok(value);
+                return Ok(Scalar { text: self.meter.text(word), kind, quoted: false });
             }
         }
         Err(self.wrong("a value"))

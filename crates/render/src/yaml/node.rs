@@ -1,16 +1,28 @@
-//! A parsed value with the line of every part of it.
+//! A parsed value with the file and line of every part of it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Place;
+use super::map::{Field, Map};
+use super::{Place, scalar};
+
+/// A text that is cheap to copy: keys and values are shared by everything that a patch or a label touches.
+pub(crate) type Text = Arc<str>;
+
+/// Where something was written: a file, by its number in the render's list of files, and a line from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+}
 
 /// A value of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// Where it begins, counted from 1.
-    pub(crate) line: u32,
+    /// Where it begins.
+    pub(crate) at: At,
     pub(crate) content: Content,
 }
 
@@ -18,19 +30,48 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {
     /// A null, boolean, number or string.
-    Scalar(Value),
-    Sequence(Vec<Node>),
-    /// In the order of the file; keys are unique.
-    Mapping(Vec<Field>),
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Map),
 }
 
-/// A key with its value.
+/// What an unquoted text was read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    Int,
+    Float,
+    Str,
+    /// A number that JSON cannot hold: it may be used as text, and is refused where it is still a number
+    /// when everything is done.
+    Unwritable,
+}
+
+/// A scalar, as it was written: what replaces it may keep its text and change its kind.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Field {
-    pub(crate) key: String,
-    /// Where the key begins.
-    pub(crate) line: u32,
-    pub(crate) value: Node,
+pub(crate) struct Scalar {
+    pub(crate) text: Text,
+    pub(crate) kind: Kind,
+    /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
+    pub(crate) quoted: bool,
+}
+
+impl Scalar {
+    /// A string.
+    pub(crate) fn string(text: impl Into<Text>) -> Self {
+        Self { text: text.into(), kind: Kind::Str, quoted: false }
+    }
+
+    /// The value that JSON has for it.
+    pub(crate) fn value(&self) -> Value {
+        match self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool => Value::Bool(scalar::is_true(&self.text)),
+            Kind::Int | Kind::Float => scalar::number_value(&self.text),
+            Kind::Str | Kind::Unwritable => Value::from(&*self.text),
+        }
+    }
 }
 
 /// What a copy of a node costs.
@@ -46,24 +87,36 @@ pub(crate) struct Weight {
 const NODE_BYTES: u64 = 64;
 
 impl Node {
+    pub(crate) fn string(at: At, text: impl Into<Text>) -> Self {
+        Self { at, content: Content::Scalar(Scalar::string(text)) }
+    }
+
+    pub(crate) fn map(at: At) -> Self {
+        Self { at, content: Content::Map(Map::default()) }
+    }
+
+    pub(crate) fn null(at: At) -> Self {
+        Self {
+            at,
+            content: Content::Scalar(Scalar { text: Text::from("null"), kind: Kind::Null, quoted: false }),
+        }
+    }
+
     /// What a copy costs.
     pub(crate) fn weight(&self) -> Weight {
         let mut weight = Weight { bytes: NODE_BYTES, inner: Place::default() };
         let here = Place::default();
-        let mut add = |place: Place, text: usize, child: &Self| {
+        let mut add = |place: Place, child: &Self| {
             let Weight { bytes, inner } = child.weight();
-            weight.bytes += bytes + text as u64;
+            weight.bytes += bytes;
             weight.inner.depth = weight.inner.depth.max(place.depth + inner.depth);
             weight.inner.path = weight.inner.path.max(place.path + inner.path);
         };
         match &self.content {
-            Content::Scalar(Value::String(text)) => weight.bytes += text.len() as u64,
-            Content::Scalar(_) => {}
-            Content::Sequence(items) => items.iter().for_each(|item| add(here.item(), 0, item)),
-            Content::Mapping(fields) => {
-                fields
-                    .iter()
-                    .for_each(|field| add(here.field(field.key.len()), field.key.len(), &field.value));
+            Content::Scalar(scalar) => weight.bytes += scalar.text.len() as u64,
+            Content::List(items) => items.iter().for_each(|item| add(here.item(), item)),
+            Content::Map(fields) => {
+                fields.iter().for_each(|field| add(here.field(field.key.len()), &field.value));
             }
         }
         weight
@@ -71,75 +124,123 @@ impl Node {
 
     /// The field named `key`, if this is a mapping that has it.
     pub(crate) fn field(&self, key: &str) -> Option<&Field> {
+        self.as_map()?.field(key)
+    }
+
+    /// The value of the field named `key`, if this is a mapping that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        Some(&self.field(key)?.value)
+    }
+
+    /// The value of the field named `key`, if this is a mapping that has it.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.as_map_mut()?.get_mut(key)
+    }
+
+    pub(crate) fn as_map(&self) -> Option<&Map> {
         match &self.content {
-            Content::Mapping(fields) => fields.iter().find(|field| field.key == key),
+            Content::Map(fields) => Some(fields),
             _ => None,
         }
+    }
+
+    pub(crate) fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match &mut self.content {
+            Content::Map(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_list(&self) -> Option<&[Self]> {
+        match &self.content {
+            Content::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_scalar(&self) -> Option<&Scalar> {
+        match &self.content {
+            Content::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar of whatever kind.
+    pub(crate) fn raw(&self) -> Option<&Text> {
+        self.as_scalar().map(|scalar| &scalar.text)
     }
 
     /// The text, if this is a string.
     pub(crate) fn text(&self) -> Option<&str> {
-        match &self.content {
-            Content::Scalar(Value::String(text)) => Some(text),
-            _ => None,
-        }
+        self.as_scalar().filter(|scalar| scalar.kind == Kind::Str).map(|scalar| &*scalar.text)
     }
 
     /// Whether this is null, or nothing at all.
     pub(crate) fn is_null(&self) -> bool {
-        self.content == Content::Scalar(Value::Null)
+        matches!(&self.content, Content::Scalar(Scalar { kind: Kind::Null, .. }))
+    }
+
+    /// Whether this is null, or a list or mapping with nothing in it.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match &self.content {
+            Content::Scalar(scalar) => scalar.kind == Kind::Null,
+            Content::List(items) => items.is_empty(),
+            Content::Map(fields) => fields.is_empty(),
+        }
     }
 
     /// What a person calls this kind of value.
     pub(crate) fn what(&self) -> &'static str {
         match &self.content {
-            Content::Scalar(Value::Null) => "null",
-            Content::Scalar(Value::Bool(_)) => "a boolean",
-            Content::Scalar(Value::Number(_)) => "a number",
-            Content::Scalar(_) => "a string",
-            Content::Sequence(_) => "a list",
-            Content::Mapping(_) => "a mapping",
+            Content::Scalar(scalar) => match scalar.kind {
+                Kind::Null => "null",
+                Kind::Bool => "a boolean",
+                Kind::Int | Kind::Float | Kind::Unwritable => "a number",
+                Kind::Str => "a string",
+            },
+            Content::List(_) => "a list",
+            Content::Map(_) => "a mapping",
         }
     }
 
     /// The value without its lines.
-    pub(crate) fn into_value(self) -> Value {
-        match self.content {
-            Content::Scalar(value) => value,
-            Content::Sequence(items) => Value::Array(items.into_iter().map(Self::into_value).collect()),
-            Content::Mapping(fields) => {
-                Value::Object(fields.into_iter().map(|field| (field.key, field.value.into_value())).collect())
+    pub(crate) fn value(&self) -> Value {
+        match &self.content {
+            Content::Scalar(scalar) => scalar.value(),
+            Content::List(items) => Value::Array(items.iter().map(Self::value).collect()),
+            Content::Map(fields) => {
+                Value::Object(fields.iter().map(|field| (field.key.to_string(), field.value.value())).collect())
             }
         }
     }
 
-    /// The line of every field and item by its JSON pointer (RFC 6901), as long as `left`, which counts the
+    /// Where every field and item begins, by its JSON pointer (RFC 6901), as long as `left`, which counts the
     /// bytes of pointers, lasts. Level by level, so that a field whose line is not kept has a parent, or the
     /// object itself, whose line is.
-    pub(crate) fn lines(&self, left: &mut usize) -> BTreeMap<String, u32> {
-        let mut lines = BTreeMap::new();
+    pub(crate) fn places(&self, left: &mut usize) -> BTreeMap<String, At> {
+        let mut places = BTreeMap::new();
         let mut waiting = VecDeque::from([(String::new(), self)]);
         while let Some((pointer, node)) = waiting.pop_front() {
-            for (token, line, child) in node.children() {
+            for (token, at, child) in node.children() {
                 let pointer = format!("{pointer}/{token}");
-                let Some(rest) = left.checked_sub(pointer.len()) else { return lines };
+                let Some(rest) = left.checked_sub(pointer.len()) else { return places };
                 *left = rest;
-                lines.insert(pointer.clone(), line);
+                places.insert(pointer.clone(), at);
                 waiting.push_back((pointer, child));
             }
         }
-        lines
+        places
     }
 
-    /// What a JSON pointer may step to from here: its token, the line where it begins, and the value.
-    fn children(&self) -> Box<dyn Iterator<Item = (String, u32, &Self)> + '_> {
+    /// What a JSON pointer may step to from here: its token, where it begins, and the value.
+    fn children(&self) -> Box<dyn Iterator<Item = (String, At, &Self)> + '_> {
         match &self.content {
             Content::Scalar(_) => Box::new(std::iter::empty()),
-            Content::Sequence(items) => {
-                Box::new(items.iter().enumerate().map(|(index, item)| (index.to_string(), item.line, item)))
+            Content::List(items) => {
+                Box::new(items.iter().enumerate().map(|(index, item)| (index.to_string(), item.at, item)))
             }
-            Content::Mapping(fields) => {
-                Box::new(fields.iter().map(|field| (escaped(&field.key), field.line, &field.value)))
+            Content::Map(fields) => {
+                Box::new(fields.iter().map(|field| (escaped(&field.key), field.at, &field.value)))
             }
         }
     }

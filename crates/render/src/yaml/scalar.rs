@@ -4,19 +4,30 @@
 use saphyr_parser::Tag;
 use serde_json::{Number, Value};
 
+use super::node::Kind;
+
 /// The help for a text whose meaning is refused.
 pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 
-/// The value of a scalar. `plain` says that it is not quoted.
+/// Whose rules say what an unquoted text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Kubernetes' own reader: YAML 1.1, where `yes` and `on` are booleans.
+    Kubernetes,
+    /// kustomize's reader of objects and patches, where they are text.
+    Kustomize,
+}
+
+/// What a scalar is. `plain` says that it is not quoted.
 ///
 /// # Errors
 /// When it has a tag that is not known or not fulfilled, or a value that JSON cannot hold.
-pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, String> {
+pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>, dialect: Dialect) -> Result<Kind, String> {
     let Some(tag) = tag else {
-        return if plain { untagged(text) } else { Ok(Value::from(text)) };
+        return if plain { unquoted(text, dialect) } else { Ok(Kind::Str) };
     };
     let fits: fn(&Value) -> bool = match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
-        (true, "str" | "timestamp") => return Ok(Value::from(text)),
+        (true, "str" | "timestamp") => return Ok(Kind::Str),
         (true, "null") => Value::is_null,
         (true, "bool") => Value::is_boolean,
         (true, "int") => |value| value.is_i64() || value.is_u64(),
@@ -27,7 +38,54 @@ pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Valu
         _ => return Err(format!("the tag {} is not known here", shown(&tag.to_string()))),
     };
     let value = untagged(text)?;
-    if fits(&value) { Ok(value) } else { Err(format!("{} is not what {tag} asks for", shown(text))) }
+    if fits(&value) { Ok(kind(&value)) } else { Err(format!("{} is not what {tag} asks for", shown(text))) }
+}
+
+fn kind(value: &Value) -> Kind {
+    match value {
+        Value::Null => Kind::Null,
+        Value::Bool(_) => Kind::Bool,
+        Value::Number(number) if number.is_f64() => Kind::Float,
+        Value::Number(_) => Kind::Int,
+        _ => Kind::Str,
+    }
+}
+
+/// What a text without quotes and without a tag is.
+fn unquoted(text: &str, dialect: Dialect) -> Result<Kind, String> {
+    // Nearly every text begins with a letter that begins nothing but text.
+    let maybe = text.bytes().next().is_none_or(|byte| b"~.+-0123456789nNyYtTfFoO".contains(&byte));
+    if !maybe {
+        return Ok(Kind::Str);
+    }
+    match (untagged(text), dialect) {
+        (Ok(Value::Bool(_)), Dialect::Kustomize) if !is_strict_boolean(text) => Ok(Kind::Str),
+        (Err(_), Dialect::Kustomize) => Ok(Kind::Unwritable),
+        (value, _) => value.map(|value| kind(&value)),
+    }
+}
+
+/// What `text` is to kustomize when it replaces another text that stood without quotes.
+pub(crate) fn plain_kind(text: &str) -> Kind {
+    unquoted(text, Dialect::Kustomize).unwrap_or(Kind::Unwritable)
+}
+
+fn is_strict_boolean(text: &str) -> bool {
+    matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+}
+
+/// Which of the two a text is that was read as a boolean.
+pub(crate) fn is_true(text: &str) -> bool {
+    matches!(untagged(text), Ok(Value::Bool(true)))
+}
+
+/// The number of a text that was read as one.
+pub(crate) fn number_value(text: &str) -> Value {
+    match text.bytes().next() {
+        Some(b'.') => fraction(text),
+        _ => number(text).ok(),
+    }
+    .unwrap_or_else(|| Value::from(text))
 }
 
 /// `text`, short enough for a message.

@@ -6,14 +6,22 @@ mod properties;
 
 /// The values of every document, or the first fault as `line: message`.
 fn read(text: &str) -> Result<Vec<Value>, String> {
-    read_with(text, &Budget::default(), compose::documents)
+    read_with(text, &Budget::default(), yaml)
 }
 
 fn read_json(text: &str) -> Result<Vec<Value>, String> {
-    read_with(text, &Budget::default(), json::documents)
+    read_with(text, &Budget::default(), json)
 }
 
 type Reader = fn(&str, &mut Meter<'_>, Soft<'_>) -> Result<Vec<node::Node>, Fault>;
+
+fn yaml(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<node::Node>, Fault> {
+    compose::documents(text, 0, scalar::Dialect::Kubernetes, meter, soft)
+}
+
+fn json(text: &str, meter: &mut Meter<'_>, soft: Soft<'_>) -> Result<Vec<node::Node>, Fault> {
+    super::json::documents(text, 0, meter, soft)
+}
 
 fn read_with(text: &str, budget: &Budget, reader: Reader) -> Result<Vec<Value>, String> {
     let mut soft = Vec::new();
@@ -22,7 +30,7 @@ fn read_with(text: &str, budget: &Budget, reader: Reader) -> Result<Vec<Value>, 
     match (soft.first(), documents) {
         (Some(fault), _) => Err(told(fault)),
         (None, Err(fault)) => Err(told(&fault)),
-        (None, Ok(documents)) => Ok(documents.into_iter().map(node::Node::into_value).collect()),
+        (None, Ok(documents)) => Ok(documents.iter().map(node::Node::value).collect()),
     }
 }
 
@@ -126,16 +134,16 @@ fn bad_text_is_refused_at_its_line() {
 fn lines_are_kept_level_by_level() {
     let text = "# a comment\napiVersion: v1\nspec:\n  list:\n  - name: x\n    a/b~c: 1\n  -\n    name: y\n";
     let budget = Budget::default();
-    let documents = compose::documents(text, &mut Meter::new(&budget), &mut |_| {}).unwrap();
+    let documents = yaml(text, &mut Meter::new(&budget), &mut |_| {}).unwrap();
     let mut left = 1_000;
-    let lines = documents[0].lines(&mut left);
-    let line = |pointer: &str| lines[pointer];
-    assert_eq!(documents[0].line, 2);
+    let lines = documents[0].places(&mut left);
+    let line = |pointer: &str| lines[pointer].line;
+    assert_eq!(documents[0].at.line, 2);
     assert_eq!((line("/apiVersion"), line("/spec"), line("/spec/list")), (2, 3, 4));
     assert_eq!((line("/spec/list/0"), line("/spec/list/0/a~1b~0c"), line("/spec/list/1/name")), (5, 6, 8));
     assert_eq!(left, 1_000 - lines.keys().map(String::len).sum::<usize>());
     let mut left = 20;
-    assert_eq!(documents[0].lines(&mut left).keys().collect::<Vec<_>>(), ["/apiVersion", "/spec"]);
+    assert_eq!(documents[0].places(&mut left).keys().collect::<Vec<_>>(), ["/apiVersion", "/spec"]);
 }
 
 #[test]
@@ -198,9 +206,9 @@ fn values_are_counted() {
     let budget = Budget { nodes: 1_000, ..Budget::default() };
     let flow = format!("[{}1]", "1,".repeat(2_000));
     let told = |text: &str, reader: Reader| read_with(text, &budget, reader).unwrap_err();
-    assert!(told(&flow, json::documents).contains("more than 1000 values"));
-    assert!(told(&"- 1\n".repeat(2_000), compose::documents).contains("more than 1000 values"));
-    assert!(told(&flow, compose::documents).contains("more than 250 commas and opening brackets"));
+    assert!(told(&flow, json).contains("more than 1000 values"));
+    assert!(told(&"- 1\n".repeat(2_000), yaml).contains("more than 1000 values"));
+    assert!(told(&flow, yaml).contains("more than 250 commas and opening brackets"));
 }
 
 #[test]
@@ -211,13 +219,13 @@ fn the_keys_that_lead_to_a_value_are_not_longer_than_the_budget() {
         "{\"0123456789\": [".repeat(6) + "1",
         format!("{{\"a\": &a {{\"{0}\": 1}}, \"{0}\": *a}}", "k".repeat(60)),
     ] {
-        for reader in [compose::documents as Reader, json::documents] {
+        for reader in [yaml as Reader, json] {
             let message = read_with(&text, &budget, reader).unwrap_err();
             let is_alias = message.contains("not valid JSON");
             assert!(is_alias || message.contains("have more than 100 bytes"), "{text}: {message}");
         }
     }
-    assert!(read_with(&format!("{{\"{}\": 1}}", "k".repeat(99)), &budget, json::documents).is_ok());
+    assert!(read_with(&format!("{{\"{}\": 1}}", "k".repeat(99)), &budget, json).is_ok());
 }
 
 #[test]

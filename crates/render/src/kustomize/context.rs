@@ -1,0 +1,278 @@
+//! What one render reads and spends: the trees, the list of files, the budgets, the warnings.
+
+use std::collections::{BTreeSet, HashMap};
+
+use countersign_core::facts::{Position, Problem};
+use countersign_core::tree::{EntryKind, Tree, TreeError};
+
+use crate::budget::{Budget, Exhausted, Meter};
+use crate::remote::{RemoteBase, Remotes};
+use crate::yaml::node::{At, Node};
+use crate::yaml::scalar::Dialect;
+use crate::yaml::{self, Fault};
+
+/// Why a build ends: what is wrong, where.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) at: At,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+pub(crate) type Outcome<T> = Result<T, Box<Wrong>>;
+
+/// An error at a place.
+pub(crate) fn wrong<T>(at: At, message: impl Into<String>, help: impl Into<String>) -> Outcome<T> {
+    Err(Box::new(Wrong { at, message: message.into(), help: help.into() }))
+}
+
+/// A folder that files are named from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Root {
+    /// Which of the trees it is in.
+    pub(crate) tree: usize,
+    /// Its path from that tree's root.
+    pub(crate) folder: String,
+}
+
+/// Whether a kustomization may read files outside of its folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoadRestrictor {
+    /// It may not: only bases may stand elsewhere.
+    #[default]
+    RootOnly,
+    /// It may, everywhere in the tree.
+    None,
+}
+
+/// A tree, and what stands before its paths in messages.
+struct Mount<'a> {
+    tree: Option<Box<dyn Tree + 'a>>,
+    label: String,
+}
+
+/// The bytes of a file, with the number of the file.
+pub(crate) struct Read {
+    pub(crate) file: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Everything that a build shares.
+pub(crate) struct Context<'a> {
+    tree: &'a dyn Tree,
+    mounts: Vec<Mount<'a>>,
+    remotes: Option<&'a dyn Remotes>,
+    mounted: HashMap<RemoteBase, usize>,
+    /// The names of the files, by their number.
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    pub(crate) meter: Meter<'a>,
+    pub(crate) restrictor: LoadRestrictor,
+    /// Every path of the tree that was looked at, present or absent.
+    pub(crate) closure: BTreeSet<String>,
+    /// What is allowed, and should be written in another way.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        tree: &'a dyn Tree,
+        remotes: Option<&'a dyn Remotes>,
+        restrictor: LoadRestrictor,
+        budget: &'a Budget,
+    ) -> Self {
+        Self {
+            tree,
+            mounts: vec![Mount { tree: None, label: String::new() }],
+            remotes,
+            mounted: HashMap::new(),
+            names: Vec::new(),
+            numbers: HashMap::new(),
+            meter: Meter::new(budget),
+            restrictor,
+            closure: BTreeSet::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn mount(&self, root: &Root) -> (&dyn Tree, &str) {
+        match self.mounts.get(root.tree) {
+            Some(Mount { tree: Some(tree), label }) => (&**tree, label),
+            _ => (self.tree, ""),
+        }
+    }
+
+    /// The number of a file.
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    /// The names of the files, by their number.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+
+    pub(crate) fn position(&self, at: At) -> Position {
+        let file = usize::try_from(at.file).ok().and_then(|number| self.names.get(number));
+        Position { file: file.cloned().unwrap_or_default(), line: at.line.max(1) }
+    }
+
+    pub(crate) fn problem(&self, wrong: Wrong) -> Problem {
+        let mut message = wrong.message;
+        if let Some((end, _)) = message.char_indices().nth(crate::problems::LONGEST) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Problem { message, at: self.position(wrong.at), help: Some(wrong.help) }
+    }
+
+    /// Warns, once for each place.
+    pub(crate) fn warn(&mut self, at: At, message: &str, help: &str) {
+        let problem = Problem { message: message.into(), at: self.position(at), help: Some(help.into()) };
+        if self.warnings.len() < 50 && !self.warnings.contains(&problem) {
+            self.warnings.push(problem);
+        }
+    }
+
+    pub(crate) fn exhausted<T>(&self, at: At, why: Exhausted) -> Outcome<T> {
+        wrong(at, why.message, why.help)
+    }
+
+    /// Takes steps.
+    pub(crate) fn steps(&mut self, at: At, count: usize) -> Outcome<()> {
+        self.meter.steps(count).or_else(|why| self.exhausted(at, why))
+    }
+
+    /// What is at a path of a root's tree.
+    pub(crate) fn kind(&mut self, root: &Root, path: &str, at: At) -> Outcome<Option<EntryKind>> {
+        self.note(root, path);
+        let kind = self.mount(root).0.kind(path);
+        kind.or_else(|error| unreadable(at, &error))
+    }
+
+    fn note(&mut self, root: &Root, path: &str) {
+        if root.tree == 0 && !self.closure.contains(path) {
+            self.closure.insert(path.to_owned());
+        }
+    }
+
+    /// The path that `path`, written in a file of `root`, means; an error if it leaves the tree.
+    pub(crate) fn join(&self, root: &Root, path: &str, at: At) -> Outcome<String> {
+        if path.starts_with('/') {
+            let message = format!("the path {} is absolute", yaml::scalar::shown(path));
+            return wrong(at, message, "write a path from this file's own folder");
+        }
+        if path.contains('\0') {
+            return wrong(at, "the path holds a NUL", "write a plain path");
+        }
+        let mut parts: Vec<&str> = root.folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." if parts.pop().is_some() => {}
+                ".." => {
+                    let message = format!("the path {} leads out of the repository", yaml::scalar::shown(path));
+                    return wrong(at, message, "keep everything that a kustomization reads in its repository");
+                }
+                part => parts.push(part),
+            }
+        }
+        Ok(parts.join("/"))
+    }
+
+    /// The bytes of the file that `path`, written in a file of `root`, names.
+    pub(crate) fn read(&mut self, root: &Root, path: &str, at: At) -> Outcome<Read> {
+        let full = self.join(root, path, at)?;
+        if self.restrictor == LoadRestrictor::RootOnly || root.tree != 0 {
+            let inside = root.folder.is_empty() || full.strip_prefix(&root.folder).is_some_and(|rest| rest.starts_with('/'));
+            if !inside {
+                let message = format!("the file {full:?} is not in or below the kustomization's folder {:?}", root.folder);
+                return wrong(at, message, "move the file there, or allow it with --load-restrictor none");
+            }
+        }
+        match self.kind(root, &full, at)? {
+            Some(EntryKind::File) => {}
+            None => return wrong(at, format!("there is no file {full:?}"), "correct the path, or add the file"),
+            Some(kind) => return not_a_file(at, &full, kind),
+        }
+        let limit = self.meter.budget.file_bytes;
+        let (tree, label) = self.mount(root);
+        let name = format!("{label}{full}");
+        let bytes = tree.read(&full, limit).or_else(|error| unreadable(at, &error))?.unwrap_or_default();
+        self.meter.file(bytes.len()).or_else(|why| self.exhausted(at, why))?;
+        let file = self.number(&name);
+        Ok(Read { file, bytes })
+    }
+
+    /// Mounts the tree of a remote base.
+    pub(crate) fn remote(&mut self, base: RemoteBase, at: At) -> Outcome<Root> {
+        let known = self.mounted.get(&base).copied();
+        let tree = match (known, self.remotes) {
+            (Some(tree), _) => tree,
+            (None, Some(remotes)) => {
+                let tree = remotes.tree(&base).or_else(|why| {
+                    wrong(at, format!("the remote base cannot be used: {why}"), "copy it into this repository")
+                })?;
+                let label = format!("{}@{}:", base.repository, base.commit);
+                self.mounts.push(Mount { tree: Some(tree), label });
+                self.mounted.insert(base.clone(), self.mounts.len() - 1);
+                self.mounts.len() - 1
+            }
+            (None, None) => {
+                let message = format!("the remote base {} is not allowed here", base.repository);
+                return wrong(at, message, "copy the base into this repository, and name its folder");
+            }
+        };
+        Ok(Root { tree, folder: base.folder })
+    }
+
+    /// The documents of YAML or JSON text.
+    pub(crate) fn parse(&mut self, file: u32, first: u32, text: &[u8], dialect: Dialect, json: bool) -> Outcome<Vec<Node>> {
+        let at = |line: u32| At { file, line: line.saturating_add(first).saturating_sub(1) };
+        let text = match std::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => {
+                let before = text.get(..error.valid_up_to()).unwrap_or_default();
+                let line = yaml::compose::line_after(&String::from_utf8_lossy(before));
+                return wrong(at(line), "these bytes are not UTF-8", "save the file as UTF-8");
+            }
+        };
+        let mut soft: Option<Fault> = None;
+        let keep = &mut |fault: Fault| {
+            soft.get_or_insert(fault);
+        };
+        let parsed = match json {
+            true => yaml::json::documents(text, file, &mut self.meter, keep),
+            false => yaml::compose::documents(text, file, dialect, &mut self.meter, keep),
+        };
+        match (parsed, soft) {
+            (Ok(documents), None) => Ok(documents),
+            (Err(fault), _) | (Ok(_), Some(fault)) => wrong(at(fault.line), fault.message, fault.help),
+        }
+    }
+}
+
+fn unreadable<T>(at: At, error: &TreeError) -> Outcome<T> {
+    let help = match error {
+        TreeError::TooLarge { .. } => "split it, or keep generated data elsewhere",
+        TreeError::NotUtf8 { .. } => "rename it",
+        TreeError::Unreadable { .. } => "check that the repository is complete",
+    };
+    wrong(at, error.to_string(), help)
+}
+
+/// Refuses what is not a file.
+pub(crate) fn not_a_file<T>(at: At, path: &str, kind: EntryKind) -> Outcome<T> {
+    let (what, help) = match kind {
+        EntryKind::Folder => ("a folder, not a file", "name a file"),
+        EntryKind::Link => ("a symbolic link: links are not followed", "put a copy of the file here"),
+        _ => ("a submodule: its content is not in this repository", "put its files into this repository"),
+    };
+    wrong(at, format!("{path:?} is {what}"), help)
+}

@@ -1,0 +1,198 @@
+//! JSON patches (RFC 6902), as the reader that kustomize uses takes them: an index may count from the end, and
+//! `replace` sets a field that is missing.
+
+use super::context::{Outcome, wrong};
+use super::fields::{Fields, Said};
+use crate::yaml::node::{At, Content, Node, Text};
+
+/// What an operation does.
+#[derive(Clone, Debug)]
+enum Act {
+    Add(Node),
+    Remove,
+    Replace(Node),
+    Move(Vec<String>),
+    Copy(Vec<String>),
+    Test(Node),
+}
+
+/// An operation of a patch.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    at: At,
+    path: Vec<String>,
+    shown: Text,
+    act: Act,
+}
+
+/// The operations of a patch.
+pub(crate) fn operations(node: Node) -> Outcome<Vec<Operation>> {
+    match node.content {
+        Content::List(items) => items.into_iter().map(operation).collect(),
+        _ => wrong(node.at, format!("a JSON patch is a list, not {}", node.what()), "write a list of op, path and value"),
+    }
+}
+
+fn operation(node: Node) -> Outcome<Operation> {
+    let at = node.at;
+    let null = node.get("value").filter(|value| value.is_null()).cloned();
+    let mut fields = Fields::of(node, "an operation of a JSON patch")?;
+    let Some(op) = fields.string("op")? else { return wrong(at, "an operation has no op", "write add, replace or remove") };
+    let Some(path) = fields.string("path")? else { return wrong(at, "an operation has no path", "write a JSON pointer") };
+    let value = fields.take("value").map(|field| field.value).or(null);
+    let from = fields.string("from")?;
+    fields.finish()?;
+    let value = || value.clone().unwrap_or_else(|| Node::null(at));
+    let from = || match &from {
+        Some(from) => pointer(from),
+        None => wrong(at, "the operation has no from", "write a JSON pointer"),
+    };
+    let act = match &*op.value {
+        "add" => Act::Add(value()),
+        "remove" => Act::Remove,
+        "replace" => Act::Replace(value()),
+        "move" => Act::Move(from()?),
+        "copy" => Act::Copy(from()?),
+        "test" => Act::Test(value()),
+        _ => {
+            let message = format!("the operation {:?} is not known", op.value);
+            return wrong(op.at, message, "write add, remove, replace, move, copy or test");
+        }
+    };
+    Ok(Operation { at, path: pointer(&path)?, shown: path.value, act })
+}
+
+/// The steps of a JSON pointer (RFC 6901).
+fn pointer(said: &Said<Text>) -> Outcome<Vec<String>> {
+    if said.value.is_empty() {
+        return Ok(Vec::new());
+    }
+    match said.value.strip_prefix('/') {
+        Some(rest) => Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect()),
+        None => wrong(said.at, format!("the path {:?} does not begin with a slash", said.value), "write a JSON pointer"),
+    }
+}
+
+/// Applies a patch.
+pub(crate) fn apply(node: &mut Node, operations: &[Operation]) -> Outcome<()> {
+    operations.iter().try_for_each(|operation| operation.apply(node))
+}
+
+/// Why a step cannot be taken.
+type Missing = String;
+
+/// The place of an index in a list of `length` items.
+fn place(key: &str, length: usize) -> Result<usize, Missing> {
+    let Ok(index) = key.parse::<i64>() else { return Err(format!("{key:?} is not the index of a list")) };
+    let count = i64::try_from(length).unwrap_or(i64::MAX);
+    let place = if index < 0 { index + count } else { index };
+    usize::try_from(place).ok().filter(|place| *place < length).ok_or_else(|| format!("there is no index {index}"))
+}
+
+fn step<'n>(node: &'n mut Node, key: &str) -> Result<&'n mut Node, Missing> {
+    match &mut node.content {
+        Content::Map(map) => map.get_mut(key).ok_or_else(|| format!("there is no field {key:?}")),
+        Content::List(items) => {
+            let place = place(key, items.len())?;
+            items.get_mut(place).ok_or_else(|| format!("there is no index {place}"))
+        }
+        Content::Scalar(_) => Err(format!("{key:?} is looked for in a single value")),
+    }
+}
+
+fn parent<'n, 'p>(node: &'n mut Node, path: &'p [String]) -> Result<(&'n mut Node, &'p str), Missing> {
+    let Some((last, above)) = path.split_last() else { return Err("the path is empty".to_owned()) };
+    let parent = above.iter().try_fold(node, |node, key| step(node, key))?;
+    if parent.as_scalar().is_some() {
+        return Err(format!("{last:?} is looked for in a single value"));
+    }
+    Ok((parent, last))
+}
+
+fn add(node: &mut Node, path: &[String], at: At, value: Node) -> Result<(), Missing> {
+    let (parent, key) = parent(node, path)?;
+    match &mut parent.content {
+        Content::Map(map) => map.set(&Text::from(key), at, value),
+        Content::List(items) if key == "-" => items.push(value),
+        Content::List(items) => {
+            let place = place(key, items.len() + 1)?;
+            items.insert(place, value);
+        }
+        Content::Scalar(_) => {}
+    }
+    Ok(())
+}
+
+fn remove(node: &mut Node, path: &[String]) -> Result<Node, Missing> {
+    let (parent, key) = parent(node, path)?;
+    match &mut parent.content {
+        Content::Map(map) => {
+            map.remove(key).map(|field| field.value).ok_or_else(|| format!("there is no field {key:?}"))
+        }
+        Content::List(items) => {
+            let place = place(key, items.len())?;
+            Ok(items.remove(place))
+        }
+        Content::Scalar(_) => Err("a single value has no parts".to_owned()),
+    }
+}
+
+impl Operation {
+    fn apply(&self, node: &mut Node) -> Outcome<()> {
+        self.change(node).or_else(|why| {
+            let message = format!("the operation on {} does not apply: {why}", crate::yaml::scalar::shown(&self.shown));
+            wrong(self.at, message, "correct the path, or the target of the patch")
+        })
+    }
+
+    fn change(&self, node: &mut Node) -> Result<(), Missing> {
+        match &self.act {
+            Act::Add(value) => add(node, &self.path, self.at, value.clone()),
+            Act::Remove => remove(node, &self.path).map(drop),
+            Act::Replace(value) if self.path.is_empty() => {
+                *node = value.clone();
+                Ok(())
+            }
+            Act::Replace(value) => self.replace(node, value),
+            Act::Move(from) => {
+                let value = remove(node, from)?;
+                add(node, &self.path, self.at, value)
+            }
+            Act::Copy(from) => {
+                let (parent, key) = parent(node, from)?;
+                let is_map = parent.as_map().is_some();
+                let value = match step(parent, key) {
+                    Ok(value) => value.clone(),
+                    Err(_) if is_map => Node::null(self.at),
+                    Err(why) => return Err(why),
+                };
+                add(node, &self.path, self.at, value)
+            }
+            Act::Test(value) => self.test(node, value),
+        }
+    }
+
+    fn replace(&self, node: &mut Node, value: &Node) -> Result<(), Missing> {
+        let (parent, key) = parent(node, &self.path)?;
+        match &mut parent.content {
+            Content::Map(map) => map.set(&Text::from(key), self.at, value.clone()),
+            _ => *step(parent, key)? = value.clone(),
+        }
+        Ok(())
+    }
+
+    fn test(&self, node: &mut Node, value: &Node) -> Result<(), Missing> {
+        let found = if self.path.is_empty() {
+            node.value()
+        } else {
+            let (parent, key) = parent(node, &self.path)?;
+            let is_map = parent.as_map().is_some();
+            match step(parent, key) {
+                Ok(found) => found.value(),
+                Err(_) if is_map => serde_json::Value::Null,
+                Err(why) => return Err(why),
+            }
+        };
+        if found == value.value() { Ok(()) } else { Err("the value is another one".to_owned()) }
+    }
+}

@@ -1,0 +1,270 @@
+//! Names that other objects refer to: when an object was renamed, so is what names it.
+
+use std::collections::HashMap;
+
+use super::config::NameReference;
+use super::context::{Context, Outcome, wrong};
+use super::fieldspec::{FieldSpec, Make, Visit, set_text};
+use super::id::{Gvk, NO_NAMESPACE};
+use super::resource::Resource;
+use super::set::ResourceSet;
+use crate::yaml::map::Map;
+use crate::yaml::node::{At, Content, Node, Text};
+
+/// The objects that were renamed, by what they were called.
+struct Renamed<'r> {
+    resources: &'r [Resource],
+    /// By an earlier name, then by the namespace that counts now.
+    places: HashMap<&'r str, HashMap<&'r str, Vec<usize>>>,
+}
+
+/// What an object is to be called where it is named.
+struct Found {
+    name: Text,
+    namespace: Text,
+}
+
+/// Corrects every field that names an object which was renamed.
+pub(crate) fn fix(context: &mut Context<'_>, set: &mut ResourceSet, references: &[NameReference]) -> Outcome<()> {
+    let items = set.items_mut();
+    // What each object names is looked up in the objects as they were before the first of them is corrected.
+    let mut by_kind: HashMap<(String, String, String), Vec<(&Gvk, &FieldSpec)>> = HashMap::new();
+    let mut changed = Vec::new();
+    let renamed = Renamed::new(items);
+    for (index, resource) in items.iter().enumerate() {
+        let id = resource.original_id();
+        let key = (id.group.to_owned(), id.version.to_owned(), id.kind.to_owned());
+        let specs = by_kind.entry(key).or_insert_with(|| {
+            let all = references.iter().flat_map(|reference| {
+                reference.referrers.iter().map(move |spec| (&reference.target, spec))
+            });
+            all.filter(|(_, spec)| spec.is_of(&id)).collect()
+        });
+        let at = resource.node.at;
+        context.steps(at, 1)?;
+        let mut node: Option<Node> = None;
+        for (target, spec) in specs.iter() {
+            let mut referrer = Referrer { renamed: &renamed, resource, target, spec, steps: 0 };
+            let now = node.as_ref().unwrap_or(&resource.node);
+            if !referrer.may_change(now)? {
+                context.steps(at, referrer.steps)?;
+                continue;
+            }
+            let node = node.get_or_insert_with(|| resource.node.clone());
+            referrer.correct(node)?;
+            context.steps(at, referrer.steps)?;
+        }
+        changed.extend(node.map(|node| (index, node)));
+    }
+    drop(renamed);
+    for (index, node) in changed {
+        if let Some(resource) = items.get_mut(index) {
+            resource.node = node;
+        }
+    }
+    Ok(())
+}
+
+impl<'r> Renamed<'r> {
+    fn new(resources: &'r [Resource]) -> Self {
+        let mut places: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
+        for (index, resource) in resources.iter().enumerate() {
+            let namespace = resource.id().effective();
+            for previous in &resource.previous {
+                let found = places.entry(&previous.name).or_default().entry(namespace).or_default();
+                if found.last() != Some(&index) {
+                    found.push(index);
+                }
+            }
+        }
+        Self { resources, places }
+    }
+
+    /// Whether a value, or an item of it, is or holds a name that an object had.
+    fn is_named(&self, node: &Node) -> bool {
+        match &node.content {
+            Content::Scalar(scalar) => self.places.contains_key(&*scalar.text),
+            Content::List(items) => items.iter().any(|item| self.is_named(item)),
+            // Without a name it is an error, for which it must be looked at.
+            Content::Map(map) => map.get("name").is_none_or(|name| self.is_named(name)),
+        }
+    }
+
+    /// The objects that were called `name` and that `referrer` can reach, in order.
+    fn candidates(&self, name: &str, referrer: &Resource) -> Vec<&'r Resource> {
+        let Some(by_namespace) = self.places.get(name) else { return Vec::new() };
+        let id = referrer.id();
+        let mut found: Vec<usize> = if id.cluster {
+            by_namespace.values().flatten().copied().collect()
+        } else {
+            let mut namespaces = vec![id.effective(), NO_NAMESPACE];
+            namespaces.extend(bound_namespaces(referrer));
+            namespaces.sort_unstable();
+            namespaces.dedup();
+            namespaces.iter().filter_map(|namespace| by_namespace.get(namespace)).flatten().copied().collect()
+        };
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().filter_map(|index| self.resources.get(index)).collect()
+    }
+}
+
+/// The namespaces of the service accounts that a role binding names.
+fn bound_namespaces(referrer: &Resource) -> Vec<&str> {
+    if referrer.kind() != "RoleBinding" {
+        return Vec::new();
+    }
+    let subjects = referrer.node.get("subjects").and_then(Node::as_list).unwrap_or_default();
+    let is_account = |subject: &&Node| subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
+    subjects.iter().filter(is_account).filter_map(|subject| subject.get("namespace")?.text()).collect()
+}
+
+/// A field of an object that may name another one.
+struct Referrer<'a, 'r> {
+    renamed: &'a Renamed<'r>,
+    resource: &'a Resource,
+    target: &'a Gvk,
+    spec: &'a FieldSpec,
+    steps: usize,
+}
+
+impl Referrer<'_, '_> {
+    /// Whether the field is there and may name an object that was renamed.
+    fn may_change(&mut self, node: &Node) -> Outcome<bool> {
+        let renamed = self.renamed;
+        let mut named = |node: &Node| renamed.is_named(node);
+        let reached = super::fieldspec::reaches(node, self.spec, &mut self.steps, &mut named);
+        match reached {
+            Ok(reached) => Ok(reached),
+            Err(at) => wrong(
+                at,
+                format!("a mapping or a list should be here: the field {:?} is looked for in it", self.spec.path.text),
+                "correct the object, or the path of the field in the configuration",
+            ),
+        }
+    }
+
+    fn correct(&mut self, node: &mut Node) -> Outcome<()> {
+        let mut act = |node: &mut Node| self.set(node);
+        let mut visit = Visit { make: Make::Nothing, at: At::default(), act: &mut act, steps: 0 };
+        visit.field(node, self.spec)
+    }
+
+    fn set(&self, node: &mut Node) -> Outcome<()> {
+        match &mut node.content {
+            Content::List(items) => items.iter_mut().try_for_each(|item| match item.content {
+                Content::List(_) => wrong(item.at, "a list is here, where a name should be", "write the name"),
+                _ => self.set_one(item),
+            }),
+            _ => self.set_one(node),
+        }
+    }
+
+    fn set_one(&self, node: &mut Node) -> Outcome<()> {
+        let at = node.at;
+        match &mut node.content {
+            Content::Map(map) => self.set_named(map, at),
+            Content::Scalar(scalar) if scalar.kind != crate::yaml::node::Kind::Null => {
+                let name = scalar.text.clone();
+                match self.select(&name, None, at)? {
+                    Some(found) if found.name != name => set_text(node, at, found.name, None),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Corrects a mapping with a name and perhaps a namespace.
+    fn set_named(&self, map: &mut Map, at: At) -> Outcome<()> {
+        let Some(name) = map.get("name").and_then(Node::raw).cloned() else {
+            return wrong(at, "the name of what is referred to is missing here", "write name");
+        };
+        let namespace = map.get("namespace").and_then(Node::raw).cloned();
+        let Some(found) = self.select(&name, Some(namespace.as_deref()), at)? else { return Ok(()) };
+        if found.name == name && found.namespace.is_empty() {
+            return Ok(());
+        }
+        let mut set = |key: &str, text: Text| {
+            let old = map.get(key);
+            if old.and_then(Node::raw) == Some(&text) {
+                return;
+            }
+            let quoted = old.and_then(Node::as_scalar).is_some_and(|scalar| scalar.quoted);
+            let mut node = Node::string(at, text);
+            if let Content::Scalar(scalar) = &mut node.content {
+                scalar.quoted = quoted;
+            }
+            let key = Text::from(key);
+            let at = map.field(&key).map_or(at, |field| field.at);
+            map.set(&key, at, node);
+        };
+        set("name", found.name);
+        if !found.namespace.is_empty() {
+            set("namespace", found.namespace);
+        }
+        Ok(())
+    }
+
+    /// The object that a name means. `map` says that the name stands in a mapping, and its namespace.
+    fn select(&self, name: &str, map: Option<Option<&str>>, at: At) -> Outcome<Option<Found>> {
+        let mut candidates = self.renamed.candidates(name, self.resource);
+        if let Some(Some(namespace)) = map {
+            candidates = in_namespace(candidates, namespace);
+        }
+        candidates.retain(|candidate| candidate.previous_ids().any(|id| id.is_selected(self.target)));
+        if let Some(role) = self.role() {
+            candidates.retain(|candidate| candidate.previous_ids().any(|id| id.is_selected(&role)));
+        }
+        candidates.retain(|candidate| self.is_near(candidate));
+        if candidates.len() > 1 {
+            candidates.retain(|candidate| same_affixes(candidate, self.resource, true));
+        }
+        if candidates.len() > 1 {
+            candidates.retain(|candidate| same_affixes(candidate, self.resource, false));
+        }
+        let Some(first) = candidates.first() else { return Ok(None) };
+        let differs = |other: &&Resource| {
+            other.name() != first.name() || (map.is_some() && other.namespace() != first.namespace())
+        };
+        if candidates.iter().any(differs) {
+            let message = format!("the name {name:?} could mean more than one {}", first.kind());
+            return wrong(at, message, "give the objects different names");
+        }
+        Ok(Some(Found { name: first.name().into(), namespace: first.namespace().into() }))
+    }
+
+    /// The kind that a role binding's `roleRef` asks for.
+    fn role(&self) -> Option<Gvk> {
+        if !self.spec.path.text.ends_with("roleRef/name") {
+            return None;
+        }
+        let reference = self.resource.node.get("roleRef")?;
+        let part = |key| reference.get(key).filter(|node| !node.is_null()).and_then(Node::raw).cloned();
+        Some(Gvk { group: part("apiGroup")?, version: "".into(), kind: part("kind")? })
+    }
+
+    fn is_near(&self, candidate: &Resource) -> bool {
+        let (own, other) = (self.resource.id(), candidate.id());
+        own.cluster || other.cluster || candidate.kind() == "ServiceAccount" || own.effective() == other.effective()
+    }
+}
+
+/// Those that were in a namespace at first; if there are none, those that are in it now.
+fn in_namespace<'r>(candidates: Vec<&'r Resource>, namespace: &str) -> Vec<&'r Resource> {
+    let first: Vec<_> =
+        candidates.iter().copied().filter(|one| one.original_id().effective() == namespace).collect();
+    if !first.is_empty() {
+        return first;
+    }
+    candidates.into_iter().filter(|one| one.id().effective() == namespace).collect()
+}
+
+/// Whether two objects were given the same prefixes and suffixes by the kustomizations that both went through.
+fn same_affixes(a: &Resource, b: &Resource, or_none: bool) -> bool {
+    let same = |a: &[Text], b: &[Text]| {
+        let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+        if short.is_empty() { or_none || long.is_empty() } else { long.ends_with(short) }
+    };
+    same(&a.prefixes, &b.prefixes) && same(&a.suffixes, &b.suffixes)
+}

@@ -1,0 +1,318 @@
+//! Replacements: a field of one object copied into fields of others.
+
+use std::collections::HashMap;
+
+use super::accumulate::Builder;
+use super::context::{Context, Outcome, Root, wrong};
+use super::fields::{Fields, Said};
+use super::id::{DEFAULT_NAMESPACE, Gvk, Id};
+use super::kustomization::texts;
+use super::paths::{self, Change};
+use super::resource::Resource;
+use super::selector::{Matcher, Selector};
+use super::set::ResourceSet;
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::scalar::{self, Dialect};
+
+/// An entry of `replacements`: one, or a file with some.
+pub(crate) enum ReplacementEntry {
+    Here(Replacement),
+    File(Said<Text>),
+}
+
+/// A replacement.
+pub(crate) struct Replacement {
+    at: At,
+    source: Source,
+    targets: Vec<TargetFields>,
+}
+
+/// Where a value comes from.
+enum Source {
+    Text(Said<Text>),
+    Field { gvk: Gvk, name: Text, namespace: Text, path: Text, options: Options, at: At },
+}
+
+/// Where a value goes.
+struct TargetFields {
+    at: At,
+    select: Selector,
+    reject: Vec<Selector>,
+    paths: Vec<Said<Text>>,
+    options: Options,
+}
+
+/// How a part of a value is taken or set.
+#[derive(Clone, Default)]
+struct Options {
+    delimiter: Text,
+    index: i64,
+    create: bool,
+}
+
+impl ReplacementEntry {
+    pub(crate) fn from_node(node: Node) -> Outcome<Self> {
+        let has = |key: &str| node.get(key).is_some_and(|node| !node.is_null());
+        if !has("path") {
+            return Replacement::from_node(node).map(Self::Here);
+        }
+        if has("source") || has("targets") || has("sourceValue") {
+            return wrong(node.at, "a replacement has both path and fields of its own", "keep one of them");
+        }
+        let mut fields = Fields::of(node, "a replacement")?;
+        let at = fields.at;
+        let path = fields.filled("path")?;
+        fields.finish()?;
+        match path {
+            Some(path) => Ok(Self::File(path)),
+            None => wrong(at, "the path of a replacement is empty", "name a file"),
+        }
+    }
+}
+
+impl Replacement {
+    fn from_node(node: Node) -> Outcome<Self> {
+        let mut fields = Fields::of(node, "a replacement")?;
+        let at = fields.at;
+        let value = fields.string("sourceValue")?;
+        let source = match (value, fields.take("source")) {
+            (Some(text), None) => Source::Text(text),
+            (None, Some(field)) => source(field.value)?,
+            (Some(_), Some(_)) => return wrong(at, "a replacement has both source and sourceValue", "keep one"),
+            (None, None) => return wrong(at, "the replacement has no source", "write source"),
+        };
+        let targets = fields.list("targets")?.into_iter().map(target).collect::<Outcome<Vec<_>>>()?;
+        fields.finish()?;
+        if targets.is_empty() {
+            return wrong(at, "the replacement has no targets", "write targets");
+        }
+        Ok(Self { at, source, targets })
+    }
+}
+
+fn options(fields: &mut Fields) -> Outcome<Options> {
+    let Some(field) = fields.take("options") else { return Ok(Options::default()) };
+    let mut fields = Fields::of(field.value, "the options of a replacement")?;
+    let options = Options {
+        delimiter: fields.text("delimiter")?,
+        index: fields.integer("index")?.map_or(0, |said| said.value),
+        create: fields.boolean("create")?,
+    };
+    fields.take("encoding");
+    fields.finish()?;
+    Ok(options)
+}
+
+fn source(node: Node) -> Outcome<Source> {
+    let mut fields = Fields::of(node, "the source of a replacement")?;
+    let at = fields.at;
+    let gvk = Gvk { group: fields.text("group")?, version: fields.text("version")?, kind: fields.text("kind")? };
+    let (name, namespace, path) = (fields.text("name")?, fields.text("namespace")?, fields.text("fieldPath")?);
+    let options = options(&mut fields)?;
+    fields.finish()?;
+    let path = if path.is_empty() { Text::from("metadata.name") } else { path };
+    Ok(Source::Field { gvk, name, namespace, path, options, at })
+}
+
+fn target(node: Node) -> Outcome<TargetFields> {
+    let mut fields = Fields::of(node, "the target of a replacement")?;
+    let at = fields.at;
+    let Some(select) = fields.take("select") else {
+        return wrong(at, "the target of a replacement has no select", "write which objects it is for");
+    };
+    let select = Selector::from_node(select.value)?;
+    let reject = fields.list("reject")?.into_iter().map(Selector::from_node).collect::<Outcome<Vec<_>>>()?;
+    let mut paths = match fields.take("fieldPaths") {
+        Some(field) => texts(field.value, "fieldPaths")?,
+        None => Vec::new(),
+    };
+    if paths.is_empty() {
+        paths.push(Said { at, value: Text::from("metadata.name") });
+    }
+    let options = options(&mut fields)?;
+    fields.finish()?;
+    Ok(TargetFields { at, select, reject, paths, options })
+}
+
+/// Runs replacements, in their order.
+pub(crate) fn run(
+    builder: &mut Builder<'_, '_>,
+    root: &Root,
+    entries: &[ReplacementEntry],
+    set: &mut ResourceSet,
+) -> Outcome<()> {
+    for entry in entries {
+        match entry {
+            ReplacementEntry::Here(replacement) => replacement.run(builder.context, set)?,
+            ReplacementEntry::File(path) => {
+                let read = builder.context.read(root, &path.value, path.at)?;
+                let documents = builder.context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, false)?;
+                for document in documents.into_iter().filter(|document| !document.is_null()) {
+                    let items = match document.content {
+                        Content::List(items) => items,
+                        _ => vec![document],
+                    };
+                    for item in items {
+                        Replacement::from_node(item)?.run(builder.context, set)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Replacement {
+    fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet) -> Outcome<()> {
+        let value = self.value(context, set)?;
+        for target in &self.targets {
+            target.run(context, set, &value)?;
+        }
+        Ok(())
+    }
+
+    fn value(&self, context: &mut Context<'_>, set: &ResourceSet) -> Outcome<Node> {
+        match &self.source {
+            Source::Text(said) => {
+                let kind = scalar::plain_kind(&said.value);
+                let scalar = Scalar { text: said.value.clone(), kind, quoted: false };
+                Ok(Node { at: said.at, content: Content::Scalar(scalar) })
+            }
+            Source::Field { gvk, name, namespace, path, options, at } => {
+                context.steps(*at, set.items().len())?;
+                let selected = |id: &Id<'_>| {
+                    (name.is_empty() || &**name == id.name)
+                        && (namespace.is_empty() || or_default(namespace) == or_default(id.namespace))
+                        && id.is_selected(gvk)
+                };
+                let mut found =
+                    set.items().iter().filter(|one| selected(&one.id()) || one.previous_ids().any(|id| selected(&id)));
+                let (Some(holder), None) = (found.next(), found.next()) else {
+                    let message = "the source of the replacement does not select exactly one object";
+                    return wrong(*at, message, "correct kind, name and namespace of the source");
+                };
+                let value = paths::lookup(&holder.node, &paths::parts(path), *at)?.filter(|node| !node.is_nothing());
+                let Some(value) = value else {
+                    return wrong(*at, format!("the field {path:?} of the source is not there"), "correct its fieldPath");
+                };
+                refined(value, options, *at)
+            }
+        }
+    }
+}
+
+fn or_default(namespace: &str) -> &str {
+    if namespace.is_empty() { DEFAULT_NAMESPACE } else { namespace }
+}
+
+/// The part of a value that its options ask for.
+fn refined(value: &Node, options: &Options, at: At) -> Outcome<Node> {
+    if options.delimiter.is_empty() {
+        return Ok(value.clone());
+    }
+    let Some(scalar) = value.as_scalar() else {
+        return wrong(at, format!("a delimiter is for a single value, not {}", value.what()), "remove the delimiter");
+    };
+    let index = usize::try_from(options.index).ok();
+    match index.and_then(|index| scalar.text.split(&*options.delimiter).nth(index)) {
+        Some(part) => {
+            let scalar = Scalar { text: part.into(), ..scalar.clone() };
+            Ok(Node { at: value.at, content: Content::Scalar(scalar) })
+        }
+        None => wrong(at, format!("the source has no part with index {}", options.index), "correct the index"),
+    }
+}
+
+impl TargetFields {
+    fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet, value: &Node) -> Outcome<()> {
+        let select = self.select.matcher(context)?;
+        let mut reject: Vec<(bool, bool, Matcher)> = Vec::new();
+        for selector in &self.reject {
+            reject.push((selector.names_something(), selector.by_text(), selector.matcher(context)?));
+        }
+        let paths: Vec<Vec<String>> = self.paths.iter().map(|path| paths::parts(&path.value)).collect();
+        context.steps(self.at, set.items().len().saturating_mul(2 + reject.len()))?;
+        for index in 0..set.items().len() {
+            let Some(resource) = set.get_mut(index) else { break };
+            if !is_selected(resource, &select, &reject) {
+                continue;
+            }
+            for (path, said) in paths.iter().zip(&self.paths) {
+                self.copy(context, resource, value, path, said)?;
+            }
+            set.renamed(index);
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &self,
+        context: &mut Context<'_>,
+        resource: &mut Resource,
+        value: &Node,
+        path: &[String],
+        said: &Said<Text>,
+    ) -> Outcome<()> {
+        let create = self.options.create.then_some(value);
+        let act = |node: &mut Node| set_value(node, value, &self.options, said.at);
+        let mut change = Change { context, at: said.at, create, act, expressions: HashMap::new() };
+        if change.run(&mut resource.node, path)? > 0 {
+            return Ok(());
+        }
+        let message = format!("the field {:?} is not in {}", said.value, resource.id());
+        wrong(said.at, message, "correct the path, or let options.create be true")
+    }
+}
+
+fn is_selected(resource: &Resource, select: &Matcher, reject: &[(bool, bool, Matcher)]) -> bool {
+    let any = |matcher: &Matcher| {
+        matcher.takes_id(&resource.id()) || resource.previous_ids().any(|id| matcher.takes_id(&id))
+    };
+    any(select)
+        && select.takes_texts(resource)
+        && !reject.iter().any(|(names, by_text, matcher)| {
+            (*names && any(matcher)) || (*by_text && matcher.takes_texts(resource))
+        })
+}
+
+/// Sets a field to a value. A single value keeps its kind: only its text is another one.
+fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outcome<()> {
+    let text = value.raw().cloned().unwrap_or_else(|| Text::from(""));
+    let Content::Scalar(old) = &field.content else {
+        if options.delimiter.is_empty() {
+            *field = Node { at, ..value.clone() };
+            return Ok(());
+        }
+        return wrong(at, format!("a delimiter is for a single value, not {}", field.what()), "remove the delimiter");
+    };
+    let text = if options.delimiter.is_empty() { text } else { joined(&old.text, &text, options) };
+    let made = old.kind == Kind::Unwritable && old.text.is_empty();
+    let plain = scalar::plain_kind(&text);
+    let kind = match (old.kind, plain) {
+        _ if made => plain,
+        (Kind::Str, _) => Kind::Str,
+        (Kind::Float, Kind::Int) => Kind::Float,
+        (old, new) if old == new => old,
+        (_, _) => {
+            let what = field.what();
+            let message = format!("the field is {what}, and the value that replaces it is not");
+            return wrong(at, message, "put the field in quotes where it is written");
+        }
+    };
+    let quoted = old.quoted;
+    *field = Node { at, content: Content::Scalar(Scalar { text, kind, quoted }) };
+    Ok(())
+}
+
+/// `old` with one of its parts replaced, or one put before or after it.
+fn joined(old: &str, part: &str, options: &Options) -> Text {
+    let mut parts: Vec<&str> = old.split(&*options.delimiter).collect();
+    match usize::try_from(options.index) {
+        Err(_) => parts.insert(0, part),
+        Ok(index) => match parts.get_mut(index) {
+            Some(place) => *place = part,
+            None => parts.push(part),
+        },
+    }
+    parts.join(&options.delimiter).into()
+}

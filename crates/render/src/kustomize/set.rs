@@ -1,0 +1,153 @@
+//! The objects of a build, in order, found by what they are or were called.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
+
+use super::context::{Outcome, wrong};
+use super::id::Id;
+use super::resource::Resource;
+
+/// Objects, in the order in which they were added. No two are called the same.
+#[derive(Default)]
+pub(crate) struct ResourceSet {
+    items: Vec<Resource>,
+    /// Where the objects of a name are, by a hash of kind, name and namespace. A name that an object has no more
+    /// does no harm: what is found is compared.
+    index: HashMap<u64, Vec<u32>>,
+    /// How many of `items` are in `index`; none after a change that is not followed one by one.
+    indexed: usize,
+}
+
+impl ResourceSet {
+    pub(crate) fn items(&self) -> &[Resource] {
+        &self.items
+    }
+
+    /// All objects, to change them. Their names may change, so the index is made again when it is needed.
+    pub(crate) fn items_mut(&mut self) -> &mut Vec<Resource> {
+        self.forget();
+        &mut self.items
+    }
+
+    pub(crate) fn into_items(self) -> Vec<Resource> {
+        self.items
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&Resource> {
+        self.items.get(index)
+    }
+
+    /// An object, to change it but not its names.
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Resource> {
+        self.items.get_mut(index)
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.index.clear();
+        self.indexed = 0;
+    }
+
+    fn hash(&self, id: &Id<'_>) -> u64 {
+        self.index.hasher().hash_one((id.kind, id.name, id.effective()))
+    }
+
+    fn bring_up_to_date(&mut self) {
+        let from = self.indexed;
+        self.indexed = self.items.len();
+        for at in from..self.items.len() {
+            let Some(resource) = self.items.get(at) else { return };
+            let ids = resource.previous_ids().chain(std::iter::once(resource.id()));
+            let mut hashes: Vec<u64> = ids.map(|id| self.hash(&id)).collect();
+            hashes.sort_unstable();
+            hashes.dedup();
+            for hash in hashes {
+                self.index.entry(hash).or_default().push(u32::try_from(at).unwrap_or(u32::MAX));
+            }
+        }
+    }
+
+    fn candidates(&mut self, id: &Id<'_>) -> impl Iterator<Item = (usize, &Resource)> {
+        self.bring_up_to_date();
+        let found = self.index.get(&self.hash(id)).map_or(&[][..], Vec::as_slice);
+        found.iter().filter_map(|at| {
+            let at = usize::try_from(*at).ok()?;
+            Some((at, self.items.get(at)?))
+        })
+    }
+
+    /// The objects that are called `id` now.
+    pub(crate) fn with_id(&mut self, id: &Id<'_>) -> Vec<usize> {
+        self.candidates(id).filter(|(_, resource)| resource.id().same(id)).map(|(at, _)| at).collect()
+    }
+
+    /// The objects that are or were called `id`.
+    pub(crate) fn with_any_id(&mut self, id: &Id<'_>) -> Vec<usize> {
+        let matches = |resource: &Resource| {
+            resource.id().same(id) || resource.previous_ids().any(|previous| previous.same(id))
+        };
+        self.candidates(id).filter(|(_, resource)| matches(resource)).map(|(at, _)| at).collect()
+    }
+
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// When one is called the same.
+    pub(crate) fn append(&mut self, resource: Resource) -> Outcome<()> {
+        let same = self.with_id(&resource.id());
+        if let Some(first) = same.first().and_then(|at| self.items.get(*at)) {
+            let message = format!("{} is here twice: first on line {}", resource.id(), first.node.at.line);
+            return wrong(resource.node.at, message, "remove one of them, or patch it instead");
+        }
+        self.items.push(resource);
+        Ok(())
+    }
+
+    /// Adds all objects of another set.
+    pub(crate) fn append_all(&mut self, other: Self) -> Outcome<()> {
+        if !self.items.is_empty() {
+            return other.items.into_iter().try_for_each(|resource| self.append(resource));
+        }
+        *self = other;
+        self.each_once()
+    }
+
+    /// Checks that no two objects are called the same.
+    pub(crate) fn each_once(&self) -> Outcome<()> {
+        let mut seen = HashSet::with_capacity(self.items.len());
+        for resource in &self.items {
+            let id = resource.id();
+            if !seen.insert((id.group, id.version, id.kind, id.name, id.effective())) {
+                let message = format!("{id} is here twice");
+                return wrong(resource.node.at, message, "remove one of them, or patch it instead");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an object be found by a name that it was given.
+    pub(crate) fn renamed(&mut self, at: usize) {
+        let Some(hash) = self.items.get(at).map(|resource| self.hash(&resource.id())) else { return };
+        if at < self.indexed {
+            let places = self.index.entry(hash).or_default();
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            if !places.contains(&at) {
+                places.push(at);
+            }
+        }
+    }
+
+    /// Puts another object of the same name in the place of one.
+    pub(crate) fn replace(&mut self, at: usize, resource: Resource) {
+        if let Some(place) = self.items.get_mut(at) {
+            *place = resource;
+        }
+    }
+
+    /// Removes the objects that a patch has deleted.
+    pub(crate) fn drop_empty(&mut self) {
+        if self.items.iter().any(|resource| resource.empty) {
+            self.forget();
+            self.items.retain(|resource| !resource.empty);
+        }
+    }
+}
