@@ -57,6 +57,15 @@ pub enum Sort {
     Fifo,
 }
 
+impl Sort {
+    fn order(self) -> Order {
+        match self {
+            Self::Legacy => Order::Legacy,
+            Self::Fifo => Order::Fifo,
+        }
+    }
+}
+
 /// How to render.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -130,14 +139,24 @@ pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Resul
     problems.or(rendered)
 }
 
+/// What `kustomize build` prints of a folder: its objects before they are placed, and before anyone asks whether
+/// they could be applied.
+///
+/// # Errors
+/// With what is wrong, at its file and line.
+pub fn build_objects(tree: &impl Tree, folder: &str, options: &Options<'_>) -> Result<Vec<Value>, Vec<Problem>> {
+    let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
+    let Some(folder) = files::normalized(folder) else { return Ok(Vec::new()) };
+    match build(&mut context, &folder, &options.sort.order()) {
+        Ok(built) => Ok(built.iter().map(|resource| resource.node.value()).collect()),
+        Err(wrong) => Err(vec![context.problem(*wrong)]),
+    }
+}
+
 /// The objects of a kustomization.
 fn kustomize(tree: &dyn Tree, folder: &str, options: &Options<'_>, problems: &mut Problems) -> Rendered {
     let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
-    let order = match options.sort {
-        Sort::Legacy => Order::Legacy,
-        Sort::Fifo => Order::Fifo,
-    };
-    let built = match build(&mut context, folder, &order) {
+    let built = match build(&mut context, folder, &options.sort.order()) {
         Ok(built) => built,
         Err(wrong) => {
             problems.push(context.problem(*wrong));

@@ -20,6 +20,8 @@ pub(crate) struct Fault {
     pub(crate) help: &'static str,
     /// Whether a budget of the whole render is used up, so that no other file is worth reading.
     pub(crate) exhausted: bool,
+    /// Whether it is only worth a warning.
+    pub(crate) warning: bool,
 }
 
 /// Takes a fault that does not end the parse.
@@ -62,10 +64,10 @@ impl Place {
 
 impl Fault {
     pub(crate) fn new(line: u32, message: impl Into<String>, help: &'static str) -> Self {
-        Self { line, message: message.into(), help, exhausted: false }
+        Self { line, message: message.into(), help, exhausted: false, warning: false }
     }
 
     pub(crate) fn exhausted(line: u32, why: Exhausted) -> Self {
-        Self { line, message: why.message, help: why.help, exhausted: true }
+        Self { line, message: why.message, help: why.help, exhausted: true, warning: false }
     }
 }

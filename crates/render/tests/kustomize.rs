@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use countersign_core::facts::Problem;
 use countersign_render::budget::Budget;
 use countersign_render::kustomize::context::LoadRestrictor;
-use countersign_render::rendered::{Options, Rendered, Sort, render_with};
+use countersign_render::rendered::{Options, Sort, build_objects};
 use serde_json::Value;
 
 /// The corpora; none for a clone that stands alone.
@@ -30,10 +30,10 @@ fn text<'v>(case: &'v Value, key: &str) -> &'v str {
 
 fn files(case: &Value) -> BTreeMap<String, Vec<u8>> {
     let files = case["files"].as_object().unwrap();
-    files.iter().map(|(path, text)| (path.clone(), text.as_str().unwrap().as_bytes().to_vec())).collect()
+    files.iter().map(|(path, text)| (path.trim_start_matches('/').to_owned(), text.as_str().unwrap().as_bytes().to_vec())).collect()
 }
 
-fn rendered(case: &Value) -> Result<Rendered, Vec<Problem>> {
+fn built(case: &Value) -> Result<Vec<Value>, Vec<Problem>> {
     let has = |note: &str| case["notes"].as_array().unwrap().iter().any(|known| known == note);
     let budget = Budget::default();
     let options = Options {
@@ -41,7 +41,7 @@ fn rendered(case: &Value) -> Result<Rendered, Vec<Problem>> {
         load_restrictor: if has("LoadRestrictionsNone") { LoadRestrictor::None } else { LoadRestrictor::RootOnly },
         ..Options::new(&[], &budget)
     };
-    render_with(&files(case), text(case, "run"), &options)
+    build_objects(&files(case), text(case, "run"), &options)
 }
 
 /// The documents of YAML, read by a reader that is not ours.
@@ -54,7 +54,7 @@ fn documents(text: &str) -> Vec<Value> {
 fn failure(case: &Value) -> Option<String> {
     let name = format!("{} {}", text(case, "source"), text(case, "name"));
     let must_fail = case["want_error"] == true;
-    match rendered(case) {
+    match built(case) {
         Err(problems) if must_fail => {
             let told = problems.iter().all(|problem| !problem.message.is_empty() && problem.help.is_some());
             (!told).then(|| format!("{name}: a problem without help: {problems:?}"))
@@ -64,8 +64,7 @@ fn failure(case: &Value) -> Option<String> {
             Some(format!("{name}: {}: {}", problem.at, problem.message))
         }
         Ok(_) if must_fail => Some(format!("{name}: it must fail")),
-        Ok(rendered) => {
-            let got: Vec<Value> = rendered.objects.iter().map(|object| object.object()).collect();
+        Ok(got) => {
             let expected = documents(text(case, "expected"));
             if got == expected {
                 return None;

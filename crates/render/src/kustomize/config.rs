@@ -123,14 +123,17 @@ impl Config {
 
     /// Adds what `other` knows.
     pub(crate) fn merge(&mut self, mut other: Self, at: At) -> Outcome<()> {
-        for (mine, theirs) in self.specs_mut().into_iter().zip(other.specs_mut()) {
+        let known = &mut Self::default_fields();
+        let all = self.specs_mut().into_iter().zip(other.specs_mut()).zip(known.specs_mut());
+        for ((mine, theirs), known) in all {
             if Arc::ptr_eq(mine, theirs) || theirs.is_empty() {
                 continue;
             }
-            if mine.is_empty() {
+            if mine.is_empty() && Arc::ptr_eq(theirs, known) {
                 *mine = theirs.clone();
                 continue;
             }
+            // Added one by one also to nothing: a later one that says less of the kinds is covered then.
             let specs = Arc::make_mut(mine);
             theirs.iter().try_for_each(|spec| add(specs, spec.clone(), at))?;
             specs.sort_by(|a, b| sort::configuration_order(&a.gvk, &b.gvk));
@@ -181,14 +184,14 @@ impl Config {
             "replicas",
         ];
         for (specs, name) in config.specs_mut().into_iter().zip(names) {
-            *specs = Arc::new(field_specs(fields.list(name)?)?);
+            *specs = Arc::new(field_specs(fields.list(name)?, true)?);
         }
         let mut references = Vec::new();
         for item in fields.list("nameReference")? {
             let mut fields = Fields::of(item, "a name reference")?;
             let at = fields.at;
             let target = read_gvk(&mut fields)?;
-            let referrers = field_specs(fields.list("fieldSpecs")?)?;
+            let referrers = field_specs(fields.list("fieldSpecs")?, true)?;
             fields.finish()?;
             add_reference(&mut references, NameReference { target, referrers }, at)?;
         }
@@ -213,8 +216,8 @@ fn read_gvk(fields: &mut Fields) -> Outcome<Gvk> {
     Ok(Gvk { group: fields.text("group")?, version: fields.text("version")?, kind: fields.text("kind")? })
 }
 
-/// The field specifications of a list.
-pub(crate) fn field_specs(items: Vec<Node>) -> Outcome<Vec<FieldSpec>> {
+/// The field specifications of a list. `strict` refuses fields that they do not have.
+pub(crate) fn field_specs(items: Vec<Node>, strict: bool) -> Outcome<Vec<FieldSpec>> {
     let spec = |item: Node| {
         let mut fields = Fields::of(item, "a field specification")?;
         let gvk = read_gvk(&mut fields)?;
@@ -222,7 +225,9 @@ pub(crate) fn field_specs(items: Vec<Node>) -> Outcome<Vec<FieldSpec>> {
             return wrong(fields.at, "the field specification has no path", "write the path of a field");
         };
         let create = fields.boolean("create")?;
-        fields.finish()?;
+        if strict {
+            fields.finish()?;
+        }
         Ok(FieldSpec { gvk, path: Arc::new(Path::parse(&path.value)), create })
     };
     items.into_iter().map(spec).collect()

@@ -244,13 +244,21 @@ impl<'a> Context<'a> {
             }
         };
         let mut soft: Option<Fault> = None;
+        let mut warnings: Vec<Fault> = Vec::new();
         let keep = &mut |fault: Fault| {
-            soft.get_or_insert(fault);
+            if fault.warning {
+                warnings.push(fault);
+            } else {
+                soft.get_or_insert(fault);
+            }
         };
         let parsed = match json {
             true => yaml::json::documents(text, file, &mut self.meter, keep),
             false => yaml::compose::documents(text, file, dialect, &mut self.meter, keep),
         };
+        for fault in warnings {
+            self.warn(at(fault.line), &fault.message, fault.help);
+        }
         match (parsed, soft) {
             (Ok(documents), None) => Ok(documents),
             (Err(fault), _) | (Ok(_), Some(fault)) => wrong(at(fault.line), fault.message, fault.help),

@@ -1,6 +1,6 @@
 //! Reading the fields of a kustomization: each must be known, and be what it should be.
 
-use crate::kustomize::context::{Outcome, wrong};
+use crate::kustomize::context::{Context, Outcome, wrong};
 use crate::yaml::map::Field;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 use crate::yaml::scalar;
@@ -92,6 +92,14 @@ impl Fields {
     /// The fields that are left.
     pub(crate) fn rest(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// Warns of what nobody has read: kustomize does not look at it.
+    pub(crate) fn ignore(self, context: &mut Context<'_>) {
+        for field in &self.fields {
+            let message = format!("{} has no field {}", self.what, scalar::shown(&field.key));
+            context.warn(field.at, &message, "correct its name, or remove it");
+        }
     }
 
     /// Refuses what nobody has read.

@@ -113,7 +113,7 @@ pub(crate) fn load(context: &mut Context<'_>, root: &Root, at: At) -> Outcome<Ku
         return wrong(at, message, "add one, or name the files of the folder one by one");
     };
     let at = At { file: read.file, line: 1 };
-    let mut documents = context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, false)?;
+    let mut documents = context.parse(read.file, 1, &read.bytes, Dialect::Configuration, false)?;
     documents.retain(|document| !document.is_null());
     let mut documents = documents.into_iter();
     let Some(document) = documents.next() else {
@@ -217,7 +217,7 @@ fn labels(item: Node) -> Outcome<Labels> {
         selectors: fields.boolean("includeSelectors")?,
         templates: fields.boolean("includeTemplates")?,
         claim_templates: fields.boolean("includeVolumeClaimTemplates")?,
-        fields: field_specs(fields.list("fields")?)?,
+        fields: field_specs(fields.list("fields")?, true)?,
     };
     fields.finish()?;
     Ok(labels)

@@ -42,6 +42,7 @@ pub(crate) fn fix(context: &mut Context<'_>, set: &mut ResourceSet, references: 
         });
         let at = resource.node.at;
         context.steps(at, 1)?;
+        check_subjects(resource)?;
         let mut node: Option<Node> = None;
         for (target, spec) in specs.iter() {
             let mut referrer = Referrer { renamed: &renamed, resource, target, spec, steps: 0 };
@@ -107,6 +108,22 @@ impl<'r> Renamed<'r> {
         found.dedup();
         found.into_iter().filter_map(|index| self.resources.get(index)).collect()
     }
+}
+
+/// Refuses a role binding that names a service account of a namespace that is left out.
+fn check_subjects(referrer: &Resource) -> Outcome<()> {
+    if referrer.kind() != "RoleBinding" {
+        return Ok(());
+    }
+    let subjects = referrer.node.get("subjects").and_then(Node::as_list).unwrap_or_default();
+    for subject in subjects {
+        let namespace = subject.field("namespace");
+        let is_account = subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
+        if let Some(field) = namespace.filter(|field| is_account && field.value.text().is_none()) {
+            return wrong(field.at, "the namespace of this service account is blank", "write it, or remove the field");
+        }
+    }
+    Ok(())
 }
 
 /// The namespaces of the service accounts that a role binding names.

@@ -155,6 +155,7 @@ pub(crate) fn strategic(
     entries: &[Said<Text>],
     set: &mut ResourceSet,
 ) -> Outcome<()> {
+    let mut count = 0;
     for entry in entries {
         let patches = if is_file(builder, &target.root, entry)? {
             let read = builder.context.read(&target.root, &entry.value, entry.at)?;
@@ -162,6 +163,7 @@ pub(crate) fn strategic(
         } else {
             Source::inline(entry).objects(builder)?
         };
+        count += patches.len();
         for mut patch in patches {
             let at = one_target(set, &patch)?;
             patch.stringify("labels");
@@ -170,7 +172,10 @@ pub(crate) fn strategic(
             set.drop_empty();
         }
     }
-    Ok(())
+    match entries.first().filter(|_| count == 0) {
+        Some(entry) => wrong(entry.at, "the patches are empty", "write a patch, or remove the entry"),
+        None => Ok(()),
+    }
 }
 
 fn is_file(builder: &mut Builder<'_, '_>, root: &Root, entry: &Said<Text>) -> Outcome<bool> {

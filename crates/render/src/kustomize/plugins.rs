@@ -79,7 +79,7 @@ pub(crate) fn generate(builder: &mut Builder<'_, '_>, target: &Target<'_>, set: 
             kind @ ("ConfigMapGenerator" | "SecretGenerator") => {
                 let mut fields = fields(&resource, "the configuration of a generator")?;
                 let generator = Generator::plugin(&mut fields, kind == "SecretGenerator", &resource)?;
-                fields.finish()?;
+                fields.ignore(builder.context);
                 generator.make(builder, &target.root, None)?
             }
             "IAMPolicyGenerator" => service_account(&resource)?,
@@ -161,7 +161,7 @@ pub(crate) fn validate(builder: &mut Builder<'_, '_>, target: &Target<'_>, made:
 }
 
 fn specs(fields: &mut Fields) -> Outcome<Specs> {
-    Ok(Specs::new(field_specs(fields.list("fieldSpecs")?)?))
+    Ok(Specs::new(field_specs(fields.list("fieldSpecs")?, false)?))
 }
 
 fn run(
@@ -220,7 +220,8 @@ fn run(
         "HashTransformer" => hash::rename(set.items_mut()),
         kind => return wrong(at, format!("{kind} is no built-in transformer"), "correct its kind"),
     }
-    fields.finish()
+    fields.ignore(builder.context);
+    Ok(())
 }
 
 fn namespace_transformer(fields: &mut Fields, resource: &Resource) -> Outcome<Namespace> {

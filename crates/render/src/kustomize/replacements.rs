@@ -22,7 +22,6 @@ pub(crate) enum ReplacementEntry {
 
 /// A replacement.
 pub(crate) struct Replacement {
-    at: At,
     source: Source,
     targets: Vec<TargetFields>,
 }
@@ -86,7 +85,7 @@ impl Replacement {
         if targets.is_empty() {
             return wrong(at, "the replacement has no targets", "write targets");
         }
-        Ok(Self { at, source, targets })
+        Ok(Self { source, targets })
     }
 }
 

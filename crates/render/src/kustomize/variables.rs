@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::config::Specs;
 use super::context::{Context, Outcome, wrong};
-use super::fields::{Fields, Said};
+use super::fields::Fields;
 use super::fieldspec::{Make, Visit};
 use super::id::{Id, group_version};
 use super::paths;

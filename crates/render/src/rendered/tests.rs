@@ -16,6 +16,11 @@ fn rendered(files: &[(&str, &str)]) -> Rendered {
     render(&tree(files), "", &namespaces(), &Budget::default()).unwrap()
 }
 
+/// The line of a field of an object.
+fn line(rendered: &Rendered, object: usize, field: &str) -> u32 {
+    rendered.facts()[object].lines[field]
+}
+
 /// What is wrong, as `file:line: message`.
 fn problems(files: &[(&str, &str)]) -> Vec<String> {
     told(render(&tree(files), "", &namespaces(), &Budget::default()))
@@ -48,8 +53,8 @@ fn objects_know_where_they_come_from() {
             "deploy/c.json:1 Secret shop/s",
         ]
     );
-    assert_eq!(rendered.objects[1].lines["/metadata/name"], 9);
-    assert_eq!(rendered.objects[3].lines["/metadata"], 2);
+    assert_eq!(line(&rendered, 1, "/metadata/name"), 9);
+    assert_eq!(line(&rendered, 3, "/metadata"), 2);
     assert_eq!(rendered.files, ["deploy/a.yaml", "deploy/b.yaml", "deploy/c.json"]);
 }
 
@@ -72,9 +77,9 @@ fn a_namespace_is_given_where_the_kind_is_known_to_need_one() {
         rendered.objects.iter().map(|object| object.key.namespace.as_deref().unwrap_or("-")).collect();
     assert_eq!(placed, ["shop", "elsewhere", "shop", "-", "-", "-"]);
     for object in &rendered.objects {
-        assert_eq!(ObjectKey::of(&object.object).as_ref(), Some(&object.key));
+        assert_eq!(ObjectKey::of(&object.object()).as_ref(), Some(&object.key));
     }
-    assert_eq!(rendered.objects[0].lines["/metadata/namespace"], 3);
+    assert_eq!(line(&rendered, 0, "/metadata/namespace"), 3);
     let free = render(&tree(&[("a.yaml", &text)]), ".", &[], &Budget::default()).unwrap();
     assert_eq!(free.objects[0].key.namespace, None);
     let text = object("v1", "Namespace", "\n  name: d\n  namespace: shop");

@@ -212,12 +212,16 @@ impl<'i> Composer<'i, '_, '_, '_> {
     }
 
     fn unique(&mut self, fields: Vec<Field>) -> Map {
-        let (map, again) = Map::new(fields);
+        let (mut map, again) = Map::new(fields);
         for field in again {
             let first = map.field(&field.key).map_or(0, |first| first.at.line);
             let key = scalar::shown(&field.key);
             let message = format!("the key {key} is written twice: first on line {first}");
-            self.soft(field.at.line, message, "remove one of them");
+            let warning = self.dialect == Dialect::Configuration;
+            (self.soft)(Fault { warning, ..Fault::new(field.at.line, message, "remove one of them") });
+            if warning {
+                map.set(&field.key, field.at, field.value);
+            }
         }
         map
     }

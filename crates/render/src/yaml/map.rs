@@ -110,8 +110,4 @@ impl Map {
     pub(crate) fn remove(&mut self, key: &str) -> Option<Field> {
         self.find(key).ok().map(|index| self.fields.remove(index))
     }
-
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&mut Field) -> bool) {
-        self.fields.retain_mut(keep);
-    }
 }

@@ -14,6 +14,9 @@ pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 pub(crate) enum Dialect {
     /// Kubernetes' own reader: YAML 1.1, where `yes` and `on` are booleans.
     Kubernetes,
+    /// As that, and of a key that is written twice the last counts, with a warning: kustomize's reader of its
+    /// own files.
+    Configuration,
     /// kustomize's reader of objects and patches, where they are text.
     Kustomize,
 }
