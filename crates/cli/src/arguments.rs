@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approve, audit, check, close, cluster, completion, dead_letters, dismiss, explain, history, hold, hook,
-    init, inspect, policy, propose, recover, render, status, validate,
+    approve, audit, check, close, cluster, completion, dead_letters, diff, dismiss, explain, history, hold,
+    hook, init, inspect, policy, propose, recover, render, status, validate,
 };
 use crate::output::Form;
 
@@ -36,6 +36,8 @@ pub enum Command {
     Check(check::CheckArguments),
     /// Show the objects that a path of a repository comes to.
     Render(render::RenderArguments),
+    /// Show how what a path comes to differs between two revisions.
+    Diff(diff::DiffArguments),
     /// Test and list the rules of a control repository.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),

@@ -111,6 +111,12 @@ pub fn polled(repository: &RepositoryId) -> String {
     format!("polls/{}", Digest::of(repository.to_string().as_bytes()).hex())
 }
 
+/// The paths that each target of a ref was rendered from when `gather` last looked at it.
+#[must_use]
+pub fn inputs(follows: &FollowedRef) -> String {
+    format!("inputs/{}", follows.key())
+}
+
 /// The index of the leaf that records something, by its name.
 #[must_use]
 pub fn by_name(name: &str) -> String {

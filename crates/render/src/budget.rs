@@ -7,7 +7,7 @@ use crate::yaml::node::Text;
 /// The most that one render may take of everything that a repository's author controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Manifest files that are read.
+    /// Files that are read.
     pub files: usize,
     /// Entries of folders that are looked at, manifest or not.
     pub entries: usize,
@@ -61,11 +61,32 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// The budget for a render of up to `count` objects: what the number of objects decides grows with it.
+    #[must_use]
+    pub fn for_objects(count: usize) -> Self {
+        let usual = Self::default();
+        let times = count.div_ceil(usual.objects).max(1);
+        let more = times as u64;
+        Self {
+            files: usual.files.saturating_mul(times),
+            entries: usual.entries.saturating_mul(times),
+            file_bytes: usual.file_bytes.saturating_mul(more),
+            total_bytes: usual.total_bytes.saturating_mul(more),
+            nodes: usual.nodes.saturating_mul(more),
+            objects: count,
+            steps: usual.steps.saturating_mul(more),
+            ..usual
+        }
+    }
+}
+
 /// What was taken of a budget so far.
 pub(crate) struct Meter<'a> {
     pub(crate) budget: &'a Budget,
     nodes: u64,
     expansion: u64,
+    files: usize,
     bytes: u64,
     /// Texts that were seen, each kept once: keys, and values that are as short as keys are.
     texts: HashSet<Text>,
@@ -85,7 +106,16 @@ pub(crate) struct Exhausted {
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(budget: &'a Budget) -> Self {
-        Self { budget, nodes: 0, expansion: 0, bytes: 0, texts: HashSet::new(), steps: 0, kustomizations: 0 }
+        Self {
+            budget,
+            nodes: 0,
+            expansion: 0,
+            files: 0,
+            bytes: 0,
+            texts: HashSet::new(),
+            steps: 0,
+            kustomizations: 0,
+        }
     }
 
     /// `text`, shared with where it was seen before.
@@ -151,6 +181,13 @@ impl<'a> Meter<'a> {
 
     /// Takes the bytes of a file.
     pub(crate) fn file(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        self.files += 1;
+        if self.files > self.budget.files {
+            return Err(Exhausted {
+                message: format!("more than {} files are read in all", self.budget.files),
+                help: "render fewer files from one path, or put many small ones into one",
+            });
+        }
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if self.bytes <= self.budget.total_bytes {
             return Ok(());

@@ -49,7 +49,12 @@ pub(crate) fn find(tree: &dyn Tree, path: &str, problems: &mut Problems) -> Opti
 }
 
 /// The manifest files at or below `path`, sorted. Whatever cannot be rendered is a problem.
-pub(crate) fn manifests(tree: &dyn Tree, path: &str, budget: &Budget, problems: &mut Problems) -> Vec<String> {
+pub(crate) fn manifests(
+    tree: &dyn Tree,
+    path: &str,
+    budget: &Budget,
+    problems: &mut Problems,
+) -> Vec<String> {
     match tree.kind(path) {
         Ok(Some(EntryKind::Folder)) => {
             Walk { tree, budget, problems, found: Vec::new(), entries: 0 }.below(path)

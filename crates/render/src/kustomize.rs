@@ -9,8 +9,8 @@ pub(crate) mod kustomization;
 pub(crate) mod resource;
 pub(crate) mod set;
 
-pub(crate) mod build;
 mod accumulate;
+pub(crate) mod build;
 
 pub(crate) mod config;
 mod crds;

@@ -68,7 +68,8 @@ fn items(file: &str, list: Node, problems: &mut Problems) -> Vec<Node> {
 /// What names the object; `None`, and problems, if something of that is missing.
 fn identity(file: &str, document: &Node, problems: &mut Problems) -> Option<ObjectKey> {
     let mut reader = Reader { file, problems };
-    let api_version = reader.text(document, document.at.line, "apiVersion", "name the API version, as apps/v1");
+    let api_version =
+        reader.text(document, document.at.line, "apiVersion", "name the API version, as apps/v1");
     let kind = reader.text(document, document.at.line, "kind", "name the kind, as Deployment");
     let Some(metadata) = document.field("metadata") else {
         reader.problem(document.at.line, "metadata.name is missing", "give the object a name");

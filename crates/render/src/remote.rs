@@ -38,12 +38,17 @@ impl RemoteBase {
     /// When it is not pinned to a full commit id.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
-        let pinned = query.split('&').find_map(|part| {
-            part.strip_prefix("ref=").or_else(|| part.strip_prefix("version="))
-        });
-        let is_full = |id: &&str| matches!(id.len(), 40 | 64) && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let pinned = query
+            .split('&')
+            .find_map(|part| part.strip_prefix("ref=").or_else(|| part.strip_prefix("version=")));
+        let is_full = |id: &&str| {
+            matches!(id.len(), 40 | 64) && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
         let Some(commit) = pinned.filter(is_full) else {
-            return Err("a remote base must be pinned to a full commit id: write ?ref= and 40 hexadecimal digits".to_owned());
+            return Err(
+                "a remote base must be pinned to a full commit id: write ?ref= and 40 hexadecimal digits"
+                    .to_owned(),
+            );
         };
         let start = place.find("://").map_or(0, |at| at + 3);
         let (repository, folder) = match place.get(start..).and_then(|rest| rest.split_once("//")) {
@@ -53,7 +58,8 @@ impl RemoteBase {
         if folder.split('/').any(|part| part == "..") {
             return Err("the folder of a remote base may not lead upwards".to_owned());
         }
-        let folder = folder.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
+        let folder =
+            folder.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
         Ok(Self { repository, commit: commit.to_owned(), folder })
     }
 }

@@ -85,7 +85,13 @@ impl<'a> Options<'a> {
     /// The options that targets are rendered with.
     #[must_use]
     pub fn new(namespaces: &'a [String], budget: &'a Budget) -> Self {
-        Self { namespaces, budget, sort: Sort::Legacy, load_restrictor: LoadRestrictor::RootOnly, remotes: None }
+        Self {
+            namespaces,
+            budget,
+            sort: Sort::Legacy,
+            load_restrictor: LoadRestrictor::RootOnly,
+            remotes: None,
+        }
     }
 }
 
@@ -139,12 +145,32 @@ pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Resul
     problems.or(rendered)
 }
 
+/// Every path of the tree that rendering `path` depends on, also when it fails: as long as what is at each of them
+/// stays the same, so does the result.
+#[must_use]
+pub fn inputs(tree: &impl Tree, path: &str, budget: &Budget) -> BTreeSet<String> {
+    match files::find(tree, path, &mut Problems::default()) {
+        Some(Found::Kustomization(folder)) => {
+            let mut context = Context::new(tree, None, LoadRestrictor::RootOnly, budget);
+            // Only what was read counts: a failure depends on that as well.
+            let _result = build(&mut context, &folder, &Order::Legacy);
+            context.closure
+        }
+        Some(Found::Manifests(path)) => BTreeSet::from([path]),
+        None => BTreeSet::from([path.to_owned()]),
+    }
+}
+
 /// What `kustomize build` prints of a folder: its objects before they are placed, and before anyone asks whether
 /// they could be applied.
 ///
 /// # Errors
 /// With what is wrong, at its file and line.
-pub fn build_objects(tree: &impl Tree, folder: &str, options: &Options<'_>) -> Result<Vec<Value>, Vec<Problem>> {
+pub fn build_objects(
+    tree: &impl Tree,
+    folder: &str,
+    options: &Options<'_>,
+) -> Result<Vec<Value>, Vec<Problem>> {
     let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
     let Some(folder) = files::normalized(folder) else { return Ok(Vec::new()) };
     match build(&mut context, &folder, &options.sort.order()) {
@@ -212,7 +238,7 @@ impl Rendered {
     pub fn facts(&self) -> Vec<ObjectFacts> {
         let mut left = self.lines;
         let mut facts = |object: &RenderedObject| {
-            let places = self.places(object, &mut left);
+            let places = self.places_within(object, &mut left);
             let elsewhere = |(field, at): (&String, &Position)| {
                 (at.file != object.origin.file).then(|| (field.clone(), at.file.clone()))
             };
@@ -228,12 +254,22 @@ impl Rendered {
     }
 
     /// Where each field of an object was written, by JSON pointer (RFC 6901): in its own file, or in the patch or
-    /// the kustomization that set it. A field that is not here has a parent that is. `left` counts the bytes of
-    /// pointers that may be kept.
+    /// the kustomization that set it.
     #[must_use]
-    pub fn places(&self, object: &RenderedObject, left: &mut usize) -> BTreeMap<String, Position> {
+    pub fn places(&self, object: &RenderedObject) -> BTreeMap<String, Position> {
+        let mut left = usize::MAX;
+        self.places_within(object, &mut left)
+    }
+
+    /// As [`Self::places`], as long as `left`, which counts the bytes of pointers, lasts: a field that is not here
+    /// has a parent that is.
+    fn places_within(&self, object: &RenderedObject, left: &mut usize) -> BTreeMap<String, Position> {
         let position = |at: At| Position {
-            file: usize::try_from(at.file).ok().and_then(|file| self.names.get(file)).cloned().unwrap_or_default(),
+            file: usize::try_from(at.file)
+                .ok()
+                .and_then(|file| self.names.get(file))
+                .cloned()
+                .unwrap_or_default(),
             line: at.line.max(1),
         };
         object.node.places(left).into_iter().map(|(field, at)| (field, position(at))).collect()

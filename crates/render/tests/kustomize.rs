@@ -19,7 +19,11 @@ fn corpora() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    assert!(std::env::var_os("CI").is_none(), "{}: continuous integration needs the corpora", folder.display());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{}: continuous integration needs the corpora",
+        folder.display()
+    );
     println!("skipped: no kustomize cases, because {} is not there", folder.display());
     None
 }
@@ -30,7 +34,12 @@ fn text<'v>(case: &'v Value, key: &str) -> &'v str {
 
 fn files(case: &Value) -> BTreeMap<String, Vec<u8>> {
     let files = case["files"].as_object().unwrap();
-    files.iter().map(|(path, text)| (path.trim_start_matches('/').to_owned(), text.as_str().unwrap().as_bytes().to_vec())).collect()
+    files
+        .iter()
+        .map(|(path, text)| {
+            (path.trim_start_matches('/').to_owned(), text.as_str().unwrap().as_bytes().to_vec())
+        })
+        .collect()
 }
 
 fn built(case: &Value) -> Result<Vec<Value>, Vec<Problem>> {
@@ -38,7 +47,11 @@ fn built(case: &Value) -> Result<Vec<Value>, Vec<Problem>> {
     let budget = Budget::default();
     let options = Options {
         sort: if has("fifo") { Sort::Fifo } else { Sort::Legacy },
-        load_restrictor: if has("LoadRestrictionsNone") { LoadRestrictor::None } else { LoadRestrictor::RootOnly },
+        load_restrictor: if has("LoadRestrictionsNone") {
+            LoadRestrictor::None
+        } else {
+            LoadRestrictor::RootOnly
+        },
         ..Options::new(&[], &budget)
     };
     build_objects(&files(case), text(case, "run"), &options)
@@ -70,9 +83,10 @@ fn failure(case: &Value) -> Option<String> {
                 return None;
             }
             let differs = got.iter().zip(&expected).find(|(got, expected)| got != expected);
-            let (got, expected) = differs.map_or((got.len().to_string(), expected.len().to_string()), |pair| {
-                (pair.0.to_string(), pair.1.to_string())
-            });
+            let (got, expected) = differs
+                .map_or((got.len().to_string(), expected.len().to_string()), |pair| {
+                    (pair.0.to_string(), pair.1.to_string())
+                });
             Some(format!("{name}:\n     got {got}\n  wanted {expected}"))
         }
     }

@@ -20,14 +20,25 @@ pub fn following<'a>(
         .collect()
 }
 
-/// The targets whose path is one of the changed `paths`, or a folder above one.
+/// The paths that targets were rendered from when they were last looked at, for those that read more than what is
+/// at their own path.
+pub type Inputs = BTreeMap<String, BTreeSet<String>>;
+
+/// The targets one of whose inputs is one of the changed `paths`, or a folder above one. A target that is not in
+/// `inputs` is rendered from its own path.
 pub fn touched<'a>(
     targets: &[TargetConfiguration<'_>],
+    inputs: &Inputs,
     paths: impl Iterator<Item = &'a str>,
 ) -> BTreeSet<Target> {
     let mut by_path: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
     for target in targets {
-        by_path.entry(target.placement.path.trim_matches('/')).or_default().push(&target.target);
+        match inputs.get(&target.target.to_string()) {
+            Some(inputs) => {
+                inputs.iter().for_each(|path| by_path.entry(path).or_default().push(&target.target));
+            }
+            None => by_path.entry(target.placement.path.trim_matches('/')).or_default().push(&target.target),
+        }
     }
     let mut touched = BTreeSet::new();
     for path in paths {
@@ -72,9 +83,27 @@ mod tests {
     }
 
     fn touched_of(targets: &[&str], changed: &[&str]) -> String {
+        touched_with(&Inputs::new(), targets, changed)
+    }
+
+    fn touched_with(inputs: &Inputs, targets: &[&str], changed: &[&str]) -> String {
         let configuration = configuration(targets);
         let all: Vec<_> = configuration.targets().collect();
-        touched(&all, changed.iter().copied()).iter().map(|target| target.application.as_str()).collect()
+        let touched = touched(&all, inputs, changed.iter().copied());
+        touched.iter().map(|target| target.application.as_str()).collect()
+    }
+
+    #[test]
+    fn a_change_touches_the_targets_that_read_it_wherever_it_is() {
+        let targets = ["overlays/east", "overlays/west"];
+        let configuration = configuration(&targets);
+        let east = configuration.targets().next().unwrap().target.to_string();
+        let read = ["base/kustomization.yaml", "base/web.yaml", "overlays/east/kustomization.yaml"];
+        let inputs = Inputs::from([(east, read.map(str::to_owned).into())]);
+        assert_eq!(touched_with(&inputs, &targets, &["base/web.yaml"]), "a");
+        assert_eq!(touched_with(&inputs, &targets, &["base/README.md"]), "");
+        assert_eq!(touched_with(&inputs, &targets, &["overlays/east/kustomization.yaml"]), "a");
+        assert_eq!(touched_with(&inputs, &targets, &["overlays/west/x.yaml"]), "b");
     }
 
     #[test]

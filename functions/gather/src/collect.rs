@@ -74,20 +74,34 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
         let from =
             wanted.map(|wanted| wanted.commit.clone()).or_else(|| configured.placement.baseline.clone());
-        let paths = vec![configured.placement.path.clone()];
-        let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() }.shown_to(look);
         let removal = configured.placement.state == PlacementState::Removed;
-        let way = match removal || look.command.is_some() {
+        let nowhere = removal || look.command.is_some();
+        let (content, problem) = Content::of(&reading.repository, look).map_err(of_git)?;
+        let mut inputs = BTreeSet::from([configured.placement.path.clone()]);
+        let mut paths = inputs.clone();
+        if !nowhere {
+            inputs = reading.inputs(&configured, &content, self.budget)?;
+            paths.clone_from(&inputs);
+            if let Some(from) = from.clone().filter(|from| reading.repository.has(from)) {
+                let before = Content::Commit(&reading.repository, from);
+                paths.extend(reading.inputs(&configured, &before, self.budget)?);
+            }
+            if look.preview.is_none() {
+                self.note_inputs(&follows, &configured, &inputs).await?;
+            }
+        }
+        let paths = paths.into_iter().collect();
+        let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() }.shown_to(look);
+        let way = match nowhere {
             true => Way::nowhere(&subject),
             false => self.way(reading, look, &subject).await?,
         };
         let operation = operation(look, removal, way.range.relation)?;
-        let (content, problem) = Content::of(&reading.repository, look).map_err(of_git)?;
         let mut facts = self.facts(reading, event, look, attempt, &subject, way, &content, operation)?;
         facts.target = target_facts(&configured, follows);
         facts.change.closure = match operation {
             Operation::Remove => Digest::of(b"removed"),
-            _ => reading.closure(&configured, &content)?,
+            _ => reading.closure(&configured, &inputs, &content)?,
         };
         if let Some(problem) = problem {
             facts.render = Render::Failed { problems: vec![problem] };

@@ -1,7 +1,7 @@
 //! One event's reading of one repository: the configuration used, the repository as fetched, evidence kept.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::active::BundleConfiguration;
@@ -18,6 +18,8 @@ use countersign_core::{keys, ports};
 use countersign_git::error::GitError;
 use countersign_git::mirror::{Limits, Source};
 use countersign_git::repository::Repository;
+use countersign_render::budget::Budget;
+use countersign_render::rendered::inputs;
 
 use crate::Gatherer;
 use crate::preview::Content;
@@ -53,16 +55,33 @@ impl Reading<'_> {
         self.writes.take()
     }
 
-    /// What the target's inputs hash to in `content`: its path's content, and what placing depends on.
-    pub fn closure(
+    /// The paths that the target is rendered from in `content`: its own, or whatever its kustomization reads.
+    pub fn inputs(
         &self,
         target: &TargetConfiguration<'_>,
         content: &Content<'_>,
+        budget: &Budget,
+    ) -> Result<BTreeSet<String>, StageError> {
+        let tree = content.tree().map_err(of_git)?;
+        let inputs = inputs(&tree, &target.placement.path, budget);
+        let plain = inputs.len() == 1;
+        Ok(if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs })
+    }
+
+    /// What the target's inputs hash to in `content`: what is at their paths, and what placing depends on.
+    pub fn closure(
+        &self,
+        target: &TargetConfiguration<'_>,
+        inputs: &BTreeSet<String>,
+        content: &Content<'_>,
     ) -> Result<Digest, StageError> {
-        let at = content.object_at(&target.placement.path).map_err(of_git)?;
-        let mut parts = vec!["closure", &target.placement.path, at.as_deref().unwrap_or("nothing")];
-        parts.extend(target.placement.namespaces.iter().map(String::as_str));
-        Ok(Digest::of_parts(&parts))
+        let mut parts = vec!["closure".to_owned()];
+        for path in inputs {
+            let at = content.object_at(path).map_err(of_git)?;
+            parts.extend([path.clone(), at.unwrap_or_else(|| "nothing".to_owned())]);
+        }
+        parts.extend(target.placement.namespaces.iter().cloned());
+        Ok(Digest::of_parts(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 }
 

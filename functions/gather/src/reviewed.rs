@@ -28,8 +28,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let heads: BTreeSet<_> = facts.range.explanations.iter().map(|run| &run.head).collect();
         let mut reviewed = BTreeMap::new();
         for head in heads {
-            let same = reading.closure(configured, &Content::Commit(&reading.repository, head.clone()))?
-                == facts.change.closure;
+            let content = Content::Commit(&reading.repository, head.clone());
+            let inputs = reading.inputs(configured, &content, self.budget)?;
+            let same = reading.closure(configured, &inputs, &content)? == facts.change.closure;
             let manifest = if same { facts.manifest } else { self.manifest_of(reading, configured, head)? };
             reviewed.insert(head.clone(), manifest);
         }

@@ -10,8 +10,11 @@ use countersign_core::configuration::{Configuration, TargetConfiguration};
 use countersign_core::decision::{Decision, Verdict};
 use countersign_core::facts::{FileChange, ObjectDiff};
 use countersign_core::names::{ApplicationName, CommitId, EnvironmentName, RepositoryId, Target};
+use countersign_core::tree::Tree;
 use countersign_gather::candidates;
 use countersign_policy::bundle::Bundle;
+use countersign_render::budget::Budget;
+use countersign_render::rendered;
 use serde_json::{Value, json};
 
 use super::control::Control;
@@ -90,14 +93,14 @@ pub fn run(arguments: &CheckArguments) -> anyhow::Result<Printed> {
     let repository = repository(arguments, &source, configuration)?;
     let targets = targets(arguments, configuration, &repository)?;
     let ways = ways(arguments, &source, &targets)?;
-    let (targets, selected) = selected(arguments, targets, &ways);
+    let tree = source.tree()?;
+    let (targets, selected) = selected(arguments, &tree, targets, &ways);
     let mut judged = Vec::new();
     for target in &targets {
         let way = ways.get(target.placement.branch.as_str());
         let subject = Subject { source: &source, bundle: &bundle, target, way, time: now() };
         judged.push(subject.judge(arguments.strict)?);
     }
-    let tree = source.tree()?;
     let checked = text::Checked { repository: &repository, source: &source, selected, judged: &judged };
     let verdict = overall(&judged);
     Ok(Printed {
@@ -207,8 +210,15 @@ pub enum Selected {
     All,
 }
 
+/// What a target is rendered from, if that is more than what is at its own path.
+fn inputs_of(tree: &impl Tree, target: &TargetConfiguration<'_>) -> Option<(String, BTreeSet<String>)> {
+    let inputs = rendered::inputs(tree, &target.placement.path, &Budget::default());
+    (inputs.len() > 1).then(|| (target.target.to_string(), inputs))
+}
+
 fn selected<'a>(
     arguments: &CheckArguments,
+    tree: &impl Tree,
     targets: Vec<TargetConfiguration<'a>>,
     ways: &BTreeMap<&str, Way>,
 ) -> (Vec<TargetConfiguration<'a>>, Selected) {
@@ -216,7 +226,13 @@ fn selected<'a>(
     for (branch, way) in ways {
         let of_branch = targets.iter().filter(|target| target.placement.branch == *branch).cloned();
         let of_branch: Vec<_> = of_branch.collect();
-        touched.extend(candidates::touched(&of_branch, way.files.iter().map(|file| file.path.as_str())));
+        let read: candidates::Inputs =
+            of_branch.iter().filter_map(|target| inputs_of(tree, target)).collect();
+        touched.extend(candidates::touched(
+            &of_branch,
+            &read,
+            way.files.iter().map(|file| file.path.as_str()),
+        ));
     }
     if arguments.all
         || arguments.environment.is_some()

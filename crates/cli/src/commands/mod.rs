@@ -1,6 +1,7 @@
 //! The commands, one file each, with its arguments beside it.
 
 pub mod check;
+pub mod diff;
 pub mod init;
 pub mod policy;
 pub mod render;
@@ -39,7 +40,7 @@ use std::future::Future;
 use anyhow::Context as _;
 
 use crate::arguments::{Arguments, Command};
-use crate::output::Printed;
+use crate::output::{Form, Printed};
 use crate::serve;
 
 /// Runs the command that the arguments name.
@@ -59,7 +60,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Printed> {
         Command::Release(arguments) => hold::release(&arguments),
         Command::Recover(arguments) => recover::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Render(arguments) => render::run(&arguments),
+        Command::Render(render) => render::run(&render, arguments.output == Form::Json),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::History(arguments) => history::run(&arguments),

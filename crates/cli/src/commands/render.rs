@@ -8,12 +8,13 @@ use countersign_core::facts::Problem;
 use countersign_core::tree::Tree;
 use countersign_git::repository::Repository;
 use countersign_render::budget::Budget;
+use countersign_render::kustomize::context::LoadRestrictor;
 use countersign_render::mask::mask;
-use countersign_render::rendered::{Rendered, RenderedObject, render};
+use countersign_render::rendered::{Options, Rendered, RenderedObject, Sort, render_with};
 use countersign_render::yaml::write::to_yaml;
 use serde_json::{Value, json};
 
-use super::control::{ControlTree, resolve};
+use super::control::{Control, resolve};
 use super::folder::FolderTree;
 use super::shown::counted;
 use super::{judged, problems};
@@ -26,6 +27,24 @@ pub enum ObjectForm {
     Yaml,
     /// One `List` in JSON.
     Json,
+}
+
+/// The order of a kustomization's objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Order {
+    /// By kind, then by name.
+    Legacy,
+    /// As they are named.
+    Fifo,
+}
+
+/// What a kustomization may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Restrictor {
+    /// Files in and below its folder, and bases anywhere in the repository.
+    RootOnly,
+    /// Everything in the repository.
+    None,
 }
 
 /// Arguments of `render`.
@@ -51,7 +70,16 @@ pub struct RenderArguments {
     /// How to print the objects.
     #[arg(long, value_enum, default_value_t = ObjectForm::Yaml)]
     pub format: ObjectForm,
-    /// Say above each YAML document which file and line it came from.
+    /// The order of a kustomization that names none itself.
+    #[arg(long, value_enum, default_value_t = Order::Legacy)]
+    pub sort: Order,
+    /// Which files a kustomization may read.
+    #[arg(long, value_enum, default_value_t = Restrictor::RootOnly)]
+    pub load_restrictor: Restrictor,
+    /// The most objects; what rendering may cost grows with it.
+    #[arg(long, value_name = "COUNT", default_value_t = Budget::default().objects)]
+    pub max_objects: usize,
+    /// Say above each YAML document which file and line it came from, and which fields came from elsewhere.
     #[arg(long)]
     pub origins: bool,
     /// Print the values of Secrets in clear.
@@ -59,37 +87,43 @@ pub struct RenderArguments {
     pub show_secrets: bool,
 }
 
-/// Renders a path.
+/// Renders a path. `document` says that the result is for a program.
 ///
 /// # Errors
 /// When there is no such folder, repository or revision.
-pub fn run(arguments: &RenderArguments) -> anyhow::Result<Printed> {
+pub fn run(arguments: &RenderArguments, document: bool) -> anyhow::Result<Printed> {
     let (root, path) = match &arguments.repo {
         Some(root) => (root.clone(), arguments.path.clone()),
         None => around(Path::new(&arguments.path))?,
     };
-    match &arguments.rev {
-        None => {
-            if !root.is_dir() {
-                bail!("{}: no such folder: give the repository's folder with --repo", root.display());
-            }
-            let folder = FolderTree::new(&root);
-            rendered(&ControlTree::Folder(&folder), &path, arguments)
+    let place = opened(&root, arguments.rev.as_deref())?;
+    rendered(&place.tree()?, &path, arguments, document)
+}
+
+/// The files below `root`: the working folder, or a commit.
+///
+/// # Errors
+/// When the folder, the repository or the revision is not there.
+pub fn opened(root: &Path, revision: Option<&str>) -> anyhow::Result<Control> {
+    let place = root.display();
+    let Some(revision) = revision else {
+        if !root.is_dir() {
+            bail!("{place}: no such folder: give the repository's folder with --repo");
         }
-        Some(revision) => {
-            let place = root.display();
-            let git = git2::Repository::open(&root)
-                .map_err(|_| anyhow!("{place}: no Git repository: --rev needs one"))?;
-            let commit = resolve(&git, revision).with_context(|| format!("{place}"))?;
-            let repository = Repository::open(git.path()).map_err(|error| anyhow!("{error}"))?;
-            let tree = repository.tree(&commit).map_err(|error| anyhow!("{error}"))?;
-            rendered(&ControlTree::Commit(tree), &path, arguments)
-        }
-    }
+        return Ok(Control::Folder(FolderTree::new(root)));
+    };
+    let git =
+        git2::Repository::open(root).map_err(|_| anyhow!("{place}: no Git repository: --rev needs one"))?;
+    let commit = resolve(&git, revision).with_context(|| format!("{place}"))?;
+    let repository = Repository::open(git.path()).map_err(|error| anyhow!("{error}"))?;
+    Ok(Control::Commit(repository, commit))
 }
 
 /// The root of the Git repository around `path`, or the current folder, and the path from there.
-fn around(path: &Path) -> anyhow::Result<(PathBuf, String)> {
+///
+/// # Errors
+/// When the current folder cannot be read, or the path is not UTF-8.
+pub fn around(path: &Path) -> anyhow::Result<(PathBuf, String)> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let full = normal(&here.join(path));
     let folder = full.ancestors().find(|folder| folder.is_dir()).unwrap_or(&here).to_owned();
@@ -126,22 +160,46 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-fn rendered(tree: &impl Tree, path: &str, arguments: &RenderArguments) -> anyhow::Result<Printed> {
-    match render(tree, path, &arguments.namespaces, &Budget::default()) {
-        Ok(rendered) => {
-            let text = match arguments.format {
-                ObjectForm::Yaml => yaml(&rendered, arguments),
-                ObjectForm::Json => serde_json::to_string_pretty(&list(&rendered, arguments.show_secrets))?,
-            };
-            Printed::done(text, &document(&rendered, arguments.show_secrets)?)
-        }
-        Err(found) => Ok(failed(tree, &found)),
+fn rendered(
+    tree: &impl Tree,
+    path: &str,
+    arguments: &RenderArguments,
+    for_program: bool,
+) -> anyhow::Result<Printed> {
+    let budget = Budget::for_objects(arguments.max_objects);
+    let options = Options {
+        sort: match arguments.sort {
+            Order::Legacy => Sort::Legacy,
+            Order::Fifo => Sort::Fifo,
+        },
+        load_restrictor: match arguments.load_restrictor {
+            Restrictor::RootOnly => LoadRestrictor::RootOnly,
+            Restrictor::None => LoadRestrictor::None,
+        },
+        ..Options::new(&arguments.namespaces, &budget)
+    };
+    let rendered = match render_with(tree, path, &options) {
+        Ok(rendered) => rendered,
+        Err(found) => return Ok(failed(tree, &found)),
+    };
+    for warning in &rendered.warnings {
+        eprintln!("{}: warning: {}", super::shown::clean(&warning.at.to_string()), warning.message);
     }
+    // A program reads the document, a person the text: of a large result only one is made.
+    if for_program {
+        return Printed::done(String::new(), &document(&rendered, arguments.show_secrets)?);
+    }
+    let text = match arguments.format {
+        ObjectForm::Yaml => yaml(&rendered, arguments),
+        ObjectForm::Json => serde_json::to_string_pretty(&list(&rendered, arguments.show_secrets))?,
+    };
+    Printed::done(text, &Value::Null)
 }
 
 /// The object, its Secrets' values masked unless they are asked for.
 fn shown(object: &RenderedObject, secrets: bool) -> Value {
-    if secrets { object.object.clone() } else { mask(&object.object) }
+    let whole = object.object();
+    if secrets { whole } else { mask(&whole) }
 }
 
 fn yaml(rendered: &Rendered, arguments: &RenderArguments) -> String {
@@ -150,12 +208,21 @@ fn yaml(rendered: &Rendered, arguments: &RenderArguments) -> String {
         let document = to_yaml([&shown(object, arguments.show_secrets)]);
         match document.strip_prefix("---\n").filter(|_| arguments.origins) {
             Some(rest) => {
-                text += &format!("---\n# {}\n{rest}", super::shown::clean(&object.origin.to_string()))
+                text += &format!("---\n# {}\n", super::shown::clean(&object.origin.to_string()));
+                text += &origins(rendered, object);
+                text += rest;
             }
             None => text += &document,
         }
     }
     if text.is_empty() { "# no objects".to_owned() } else { text.trim_end().to_owned() }
+}
+
+/// The fields that came from elsewhere, each with its file and line.
+fn origins(rendered: &Rendered, object: &RenderedObject) -> String {
+    let places = rendered.places(object);
+    let elsewhere = places.iter().filter(|(_, at)| at.file != object.origin.file);
+    elsewhere.map(|(field, at)| super::shown::clean(&format!("#   {field}: {at}")) + "\n").collect()
 }
 
 fn list(rendered: &Rendered, secrets: bool) -> Value {
@@ -164,21 +231,24 @@ fn list(rendered: &Rendered, secrets: bool) -> Value {
 }
 
 fn document(rendered: &Rendered, secrets: bool) -> anyhow::Result<Value> {
-    let objects = rendered
-        .objects
-        .iter()
-        .map(|object| json!({ "origin": object.origin, "object": shown(object, secrets) }));
+    let objects = rendered.objects.iter().map(|object| {
+        let places = rendered.places(object);
+        json!({ "origin": object.origin, "fields": places, "object": shown(object, secrets) })
+    });
     Ok(json!({
         "rendered": true,
         "manifest": rendered.manifest()?.digest,
         "objects": objects.collect::<Vec<_>>(),
         "images": rendered.images(),
         "files": rendered.files,
+        "closure": rendered.closure,
+        "warnings": rendered.warnings,
         "problems": [],
     }))
 }
 
-fn failed(tree: &impl Tree, found: &[Problem]) -> Printed {
+/// What is said of a path that does not render.
+pub fn failed(tree: &impl Tree, found: &[Problem]) -> Printed {
     let line_of = |file: &str, line: u32| judged::line_in(tree, file, line);
     let text = format!(
         "{}\n\n{}: {}",

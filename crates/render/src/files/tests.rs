@@ -30,7 +30,11 @@ fn tree(paths: &[&str]) -> BTreeMap<String, Vec<u8>> {
 
 fn found(tree: &impl Tree, path: &str) -> (Vec<String>, Vec<String>) {
     let mut problems = Problems::default();
-    let files = manifests(tree, path, &Budget::default(), &mut problems);
+    let files = match find(tree, path, &mut problems) {
+        Some(Found::Manifests(path)) => manifests(tree, &path, &Budget::default(), &mut problems),
+        Some(Found::Kustomization(folder)) => vec![format!("kustomization of {folder:?}")],
+        None => Vec::new(),
+    };
     let told = problems.or(()).err().unwrap_or_default();
     (files, told.into_iter().map(|problem| format!("{}: {}", problem.at, problem.message)).collect())
 }
@@ -51,8 +55,7 @@ fn what_cannot_be_rendered_is_named() {
     assert_eq!(found(&tree(&["a.yaml"]), "b").1, ["b:1: nothing is at this path"]);
     let (files, told) = found(&tree(&["d/a.yaml", "d/k/kustomization.yml", "d/k/patch.yaml"]), "d");
     assert_eq!(files, ["d/a.yaml"]);
-    assert_eq!(told, ["d/k/kustomization.yml:1: kustomize is not rendered yet"]);
-    assert_eq!(found(&tree(&["k/Kustomization"]), "k/Kustomization").1.len(), 1);
+    assert_eq!(told, ["d/k/kustomization.yml:1: a kustomization is below a folder of plain manifests"]);
     assert_eq!(
         found(&Odd, "").1,
         [
@@ -61,6 +64,15 @@ fn what_cannot_be_rendered_is_named() {
         ]
     );
     assert_eq!(found(&Odd, "link.yaml").1.len(), 1);
+}
+
+#[test]
+fn a_folder_with_a_kustomization_is_one() {
+    let tree = tree(&["k/Kustomization", "k/web.yaml", "kustomization.yml"]);
+    assert_eq!(found(&tree, "k").0, ["kustomization of \"k\""]);
+    assert_eq!(found(&tree, "k/Kustomization").0, ["kustomization of \"k\""]);
+    assert_eq!(found(&tree, ".").0, ["kustomization of \"\""]);
+    assert_eq!(found(&tree, "k/web.yaml").0, ["k/web.yaml"]);
 }
 
 #[test]

@@ -111,7 +111,12 @@ impl Builder<'_, '_> {
         made.merge(below, path.at)
     }
 
-    fn component(&mut self, target: &Target<'_>, path: &Said<Text>, made: Accumulator) -> Outcome<Accumulator> {
+    fn component(
+        &mut self,
+        target: &Target<'_>,
+        path: &Said<Text>,
+        made: Accumulator,
+    ) -> Outcome<Accumulator> {
         let root = match self.place(target, path)? {
             Place::Folder(root) => root,
             Place::File => return wrong(path.at, "a component is a folder", "name the folder"),
@@ -138,10 +143,17 @@ impl Builder<'_, '_> {
             return wrong(path.at, message, "let fewer kustomizations stand between");
         }
         let contains = |outer: &str, inner: &str| {
-            outer.is_empty() || inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+            outer.is_empty()
+                || inner == outer
+                || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
         };
-        if let Some(visited) = above.iter().find(|one| one.tree == root.tree && contains(&root.folder, &one.folder)) {
-            let message = format!("the folder {:?} is, or contains, the folder {:?} that leads here", root.folder, visited.folder);
+        if let Some(visited) =
+            above.iter().find(|one| one.tree == root.tree && contains(&root.folder, &one.folder))
+        {
+            let message = format!(
+                "the folder {:?} is, or contains, the folder {:?} that leads here",
+                root.folder, visited.folder
+            );
             return wrong(path.at, message, "a base may not lead back: remove the cycle");
         }
         let kustomization = load(self.context, root, path.at)?;

@@ -57,7 +57,11 @@ fn writable(node: &Node) -> Outcome<()> {
     match &node.content {
         Content::Scalar(scalar) if scalar.kind == Kind::Unwritable => {
             let shown = crate::yaml::scalar::shown(&scalar.text);
-            wrong(node.at, format!("the number {shown} cannot be written exactly in JSON"), crate::yaml::scalar::QUOTE_IT)
+            wrong(
+                node.at,
+                format!("the number {shown} cannot be written exactly in JSON"),
+                crate::yaml::scalar::QUOTE_IT,
+            )
         }
         Content::Scalar(_) => Ok(()),
         Content::List(items) => items.iter().try_for_each(writable),

@@ -40,7 +40,8 @@ pub(crate) struct Config {
 }
 
 static DEFAULT: LazyLock<Config> = LazyLock::new(|| {
-    let common = [defaults::SELECTOR_LABELS, defaults::TEMPLATE_LABELS, defaults::VOLUME_CLAIM_TEMPLATE_LABELS];
+    let common =
+        [defaults::SELECTOR_LABELS, defaults::TEMPLATE_LABELS, defaults::VOLUME_CLAIM_TEMPLATE_LABELS];
     Config {
         name_prefix: table(&[defaults::NAME]),
         name_suffix: table(&[defaults::NAME]),

@@ -151,9 +151,12 @@ impl<'a> Context<'a> {
 
     /// What is at a path of a root's tree.
     pub(crate) fn kind(&mut self, root: &Root, path: &str, at: At) -> Outcome<Option<EntryKind>> {
-        self.note(root, path);
-        let kind = self.mount(root).0.kind(path);
-        kind.or_else(|error| unreadable(at, &error))
+        let kind = self.mount(root).0.kind(path).or_else(|error| unreadable(at, &error))?;
+        // A folder counts by what is read in it: were it gone, its kustomization would be gone as well.
+        if kind != Some(EntryKind::Folder) {
+            self.note(root, path);
+        }
+        Ok(kind)
     }
 
     fn note(&mut self, root: &Root, path: &str) {
@@ -177,8 +180,13 @@ impl<'a> Context<'a> {
                 "" | "." => {}
                 ".." if parts.pop().is_some() => {}
                 ".." => {
-                    let message = format!("the path {} leads out of the repository", yaml::scalar::shown(path));
-                    return wrong(at, message, "keep everything that a kustomization reads in its repository");
+                    let message =
+                        format!("the path {} leads out of the repository", yaml::scalar::shown(path));
+                    return wrong(
+                        at,
+                        message,
+                        "keep everything that a kustomization reads in its repository",
+                    );
                 }
                 part => parts.push(part),
             }
@@ -190,15 +198,21 @@ impl<'a> Context<'a> {
     pub(crate) fn read(&mut self, root: &Root, path: &str, at: At) -> Outcome<Read> {
         let full = self.join(root, path, at)?;
         if self.restrictor == LoadRestrictor::RootOnly || root.tree != 0 {
-            let inside = root.folder.is_empty() || full.strip_prefix(&root.folder).is_some_and(|rest| rest.starts_with('/'));
+            let inside = root.folder.is_empty()
+                || full.strip_prefix(&root.folder).is_some_and(|rest| rest.starts_with('/'));
             if !inside {
-                let message = format!("the file {full:?} is not in or below the kustomization's folder {:?}", root.folder);
+                let message = format!(
+                    "the file {full:?} is not in or below the kustomization's folder {:?}",
+                    root.folder
+                );
                 return wrong(at, message, "move the file there, or allow it with --load-restrictor none");
             }
         }
         match self.kind(root, &full, at)? {
             Some(EntryKind::File) => {}
-            None => return wrong(at, format!("there is no file {full:?}"), "correct the path, or add the file"),
+            None => {
+                return wrong(at, format!("there is no file {full:?}"), "correct the path, or add the file");
+            }
             Some(kind) => return not_a_file(at, &full, kind),
         }
         let limit = self.meter.budget.file_bytes;
@@ -217,7 +231,11 @@ impl<'a> Context<'a> {
             (Some(tree), _) => tree,
             (None, Some(remotes)) => {
                 let tree = remotes.tree(&base).or_else(|why| {
-                    wrong(at, format!("the remote base cannot be used: {why}"), "copy it into this repository")
+                    wrong(
+                        at,
+                        format!("the remote base cannot be used: {why}"),
+                        "copy it into this repository",
+                    )
                 })?;
                 let label = format!("{}@{}:", base.repository, base.commit);
                 self.mounts.push(Mount { tree: Some(tree), label });
@@ -233,7 +251,14 @@ impl<'a> Context<'a> {
     }
 
     /// The documents of YAML or JSON text.
-    pub(crate) fn parse(&mut self, file: u32, first: u32, text: &[u8], dialect: Dialect, json: bool) -> Outcome<Vec<Node>> {
+    pub(crate) fn parse(
+        &mut self,
+        file: u32,
+        first: u32,
+        text: &[u8],
+        dialect: Dialect,
+        json: bool,
+    ) -> Outcome<Vec<Node>> {
         let at = |line: u32| At { file, line: line.saturating_add(first).saturating_sub(1) };
         let text = match std::str::from_utf8(text) {
             Ok(text) => text,

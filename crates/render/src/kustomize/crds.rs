@@ -19,12 +19,17 @@ pub(crate) fn read(context: &mut Context<'_>, root: &Root, paths: &[Said<Text>])
         let json = read.bytes.first() == Some(&b'{');
         for document in context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, json)? {
             let Some(types) = document.as_map() else {
-                return wrong(document.at, "this is no OpenAPI document of types", "write a mapping of types");
+                return wrong(
+                    document.at,
+                    "this is no OpenAPI document of types",
+                    "write a mapping of types",
+                );
             };
             for field in types.iter() {
                 if looks_like_an_object(&field.value) {
                     let kind = field.key.rsplit('.').next().unwrap_or_default();
-                    let mut found = Found { kind: kind.into(), types, config: &mut config, at: path.at, left: 10_000 };
+                    let mut found =
+                        Found { kind: kind.into(), types, config: &mut config, at: path.at, left: 10_000 };
                     found.walk(&field.key, &mut Vec::new())?;
                 }
             }
@@ -68,7 +73,11 @@ impl Found<'_> {
         let Some(map) = types.get(name).and_then(properties) else { return Ok(()) };
         for field in map.iter() {
             let Some(left) = self.left.checked_sub(1).filter(|_| path.len() < 50) else {
-                return wrong(self.at, "the types of this file refer to each other without end", "remove the cycle");
+                return wrong(
+                    self.at,
+                    "the types of this file refer to each other without end",
+                    "remove the cycle",
+                );
             };
             self.left = left;
             let mut path: Vec<&str> = path.iter().copied().chain([&*field.key]).collect();

@@ -28,7 +28,11 @@ impl Fields {
         let at = node.at;
         match node.content {
             Content::Map(map) => Ok(Self { fields: map.into_fields(), what, at }),
-            _ => wrong(at, format!("{what} is {}, not a mapping", node.what()), "write it as a mapping of fields"),
+            _ => wrong(
+                at,
+                format!("{what} is {}, not a mapping", node.what()),
+                "write it as a mapping of fields",
+            ),
         }
     }
 
@@ -36,7 +40,8 @@ impl Fields {
     /// Null is as good as nothing.
     pub(crate) fn take(&mut self, name: &str) -> Option<Field> {
         let exact = self.fields.iter().position(|field| &*field.key == name);
-        let index = exact.or_else(|| self.fields.iter().position(|field| field.key.eq_ignore_ascii_case(name)))?;
+        let index =
+            exact.or_else(|| self.fields.iter().position(|field| field.key.eq_ignore_ascii_case(name)))?;
         let field = self.fields.remove(index);
         if field.value.is_null() { None } else { Some(field) }
     }
@@ -59,7 +64,11 @@ impl Fields {
         let Some(field) = self.take(name) else { return Ok(false) };
         match field.value.as_scalar() {
             Some(scalar) if scalar.kind == Kind::Bool => Ok(scalar::is_true(&scalar.text)),
-            _ => wrong(field.at, format!("{name} is {}, not true or false", field.value.what()), "write true or false"),
+            _ => wrong(
+                field.at,
+                format!("{name} is {}, not true or false", field.value.what()),
+                "write true or false",
+            ),
         }
     }
 
@@ -68,7 +77,11 @@ impl Fields {
         let value = field.value.as_scalar().filter(|scalar| scalar.kind == Kind::Int);
         match value.and_then(|scalar| scalar.value().as_i64()) {
             Some(value) => Ok(Some(Said { at: field.at, value })),
-            None => wrong(field.at, format!("{name} is {}, not an integer", field.value.what()), "write an integer"),
+            None => wrong(
+                field.at,
+                format!("{name} is {}, not an integer", field.value.what()),
+                "write an integer",
+            ),
         }
     }
 

@@ -86,7 +86,8 @@ pub(crate) fn add(specs: &mut Vec<FieldSpec>, spec: FieldSpec, at: At) -> Outcom
         None => specs.push(spec),
         Some(known) if known.create == spec.create => {}
         Some(_) => {
-            let message = format!("the field {:?} is configured twice, with and without create", spec.path.text);
+            let message =
+                format!("the field {:?} is configured twice, with and without create", spec.path.text);
             return wrong(at, message, "let both say the same");
         }
     }
@@ -133,7 +134,11 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Visit<'_, F> {
             Content::List(items) => items.iter_mut().try_for_each(|item| self.follow(item, path, make)),
             Content::Map(map) => {
                 if segment.name.is_empty() {
-                    return wrong(at, "the path of a field has an empty part", "correct the path in the configuration");
+                    return wrong(
+                        at,
+                        "the path of a field has an empty part",
+                        "correct the path in the configuration",
+                    );
                 }
                 let last = rest.is_empty();
                 let made = if segment.list { Make::Nothing } else { make };
@@ -166,7 +171,13 @@ fn new_node(make: Make, last: bool, at: At) -> Node {
 pub(crate) fn set_text(node: &mut Node, at: At, text: Text, kind: Option<Kind>) -> Outcome<()> {
     let quoted = match &node.content {
         Content::Scalar(scalar) => scalar.quoted,
-        _ => return wrong(node.at, format!("this is {}, not a single value", node.what()), "correct the object"),
+        _ => {
+            return wrong(
+                node.at,
+                format!("this is {}, not a single value", node.what()),
+                "correct the object",
+            );
+        }
     };
     let kind = kind.unwrap_or_else(|| crate::yaml::scalar::plain_kind(&text));
     let kind = if quoted { Kind::Str } else { kind };

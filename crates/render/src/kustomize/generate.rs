@@ -69,12 +69,19 @@ impl Generator {
                 "create" | "unspecified" => Behavior::Create,
                 "replace" => Behavior::Replace,
                 "merge" => Behavior::Merge,
-                _ => return wrong(said.at, "the behavior is not create, replace or merge", "write one of them"),
+                _ => {
+                    return wrong(
+                        said.at,
+                        "the behavior is not create, replace or merge",
+                        "write one of them",
+                    );
+                }
             },
         };
         let mut envs = fields.strings("envs")?;
         envs.extend(fields.filled("env")?);
-        let sources = Sources { envs, literals: fields.strings("literals")?, files: fields.strings("files")? };
+        let sources =
+            Sources { envs, literals: fields.strings("literals")?, files: fields.strings("files")? };
         let options = fields.take("options").map(|field| generator_options(field.value)).transpose()?;
         Ok(Self {
             made,
@@ -123,7 +130,11 @@ impl Generator {
         let mut metadata = Map::default();
         metadata.set(&Text::from("name"), name.at, Node::string(name.at, name.value.clone()));
         if let Some(namespace) = &self.namespace {
-            metadata.set(&Text::from("namespace"), namespace.at, Node::string(namespace.at, namespace.value.clone()));
+            metadata.set(
+                &Text::from("namespace"),
+                namespace.at,
+                Node::string(namespace.at, namespace.value.clone()),
+            );
         }
         for (field, pairs) in [("labels", &options.labels), ("annotations", &options.annotations)] {
             if !pairs.is_empty() {
@@ -142,7 +153,11 @@ impl Generator {
                 (Made::Secret, Ok(text)) => (&mut data, wrapped_base64(text.as_bytes())),
                 (Made::Secret, Err(error)) => (&mut data, wrapped_base64(error.as_bytes())),
             };
-            map.set(&key, at, Node { at, content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(text) }) });
+            map.set(
+                &key,
+                at,
+                Node { at, content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(text) }) },
+            );
         }
         for (field, map) in [("data", data), ("binaryData", binary)] {
             if !map.is_empty() || (self.made == Made::Secret && field == "data") {
@@ -187,7 +202,9 @@ fn wrapped_base64(bytes: &[u8]) -> String {
         return encoded;
     }
     let lines = encoded.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
-    lines.fold(String::with_capacity(encoded.len() + encoded.len() / LINE + 1), |text, line| text + &line + "\n")
+    lines.fold(String::with_capacity(encoded.len() + encoded.len() / LINE + 1), |text, line| {
+        text + &line + "\n"
+    })
 }
 
 /// Runs the generators of a kustomization's own fields.

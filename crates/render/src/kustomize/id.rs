@@ -55,7 +55,8 @@ impl<'a> Id<'a> {
     }
 
     pub(crate) fn same_without_namespace(&self, other: &Id<'_>) -> bool {
-        (self.name, self.kind, self.version, self.group) == (other.name, other.kind, other.version, other.group)
+        (self.name, self.kind, self.version, self.group)
+            == (other.name, other.kind, other.version, other.group)
     }
 
     /// Whether a selector takes it.
@@ -82,7 +83,9 @@ fn selects(part: &str, value: &str) -> bool {
 /// (`kyaml/openapi`, `precomputedIsNamespaceScoped`) has no namespaced path for.
 pub(crate) fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool {
     match (group, version, kind) {
-        ("", "v1", "ComponentStatus" | "Namespace" | "Node" | "NodeProxyOptions" | "PersistentVolume") => true,
+        ("", "v1", "ComponentStatus" | "Namespace" | "Node" | "NodeProxyOptions" | "PersistentVolume") => {
+            true
+        }
         (
             "admissionregistration.k8s.io",
             "v1" | "v1beta1",
@@ -102,7 +105,11 @@ pub(crate) fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool 
         | ("policy", "v1beta1", "PodSecurityPolicy")
         | ("rbac.authorization.k8s.io", "v1" | "v1beta1", "ClusterRole" | "ClusterRoleBinding")
         | ("scheduling.k8s.io", "v1" | "v1beta1", "PriorityClass")
-        | ("storage.k8s.io", "v1" | "v1beta1", "CSIDriver" | "CSINode" | "StorageClass" | "VolumeAttachment") => true,
+        | (
+            "storage.k8s.io",
+            "v1" | "v1beta1",
+            "CSIDriver" | "CSINode" | "StorageClass" | "VolumeAttachment",
+        ) => true,
         _ => false,
     }
 }

@@ -101,12 +101,14 @@ impl Filter<'_> {
             Content::Map(map) => map.iter_mut().try_for_each(|field| {
                 self.containers(&mut field.value, steps)?;
                 match (&*field.key, &mut field.value.content) {
-                    ("containers" | "initContainers", Content::List(items)) => items.iter_mut().try_for_each(|item| {
-                        match item.get_mut("image").filter(|image| !image.is_null()) {
-                            Some(image) => self.apply(image),
-                            None => Ok(()),
-                        }
-                    }),
+                    ("containers" | "initContainers", Content::List(items)) => {
+                        items.iter_mut().try_for_each(|item| {
+                            match item.get_mut("image").filter(|image| !image.is_null()) {
+                                Some(image) => self.apply(image),
+                                None => Ok(()),
+                            }
+                        })
+                    }
                     _ => Ok(()),
                 }
             }),
@@ -127,7 +129,10 @@ pub(crate) fn run(
     let expression = match regex_syntax(&change.name) {
         true => Some(selector::expression(context, &pattern, change.at)?),
         false => {
-            let message = format!("the image name {} is no regular expression: no image fits", crate::yaml::scalar::shown(&change.name));
+            let message = format!(
+                "the image name {} is no regular expression: no image fits",
+                crate::yaml::scalar::shown(&change.name)
+            );
             context.warn(change.at, &message, "correct the name");
             None
         }

@@ -29,7 +29,11 @@ pub(crate) struct Operation {
 pub(crate) fn operations(node: Node) -> Outcome<Vec<Operation>> {
     match node.content {
         Content::List(items) => items.into_iter().map(operation).collect(),
-        _ => wrong(node.at, format!("a JSON patch is a list, not {}", node.what()), "write a list of op, path and value"),
+        _ => wrong(
+            node.at,
+            format!("a JSON patch is a list, not {}", node.what()),
+            "write a list of op, path and value",
+        ),
     }
 }
 
@@ -37,8 +41,12 @@ fn operation(node: Node) -> Outcome<Operation> {
     let at = node.at;
     let null = node.get("value").filter(|value| value.is_null()).cloned();
     let mut fields = Fields::of(node, "an operation of a JSON patch")?;
-    let Some(op) = fields.string("op")? else { return wrong(at, "an operation has no op", "write add, replace or remove") };
-    let Some(path) = fields.string("path")? else { return wrong(at, "an operation has no path", "write a JSON pointer") };
+    let Some(op) = fields.string("op")? else {
+        return wrong(at, "an operation has no op", "write add, replace or remove");
+    };
+    let Some(path) = fields.string("path")? else {
+        return wrong(at, "an operation has no path", "write a JSON pointer");
+    };
     let value = fields.take("value").map(|field| field.value).or(null);
     let from = fields.string("from")?;
     fields.finish()?;
@@ -69,7 +77,11 @@ fn pointer(said: &Said<Text>) -> Outcome<Vec<String>> {
     }
     match said.value.strip_prefix('/') {
         Some(rest) => Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect()),
-        None => wrong(said.at, format!("the path {:?} does not begin with a slash", said.value), "write a JSON pointer"),
+        None => wrong(
+            said.at,
+            format!("the path {:?} does not begin with a slash", said.value),
+            "write a JSON pointer",
+        ),
     }
 }
 
@@ -86,7 +98,10 @@ fn place(key: &str, length: usize) -> Result<usize, Missing> {
     let Ok(index) = key.parse::<i64>() else { return Err(format!("{key:?} is not the index of a list")) };
     let count = i64::try_from(length).unwrap_or(i64::MAX);
     let place = if index < 0 { index + count } else { index };
-    usize::try_from(place).ok().filter(|place| *place < length).ok_or_else(|| format!("there is no index {index}"))
+    usize::try_from(place)
+        .ok()
+        .filter(|place| *place < length)
+        .ok_or_else(|| format!("there is no index {index}"))
 }
 
 fn step<'n>(node: &'n mut Node, key: &str) -> Result<&'n mut Node, Missing> {
@@ -140,7 +155,8 @@ fn remove(node: &mut Node, path: &[String]) -> Result<Node, Missing> {
 impl Operation {
     fn apply(&self, node: &mut Node) -> Outcome<()> {
         self.change(node).or_else(|why| {
-            let message = format!("the operation on {} does not apply: {why}", crate::yaml::scalar::shown(&self.shown));
+            let message =
+                format!("the operation on {} does not apply: {why}", crate::yaml::scalar::shown(&self.shown));
             wrong(self.at, message, "correct the path, or the target of the patch")
         })
     }

@@ -5,10 +5,10 @@ use super::context::{Context, Outcome, Read, Root, wrong};
 use super::fields::{Fields, Pairs, Said, pairs, string};
 use super::fieldspec::FieldSpec;
 use super::generate::Generator;
+use super::image_names::ImageChange;
 use super::patches::PatchEntry;
 use super::replacements::ReplacementEntry;
 use super::sort::Order;
-use super::image_names::ImageChange;
 use super::transform::Replicas;
 use super::variables::Variable;
 use crate::yaml::node::{At, Content, Node, Text};
@@ -197,10 +197,17 @@ fn kind(fields: &mut Fields) -> Outcome<bool> {
         Some(kind) => match &*kind.value {
             "Kustomization" => false,
             "Component" => true,
-            _ => return wrong(kind.at, "the kind of this file is not Kustomization or Component", "correct it"),
+            _ => {
+                return wrong(
+                    kind.at,
+                    "the kind of this file is not Kustomization or Component",
+                    "correct it",
+                );
+            }
         },
     };
-    let version = if is_component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
+    let version =
+        if is_component { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" };
     match fields.filled("apiVersion")? {
         Some(written) if &*written.value != version => {
             wrong(written.at, format!("the API version of this kind is {version}"), "correct it")

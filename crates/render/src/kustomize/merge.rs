@@ -25,7 +25,8 @@ impl Directive {
             "replace" => Ok(Self::Replace),
             "delete" => Ok(Self::Delete),
             _ => {
-                let message = format!("the directive $patch: {} is not known", crate::yaml::scalar::shown(text));
+                let message =
+                    format!("the directive $patch: {} is not known", crate::yaml::scalar::shown(text));
                 wrong(at, message, "write merge, replace or delete")
             }
         }
@@ -91,7 +92,12 @@ impl Merger<'_, '_> {
         }
     }
 
-    fn map(&mut self, object: Option<Node>, patch: Option<&Node>, cursor: Cursor<'_>) -> Outcome<Option<Node>> {
+    fn map(
+        &mut self,
+        object: Option<Node>,
+        patch: Option<&Node>,
+        cursor: Cursor<'_>,
+    ) -> Outcome<Option<Node>> {
         let old = object.filter(|node| !node.is_null());
         let Some(old) = old else {
             return match patch {
@@ -155,7 +161,12 @@ impl Merger<'_, '_> {
         Ok(())
     }
 
-    fn list(&mut self, object: Option<Node>, patch: Option<&Node>, cursor: Cursor<'_>) -> Outcome<Option<Node>> {
+    fn list(
+        &mut self,
+        object: Option<Node>,
+        patch: Option<&Node>,
+        cursor: Cursor<'_>,
+    ) -> Outcome<Option<Node>> {
         let Some(keys) = cursor.keys() else {
             return Ok(match patch {
                 Some(patch) if patch.is_null() => None,

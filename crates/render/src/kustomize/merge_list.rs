@@ -102,7 +102,8 @@ fn run(
     let mut lists = Lists { items: Vec::with_capacity(old.len()) };
     let mut old_ids: Vec<ItemId> = (0..old.len()).collect();
     lists.items.extend(old);
-    let patch_ids: Vec<ItemId> = (old_ids.len()..old_ids.len() + patch.as_ref().map_or(0, Vec::len)).collect();
+    let patch_ids: Vec<ItemId> =
+        (old_ids.len()..old_ids.len() + patch.as_ref().map_or(0, Vec::len)).collect();
     lists.items.extend(patch.into_iter().flatten());
     let mut merged: Vec<ItemId> = Vec::new();
     let mut last_keys: Vec<Text> = Vec::new();
@@ -195,9 +196,7 @@ impl Lists {
             let Some(item) = self.item(**id) else { return false };
             let mut pairs = keys.iter().zip(&values);
             match keys.first() {
-                Some(key) if key.is_empty() => {
-                    item.raw().is_some_and(|text| values.first() == Some(text))
-                }
+                Some(key) if key.is_empty() => item.raw().is_some_and(|text| values.first() == Some(text)),
                 _ => item.as_map().is_some_and(|map| {
                     pairs.all(|(key, value)| {
                         let text = |node: &Node| node.raw().is_some_and(|text| text == value);
@@ -248,7 +247,13 @@ impl Lists {
     }
 
     /// Puts an item where those are whose keys have these values, or at the end; without one, removes those.
-    fn set(&self, ids: &mut Vec<ItemId>, item: Option<ItemId>, keys: &[Text], values: &[Text]) -> Outcome<()> {
+    fn set(
+        &self,
+        ids: &mut Vec<ItemId>,
+        item: Option<ItemId>,
+        keys: &[Text],
+        values: &[Text],
+    ) -> Outcome<()> {
         let by_field = keys.first().is_some_and(|key| !key.is_empty())
             && values.first().is_some_and(|value| !value.is_empty());
         let mut found = false;
@@ -293,7 +298,11 @@ impl Lists {
                 continue;
             }
             if item.as_map().is_none() && !item.is_null() {
-                return wrong(item.at, "an item without keys is in a list that is merged by keys", "write a mapping");
+                return wrong(
+                    item.at,
+                    "an item without keys is in a list that is merged by keys",
+                    "write a mapping",
+                );
             }
             let mut values = Vec::new();
             for key in keys {
@@ -324,9 +333,9 @@ fn has(item: &Node, keys: &[Text], values: &[Text]) -> Outcome<bool> {
                 }
             } else {
                 match item.as_map() {
-                    Some(map) => map.get(key).is_some_and(|node| {
-                        value.is_empty() || node.raw().is_some_and(|text| text == value)
-                    }),
+                    Some(map) => map
+                        .get(key)
+                        .is_some_and(|node| value.is_empty() || node.raw().is_some_and(|text| text == value)),
                     None => return wrong(item.at, "a text is in a list of mappings", "write a mapping"),
                 }
             };

@@ -25,7 +25,11 @@ struct Found {
 }
 
 /// Corrects every field that names an object which was renamed.
-pub(crate) fn fix(context: &mut Context<'_>, set: &mut ResourceSet, references: &[NameReference]) -> Outcome<()> {
+pub(crate) fn fix(
+    context: &mut Context<'_>,
+    set: &mut ResourceSet,
+    references: &[NameReference],
+) -> Outcome<()> {
     let items = set.items_mut();
     // What each object names is looked up in the objects as they were before the first of them is corrected.
     let mut by_kind: HashMap<(String, String, String), Vec<(&Gvk, &FieldSpec)>> = HashMap::new();
@@ -35,9 +39,9 @@ pub(crate) fn fix(context: &mut Context<'_>, set: &mut ResourceSet, references: 
         let id = resource.original_id();
         let key = (id.group.to_owned(), id.version.to_owned(), id.kind.to_owned());
         let specs = by_kind.entry(key).or_insert_with(|| {
-            let all = references.iter().flat_map(|reference| {
-                reference.referrers.iter().map(move |spec| (&reference.target, spec))
-            });
+            let all = references
+                .iter()
+                .flat_map(|reference| reference.referrers.iter().map(move |spec| (&reference.target, spec)));
             all.filter(|(_, spec)| spec.is_of(&id)).collect()
         });
         let at = resource.node.at;
@@ -120,7 +124,11 @@ fn check_subjects(referrer: &Resource) -> Outcome<()> {
         let namespace = subject.field("namespace");
         let is_account = subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
         if let Some(field) = namespace.filter(|field| is_account && field.value.text().is_none()) {
-            return wrong(field.at, "the namespace of this service account is blank", "write it, or remove the field");
+            return wrong(
+                field.at,
+                "the namespace of this service account is blank",
+                "write it, or remove the field",
+            );
         }
     }
     Ok(())
@@ -155,7 +163,10 @@ impl Referrer<'_, '_> {
             Ok(reached) => Ok(reached),
             Err(at) => wrong(
                 at,
-                format!("a mapping or a list should be here: the field {:?} is looked for in it", self.spec.path.text),
+                format!(
+                    "a mapping or a list should be here: the field {:?} is looked for in it",
+                    self.spec.path.text
+                ),
                 "correct the object, or the path of the field in the configuration",
             ),
         }
@@ -170,7 +181,9 @@ impl Referrer<'_, '_> {
     fn set(&self, node: &mut Node) -> Outcome<()> {
         match &mut node.content {
             Content::List(items) => items.iter_mut().try_for_each(|item| match item.content {
-                Content::List(_) => wrong(item.at, "a list is here, where a name should be", "write the name"),
+                Content::List(_) => {
+                    wrong(item.at, "a list is here, where a name should be", "write the name")
+                }
                 _ => self.set_one(item),
             }),
             _ => self.set_one(node),
@@ -263,7 +276,10 @@ impl Referrer<'_, '_> {
 
     fn is_near(&self, candidate: &Resource) -> bool {
         let (own, other) = (self.resource.id(), candidate.id());
-        own.cluster || other.cluster || candidate.kind() == "ServiceAccount" || own.effective() == other.effective()
+        own.cluster
+            || other.cluster
+            || candidate.kind() == "ServiceAccount"
+            || own.effective() == other.effective()
     }
 }
 

@@ -33,7 +33,8 @@ impl Namespace {
     }
 
     fn set(&self, node: &mut Node) -> Outcome<()> {
-        let has_text = node.as_scalar().is_some_and(|scalar| scalar.kind != Kind::Null && !scalar.text.is_empty());
+        let has_text =
+            node.as_scalar().is_some_and(|scalar| scalar.kind != Kind::Null && !scalar.text.is_empty());
         if self.unset_only && has_text {
             return Ok(());
         }
@@ -41,7 +42,9 @@ impl Namespace {
     }
 
     fn subject(&self, subject: &mut Node) -> Outcome<()> {
-        let is = |key: &str, value: &str| subject.get(key).and_then(Node::raw).is_some_and(|text| &**text == value);
+        let is = |key: &str, value: &str| {
+            subject.get(key).and_then(Node::raw).is_some_and(|text| &**text == value)
+        };
         let wanted = match self.subjects {
             Subjects::Default => is("name", "default"),
             Subjects::ServiceAccounts => is("kind", "ServiceAccount"),
@@ -77,7 +80,9 @@ pub(crate) fn run(context: &mut Context<'_>, transformer: &Namespace, set: &mut 
         let wanted = |spec: &&FieldSpec| match &*spec.path.text {
             "metadata/namespace" => false,
             "metadata/name" => api_version == "v1",
-            "subjects/namespace" => !(is_binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")),
+            "subjects/namespace" => {
+                !(is_binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding"))
+            }
             _ => true,
         };
         let specs: Vec<_> = {

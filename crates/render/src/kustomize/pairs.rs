@@ -82,7 +82,12 @@ fn file_source(source: &Said<Text>) -> Outcome<(&str, &str)> {
     }
 }
 
-fn env_file(context: &mut Context<'_>, root: &Root, source: &Said<Text>, pairs: &mut Vec<Pair>) -> Outcome<()> {
+fn env_file(
+    context: &mut Context<'_>,
+    root: &Root,
+    source: &Said<Text>,
+    pairs: &mut Vec<Pair>,
+) -> Outcome<()> {
     let read = context.read(root, &source.value, source.at)?;
     let at = |line: usize| At { file: read.file, line: u32::try_from(line + 1).unwrap_or(u32::MAX) };
     for (number, line) in read.bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -121,7 +126,11 @@ fn is_variable_name(name: &str) -> bool {
 
 fn valid_key(pair: &Pair) -> Outcome<()> {
     let key = &pair.key;
-    let valid = !key.is_empty() && key.len() <= 253 && key.bytes().all(is_key_char) && &**key != "." && !key.starts_with("..");
+    let valid = !key.is_empty()
+        && key.len() <= 253
+        && key.bytes().all(is_key_char)
+        && &**key != "."
+        && !key.starts_with("..");
     if valid {
         return Ok(());
     }

@@ -106,7 +106,8 @@ impl Source {
             return Ok(None);
         }
         let json = text.starts_with(b"[");
-        let documents = builder.context.parse(self.file, self.first, &self.text, Dialect::Kubernetes, json)?;
+        let documents =
+            builder.context.parse(self.file, self.first, &self.text, Dialect::Kubernetes, json)?;
         match self.moved(documents).into_iter().find(|document| !document.is_null()) {
             Some(document) => json_patch::operations(document).map(Some),
             None => Ok(Some(Vec::new())),
@@ -116,7 +117,10 @@ impl Source {
     fn begins_with_a_list(&self, builder: &mut Builder<'_, '_>) -> Outcome<bool> {
         let documents =
             builder.context.parse(self.file, self.first, &self.text, Dialect::Kustomize, false)?;
-        Ok(documents.iter().find(|document| !document.is_null()).is_some_and(|document| document.as_list().is_some()))
+        Ok(documents
+            .iter()
+            .find(|document| !document.is_null())
+            .is_some_and(|document| document.as_list().is_some()))
     }
 }
 
@@ -249,7 +253,11 @@ pub(crate) fn entry(
     let source = entry.source(builder, root)?;
     if let Some(operations) = source.operations(builder)? {
         let Some(target) = &entry.target else {
-            return wrong(source.at, "a JSON patch has no target", "write target, with the kind and the name of the objects");
+            return wrong(
+                source.at,
+                "a JSON patch has no target",
+                "write target, with the kind and the name of the objects",
+            );
         };
         return json(builder, target, &operations, set, true);
     }
@@ -278,7 +286,11 @@ pub(crate) fn entry(
             set.drop_empty();
             set.each_once()
         }
-        _ => wrong(entry.at, "a patch with a target holds several documents", "write one entry for each of them"),
+        _ => wrong(
+            entry.at,
+            "a patch with a target holds several documents",
+            "write one entry for each of them",
+        ),
     }
 }
 
@@ -332,7 +344,10 @@ fn json(
         if remembers {
             resource.remember();
         }
-        let noted = !resource.previous.is_empty() || !resource.prefixes.is_empty() || resource.hashed || resource.origin.is_some();
+        let noted = !resource.previous.is_empty()
+            || !resource.prefixes.is_empty()
+            || resource.hashed
+            || resource.origin.is_some();
         if noted {
             annotations(resource);
         }

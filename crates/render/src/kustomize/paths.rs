@@ -13,7 +13,8 @@ use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
 pub(crate) fn parts(path: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut open: Option<String> = None;
-    let finish = |text: String| if text.contains('=') { text } else { text.trim_matches(['[', ']']).to_owned() };
+    let finish =
+        |text: String| if text.contains('=') { text } else { text.trim_matches(['[', ']']).to_owned() };
     for part in split(path, '.') {
         match &mut open {
             Some(text) => {
@@ -90,9 +91,9 @@ pub(crate) fn lookup<'n>(node: &'n Node, path: &[String], at: At) -> Outcome<Opt
             (Part::Item("", value), Content::List(items)) => {
                 items.iter().find(|item| item.raw().is_some_and(|text| &**text == value))
             }
-            (Part::Item(field, value), Content::List(items)) => items.iter().find(|item| {
-                item.get(field).and_then(Node::raw).is_some_and(|text| &**text == value)
-            }),
+            (Part::Item(field, value), Content::List(items)) => items
+                .iter()
+                .find(|item| item.get(field).and_then(Node::raw).is_some_and(|text| &**text == value)),
             (Part::Every, _) => return wrong(at, "this path may not hold *", "name one value"),
             _ => {
                 let message = format!("the path part {text:?} is looked for in {}", node.what());
@@ -136,7 +137,9 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
     /// A value of the same shape with nothing in it.
     fn hollow(&self, value: &Node) -> Node {
         let content = match &value.content {
-            Content::Scalar(_) => Content::Scalar(Scalar { text: Text::from(""), kind: Kind::Unwritable, quoted: false }),
+            Content::Scalar(_) => {
+                Content::Scalar(Scalar { text: Text::from(""), kind: Kind::Unwritable, quoted: false })
+            }
             Content::List(_) => Content::List(Vec::new()),
             Content::Map(_) => Content::Map(Default::default()),
         };
@@ -154,7 +157,9 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
             Part::Last => self.field(node, "-", rest, exact),
             Part::Index(index) => self.index(node, index, rest, exact),
             Part::Every => {
-                let Content::List(items) = &mut node.content else { return self.misplaced(first, node.what()) };
+                let Content::List(items) = &mut node.content else {
+                    return self.misplaced(first, node.what());
+                };
                 let mut count = 0;
                 for item in items {
                     count += self.walk(item, rest, false)?;
@@ -223,7 +228,8 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
         };
         let mut count = 0;
         for item in items.iter_mut().filter(|item| fits(item)) {
-            count += if field.is_empty() { self.walk(item, &[], false)? } else { self.walk(item, rest, true)? };
+            count +=
+                if field.is_empty() { self.walk(item, &[], false)? } else { self.walk(item, rest, true)? };
         }
         if count > 0 || self.create.is_none() {
             return Ok(count);
@@ -254,18 +260,33 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
         let Some(scalar) = node.as_scalar().filter(|scalar| scalar.kind == Kind::Str) else { return Ok(0) };
         let text = scalar.text.clone();
         if !exact || !text.trim_start().starts_with(['{', '[']) {
-            let message = format!("the path leads into a text, at {:?}", rest.first().map_or("", |part| part));
-            return wrong(self.at, message, "only a text that is JSON can be changed from inside, by a path without *");
+            let message =
+                format!("the path leads into a text, at {:?}", rest.first().map_or("", |part| part));
+            return wrong(
+                self.at,
+                message,
+                "only a text that is JSON can be changed from inside, by a path without *",
+            );
         }
-        let parsed = self.context.parse(node.at.file, 1, text.as_bytes(), crate::yaml::scalar::Dialect::Kustomize, false)?;
+        let parsed = self.context.parse(
+            node.at.file,
+            1,
+            text.as_bytes(),
+            crate::yaml::scalar::Dialect::Kustomize,
+            false,
+        )?;
         let Some(mut inner) = parsed.into_iter().next() else { return Ok(0) };
         let count = self.walk(&mut inner, rest, exact)?;
         if count > 0 {
             let value = inner.value();
             let pretty = text.contains('\n') && text.contains("  ");
-            let written = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let written =
+                if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
             let written = written.unwrap_or_else(|_| text.to_string());
-            *node = Node { at: self.at, content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(written) }) };
+            *node = Node {
+                at: self.at,
+                content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(written) }),
+            };
         }
         Ok(count)
     }

@@ -67,11 +67,19 @@ fn is_built_in(resource: &Resource) -> Outcome<()> {
         return Ok(());
     }
     let message = format!("the plugin {} of {} is not supported", resource.kind(), resource.api_version());
-    wrong(at, message, "use a built-in kind, with apiVersion: builtin, or run it in CI and commit the objects")
+    wrong(
+        at,
+        message,
+        "use a built-in kind, with apiVersion: builtin, or run it in CI and commit the objects",
+    )
 }
 
 /// Runs the generators that files configure.
-pub(crate) fn generate(builder: &mut Builder<'_, '_>, target: &Target<'_>, set: &mut ResourceSet) -> Outcome<()> {
+pub(crate) fn generate(
+    builder: &mut Builder<'_, '_>,
+    target: &Target<'_>,
+    set: &mut ResourceSet,
+) -> Outcome<()> {
     for resource in configurations(builder, target, &target.kustomization.generators)? {
         is_built_in(&resource)?;
         let origin = Origin::plugin(&resource).map(Arc::new);
@@ -149,7 +157,11 @@ pub(crate) fn transform(
 }
 
 /// Runs validators: transformers that may change nothing.
-pub(crate) fn validate(builder: &mut Builder<'_, '_>, target: &Target<'_>, made: &mut Accumulator) -> Outcome<()> {
+pub(crate) fn validate(
+    builder: &mut Builder<'_, '_>,
+    target: &Target<'_>,
+    made: &mut Accumulator,
+) -> Outcome<()> {
     let Some(first) = target.kustomization.validators.first() else { return Ok(()) };
     let before: Vec<_> = made.set.items().iter().map(|resource| resource.node.value()).collect();
     transform(builder, target, &target.kustomization.validators, made)?;
@@ -187,7 +199,9 @@ fn run(
             affixes(builder, &mut fields, resource.kind(), set)?;
         }
         "ImageTagTransformer" => {
-            let Some(image) = fields.take("imageTag") else { return wrong(at, "imageTag is missing", "write it") };
+            let Some(image) = fields.take("imageTag") else {
+                return wrong(at, "imageTag is missing", "write it");
+            };
             let (change, specs) = (ImageChange::from_node(image.value)?, specs(&mut fields)?);
             image_names::run(builder.context, &change, &specs, set)?;
         }
@@ -244,7 +258,12 @@ fn namespace_transformer(fields: &mut Fields, resource: &Resource) -> Outcome<Na
     Ok(transformer)
 }
 
-fn affixes(builder: &mut Builder<'_, '_>, fields: &mut Fields, kind: &str, set: &mut ResourceSet) -> Outcome<()> {
+fn affixes(
+    builder: &mut Builder<'_, '_>,
+    fields: &mut Fields,
+    kind: &str,
+    set: &mut ResourceSet,
+) -> Outcome<()> {
     let at: At = fields.at;
     let (prefix, suffix) = (fields.string("prefix")?, fields.string("suffix")?);
     let specs = specs(fields)?;

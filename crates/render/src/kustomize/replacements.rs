@@ -77,7 +77,9 @@ impl Replacement {
         let source = match (value, fields.take("source")) {
             (Some(text), None) => Source::Text(text),
             (None, Some(field)) => source(field.value)?,
-            (Some(_), Some(_)) => return wrong(at, "a replacement has both source and sourceValue", "keep one"),
+            (Some(_), Some(_)) => {
+                return wrong(at, "a replacement has both source and sourceValue", "keep one");
+            }
             (None, None) => return wrong(at, "the replacement has no source", "write source"),
         };
         let targets = fields.list("targets")?.into_iter().map(target).collect::<Outcome<Vec<_>>>()?;
@@ -105,8 +107,10 @@ fn options(fields: &mut Fields) -> Outcome<Options> {
 fn source(node: Node) -> Outcome<Source> {
     let mut fields = Fields::of(node, "the source of a replacement")?;
     let at = fields.at;
-    let gvk = Gvk { group: fields.text("group")?, version: fields.text("version")?, kind: fields.text("kind")? };
-    let (name, namespace, path) = (fields.text("name")?, fields.text("namespace")?, fields.text("fieldPath")?);
+    let gvk =
+        Gvk { group: fields.text("group")?, version: fields.text("version")?, kind: fields.text("kind")? };
+    let (name, namespace, path) =
+        (fields.text("name")?, fields.text("namespace")?, fields.text("fieldPath")?);
     let options = options(&mut fields)?;
     fields.finish()?;
     let path = if path.is_empty() { Text::from("metadata.name") } else { path };
@@ -145,7 +149,8 @@ pub(crate) fn run(
             ReplacementEntry::Here(replacement) => replacement.run(builder.context, set)?,
             ReplacementEntry::File(path) => {
                 let read = builder.context.read(root, &path.value, path.at)?;
-                let documents = builder.context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, false)?;
+                let documents =
+                    builder.context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, false)?;
                 for document in documents.into_iter().filter(|document| !document.is_null()) {
                     let items = match document.content {
                         Content::List(items) => items,
@@ -184,15 +189,22 @@ impl Replacement {
                         && (namespace.is_empty() || or_default(namespace) == or_default(id.namespace))
                         && id.is_selected(gvk)
                 };
-                let mut found =
-                    set.items().iter().filter(|one| selected(&one.id()) || one.previous_ids().any(|id| selected(&id)));
+                let mut found = set
+                    .items()
+                    .iter()
+                    .filter(|one| selected(&one.id()) || one.previous_ids().any(|id| selected(&id)));
                 let (Some(holder), None) = (found.next(), found.next()) else {
                     let message = "the source of the replacement does not select exactly one object";
                     return wrong(*at, message, "correct kind, name and namespace of the source");
                 };
-                let value = paths::lookup(&holder.node, &paths::parts(path), *at)?.filter(|node| !node.is_nothing());
+                let value =
+                    paths::lookup(&holder.node, &paths::parts(path), *at)?.filter(|node| !node.is_nothing());
                 let Some(value) = value else {
-                    return wrong(*at, format!("the field {path:?} of the source is not there"), "correct its fieldPath");
+                    return wrong(
+                        *at,
+                        format!("the field {path:?} of the source is not there"),
+                        "correct its fieldPath",
+                    );
                 };
                 refined(value, options, *at)
             }
@@ -210,7 +222,11 @@ fn refined(value: &Node, options: &Options, at: At) -> Outcome<Node> {
         return Ok(value.clone());
     }
     let Some(scalar) = value.as_scalar() else {
-        return wrong(at, format!("a delimiter is for a single value, not {}", value.what()), "remove the delimiter");
+        return wrong(
+            at,
+            format!("a delimiter is for a single value, not {}", value.what()),
+            "remove the delimiter",
+        );
     };
     let index = usize::try_from(options.index).ok();
     match index.and_then(|index| scalar.text.split(&*options.delimiter).nth(index)) {
@@ -218,7 +234,9 @@ fn refined(value: &Node, options: &Options, at: At) -> Outcome<Node> {
             let scalar = Scalar { text: part.into(), ..scalar.clone() };
             Ok(Node { at: value.at, content: Content::Scalar(scalar) })
         }
-        None => wrong(at, format!("the source has no part with index {}", options.index), "correct the index"),
+        None => {
+            wrong(at, format!("the source has no part with index {}", options.index), "correct the index")
+        }
     }
 }
 
@@ -282,7 +300,11 @@ fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outco
             *field = Node { at, ..value.clone() };
             return Ok(());
         }
-        return wrong(at, format!("a delimiter is for a single value, not {}", field.what()), "remove the delimiter");
+        return wrong(
+            at,
+            format!("a delimiter is for a single value, not {}", field.what()),
+            "remove the delimiter",
+        );
     };
     let text = if options.delimiter.is_empty() { text } else { joined(&old.text, &text, options) };
     let made = old.kind == Kind::Unwritable && old.text.is_empty();

@@ -126,9 +126,9 @@ impl Resource {
     /// The labels or the annotations, as far as they are there.
     pub(crate) fn texts(&self, field: &str) -> impl Iterator<Item = (&str, &str)> {
         let map = self.node.get("metadata").and_then(|metadata| metadata.get(field)).and_then(Node::as_map);
-        map.into_iter().flat_map(Map::iter).map(|field| {
-            (&*field.key, field.value.raw().map_or("", |text| &**text))
-        })
+        map.into_iter()
+            .flat_map(Map::iter)
+            .map(|field| (&*field.key, field.value.raw().map_or("", |text| &**text)))
     }
 
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
@@ -189,7 +189,8 @@ fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
         Some(node) if node.text() == Some(text) => {}
         Some(node) => {
             let quoted = node.as_scalar().is_some_and(|scalar| scalar.quoted);
-            *node = Node { at, content: Content::Scalar(Scalar { text: text.into(), kind: Kind::Str, quoted }) };
+            *node =
+                Node { at, content: Content::Scalar(Scalar { text: text.into(), kind: Kind::Str, quoted }) };
         }
         None => map.set(&Text::from(key), at, Node::string(at, text)),
     }

@@ -32,8 +32,11 @@ static BUILT_IN: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("s
 impl Table {
     fn parse(text: &str) -> Self {
         let lines = || text.lines().filter(|line| !line.starts_with('#'));
-        let types: HashMap<&str, usize> =
-            lines().filter(|line| !line.starts_with('/')).zip(0..).map(|(line, at)| (first(line), at)).collect();
+        let types: HashMap<&str, usize> = lines()
+            .filter(|line| !line.starts_with('/'))
+            .zip(0..)
+            .map(|(line, at)| (first(line), at))
+            .collect();
         let mut table = Self::default();
         for line in lines() {
             let words = line.split(' ').skip(1);
@@ -64,7 +67,9 @@ fn first(line: &str) -> &str {
 fn field_shape(word: &str, types: &HashMap<&str, usize>) -> Option<(Text, FieldShape)> {
     let (name, shape) = word.split_once(':')?;
     let (shape, keys) = match shape.split_once('=') {
-        Some((shape, keys)) => (shape, Some(keys.split(',').filter(|key| !key.is_empty()).map(Text::from).collect())),
+        Some((shape, keys)) => {
+            (shape, Some(keys.split(',').filter(|key| !key.is_empty()).map(Text::from).collect()))
+        }
         None => (shape, None),
     };
     let of = shape.trim_start_matches('*');
@@ -196,7 +201,9 @@ impl Table {
         for (at, definition) in named().enumerate() {
             let properties = definition.value.get("properties").and_then(Node::as_map);
             let fields = properties.into_iter().flat_map(|map| map.iter());
-            table.types.push(fields.map(|field| (field.key.clone(), property(&field.value, &types))).collect());
+            table
+                .types
+                .push(fields.map(|field| (field.key.clone(), property(&field.value, &types))).collect());
             let kinds = definition.value.get("x-kubernetes-group-version-kind").and_then(Node::as_list);
             for kind in kinds.unwrap_or_default() {
                 let part = |key| kind.get(key).and_then(Node::text).unwrap_or_default();
@@ -215,7 +222,8 @@ fn property(node: &Node, types: &HashMap<&str, usize>) -> FieldShape {
     let mut shape = FieldShape::default();
     let strategy = node.get("x-kubernetes-patch-strategy").and_then(Node::text).unwrap_or_default();
     if strategy.split(',').any(|part| part == "merge") {
-        let texts = |node: &Node| node.as_list().map(|items| items.iter().filter_map(Node::raw).cloned().collect());
+        let texts =
+            |node: &Node| node.as_list().map(|items| items.iter().filter_map(Node::raw).cloned().collect());
         let keys = node.get("x-kubernetes-list-map-keys").and_then(texts);
         let key = || node.get("x-kubernetes-patch-merge-key").and_then(Node::raw).cloned();
         shape.keys = Some(keys.unwrap_or_else(|| key().into_iter().collect()));

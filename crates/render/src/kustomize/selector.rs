@@ -94,7 +94,9 @@ pub(crate) fn expression(context: &Context<'_>, pattern: &str, at: At) -> Outcom
             other => other.to_string().lines().last().unwrap_or_default().to_owned(),
         })
     };
-    built.or_else(|why| wrong(at, format!("the regular expression is not accepted: {why}"), "write a simpler one"))
+    built.or_else(|why| {
+        wrong(at, format!("the regular expression is not accepted: {why}"), "write a simpler one")
+    })
 }
 
 fn fits(expression: Option<&Regex>, text: &str) -> bool {
@@ -103,7 +105,9 @@ fn fits(expression: Option<&Regex>, text: &str) -> bool {
 
 impl Matcher {
     fn fits_kind(&self, id: &Id<'_>) -> bool {
-        fits(self.group.as_ref(), id.group) && fits(self.version.as_ref(), id.version) && fits(self.kind.as_ref(), id.kind)
+        fits(self.group.as_ref(), id.group)
+            && fits(self.version.as_ref(), id.version)
+            && fits(self.kind.as_ref(), id.kind)
     }
 
     /// Whether it takes an object of this name, as it stands.
@@ -115,7 +119,8 @@ impl Matcher {
     pub(crate) fn takes_texts(&self, resource: &Resource) -> bool {
         let all = |requirements: &[Requirement], field| {
             requirements.iter().all(|requirement| {
-                let value = resource.texts(field).find(|(key, _)| *key == requirement.key).map(|(_, value)| value);
+                let value =
+                    resource.texts(field).find(|(key, _)| *key == requirement.key).map(|(_, value)| value);
                 requirement.fits(value)
             })
         };
@@ -169,7 +174,11 @@ fn requirements(said: &Said<Text>) -> Outcome<Vec<Requirement>> {
         Some(requirements) => Ok(requirements),
         None => {
             let message = format!("{:?} is not a label selector", said.value);
-            wrong(said.at, message, "write it as for kubectl: key=value, key!=value, key, !key, key in (a, b)")
+            wrong(
+                said.at,
+                message,
+                "write it as for kubectl: key=value, key!=value, key, !key, key in (a, b)",
+            )
         }
     }
 }

@@ -48,7 +48,10 @@ pub(crate) enum Order {
 }
 
 /// The rank of each kind that has one.
-fn ranks<'a>(first: impl ExactSizeIterator<Item = &'a str>, last: impl Iterator<Item = &'a str>) -> HashMap<&'a str, i64> {
+fn ranks<'a>(
+    first: impl ExactSizeIterator<Item = &'a str>,
+    last: impl Iterator<Item = &'a str>,
+) -> HashMap<&'a str, i64> {
     let count = i64::try_from(first.len()).unwrap_or(i64::MAX);
     let before = first.zip(0_i64..).map(move |(kind, index)| (kind, index - count));
     before.chain(last.zip(1..)).collect()
@@ -71,9 +74,7 @@ pub(crate) fn configuration_order(a: &Gvk, b: &Gvk) -> Ordering {
         first.map(|at| at - 22).or(last.map(|at| at + 1)).unwrap_or(0)
     };
     let by_rank = rank(&a.kind).cmp(&rank(&b.kind));
-    by_rank.then_with(|| {
-        spelled(&a.group, &a.version, &a.kind).cmp(&spelled(&b.group, &b.version, &b.kind))
-    })
+    by_rank.then_with(|| spelled(&a.group, &a.version, &a.kind).cmp(&spelled(&b.group, &b.version, &b.kind)))
 }
 
 /// What an object is sorted by.
@@ -88,7 +89,8 @@ struct Key {
 
 impl Key {
     fn of(id: &Id<'_>, ranks: &HashMap<&str, i64>) -> Self {
-        let named = format!("{}.{}.{}", or(id.kind, "[noKind]"), or(id.version, "[noVer]"), or(id.group, "[noGrp]"));
+        let named =
+            format!("{}.{}.{}", or(id.kind, "[noKind]"), or(id.version, "[noVer]"), or(id.group, "[noGrp]"));
         Self {
             rank: ranks.get(id.kind).copied().unwrap_or(0),
             kind: spelled(id.group, id.version, id.kind),

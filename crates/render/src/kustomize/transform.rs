@@ -17,7 +17,6 @@ use super::set::ResourceSet;
 use super::{patches, replacements};
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 
-
 /// An entry of `replicas`.
 pub(crate) struct Replicas {
     at: At,
@@ -160,7 +159,12 @@ pub(crate) fn texts(
     Ok(())
 }
 
-fn set_texts(context: &mut Context<'_>, pairs: &Pairs, specs: &[FieldSpec], resource: &mut Resource) -> Outcome<()> {
+fn set_texts(
+    context: &mut Context<'_>,
+    pairs: &Pairs,
+    specs: &[FieldSpec],
+    resource: &mut Resource,
+) -> Outcome<()> {
     let specs = of(specs, &resource.id());
     let at = pairs.first().map_or_else(At::default, |(_, said)| said.at);
     let mut act = |node: &mut Node| {
@@ -227,7 +231,8 @@ pub(crate) fn affix(
             }
             let mut act = |node: &mut Node| {
                 let old = node.raw().cloned().unwrap_or_else(|| Text::from(""));
-                let text = if before { format!("{}{old}", said.value) } else { format!("{old}{}", said.value) };
+                let text =
+                    if before { format!("{}{old}", said.value) } else { format!("{old}{}", said.value) };
                 set_text(node, said.at, text.into(), None)
             };
             let mut visit = Visit { make: Make::Scalar, at: said.at, act: &mut act, steps: 0 };

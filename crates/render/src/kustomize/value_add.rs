@@ -1,11 +1,11 @@
 //! `ValueAddTransformer`: one value in fields, or as a folder in paths.
 
 use super::accumulate::{Builder, Target};
+use super::config::Specs;
 use super::context::{Outcome, wrong};
 use super::fields::{Fields, Said};
 use super::fieldspec::{set_text, split};
 use super::namespace::{self, Namespace};
-use super::config::Specs;
 use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
@@ -22,7 +22,9 @@ struct Place {
 fn place(node: Node) -> Outcome<Place> {
     let mut fields = Fields::of(node, "a target of ValueAddTransformer")?;
     let at = fields.at;
-    let Some(path) = fields.filled("fieldPath")? else { return wrong(at, "fieldPath is missing", "write it") };
+    let Some(path) = fields.filled("fieldPath")? else {
+        return wrong(at, "fieldPath is missing", "write it");
+    };
     let position = fields.integer("filePathPosition")?.map_or(0, |said| said.value);
     let Ok(position) = usize::try_from(position) else {
         return wrong(at, "filePathPosition is negative", "count from 1");
@@ -57,7 +59,8 @@ pub(crate) fn run(
     }
     for node in nodes {
         let place = place(node)?;
-        let matcher = place.selector.as_ref().map(|selector| selector.matcher(builder.context)).transpose()?;
+        let matcher =
+            place.selector.as_ref().map(|selector| selector.matcher(builder.context)).transpose()?;
         builder.context.steps(place.at, set.items().len())?;
         add(builder, &place, matcher.as_ref(), &value, set)?;
     }
@@ -88,7 +91,11 @@ fn add(
             let last = index + 1 == parts.len();
             let what = node.what();
             let Content::Map(map) = &mut node.content else {
-                return wrong(place.at, format!("the field {part:?} is looked for in {what}"), "correct fieldPath");
+                return wrong(
+                    place.at,
+                    format!("the field {part:?} is looked for in {what}"),
+                    "correct fieldPath",
+                );
             };
             let made = || if last { Node::string(place.at, "") } else { Node::map(place.at) };
             match map.get_or_set(part, place.at, made) {
@@ -97,7 +104,8 @@ fn add(
             }
         }
         let old = node.raw().cloned().unwrap_or_else(|| Text::from(""));
-        let text = if place.position > 0 { inserted(&old, place.position - 1, value).into() } else { value.clone() };
+        let text =
+            if place.position > 0 { inserted(&old, place.position - 1, value).into() } else { value.clone() };
         let kind = if place.position > 0 { None } else { Some(Kind::Str) };
         set_text(node, place.at, text, kind)?;
     }

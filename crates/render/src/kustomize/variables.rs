@@ -85,9 +85,10 @@ impl Variables {
                 "" => wanted.same_without_namespace(id),
                 _ => wanted.same(id),
             };
-            let found = set.items().iter().enumerate().filter(|(_, resource)| {
-                fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id))
-            });
+            let found =
+                set.items().iter().enumerate().filter(|(_, resource)| {
+                    fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id))
+                });
             match found.map(|(at, _)| at).collect::<Vec<_>>().as_slice() {
                 [] => {}
                 [at] => {
@@ -107,7 +108,8 @@ impl Variables {
 
     fn insert(&mut self, variable: Variable) -> Outcome<()> {
         if let Some(first) = self.by_name.get(&variable.name) {
-            let message = format!("the variable {:?} is there already, from line {}", variable.name, first.at.line);
+            let message =
+                format!("the variable {:?} is there already, from line {}", variable.name, first.at.line);
             return wrong(variable.at, message, "rename one of them");
         }
         self.by_name.insert(variable.name.clone(), variable);
@@ -119,7 +121,12 @@ impl Variables {
     }
 
     /// Replaces every variable in the fields of `specs`.
-    pub(crate) fn resolve(&self, context: &mut Context<'_>, set: &mut ResourceSet, specs: &Specs) -> Outcome<()> {
+    pub(crate) fn resolve(
+        &self,
+        context: &mut Context<'_>,
+        set: &mut ResourceSet,
+        specs: &Specs,
+    ) -> Outcome<()> {
         if self.by_name.is_empty() {
             return Ok(());
         }
@@ -130,7 +137,9 @@ impl Variables {
                 let message = format!("the variable {name:?} names an object that is not here");
                 return wrong(variable.at, message, "correct its objref");
             };
-            match paths::lookup(&holder.node, &paths::indexed(&variable.path), variable.at)?.map(|node| &node.content) {
+            match paths::lookup(&holder.node, &paths::indexed(&variable.path), variable.at)?
+                .map(|node| &node.content)
+            {
                 Some(Content::Scalar(scalar)) => {
                     values.insert(name.clone(), scalar.clone());
                 }
@@ -140,7 +149,8 @@ impl Variables {
                     "name a field with a single value",
                 ),
                 None => {
-                    let message = format!("the field {:?} of the variable {name:?} is not there", variable.path);
+                    let message =
+                        format!("the field {:?} of the variable {name:?} is not there", variable.path);
                     return wrong(variable.at, message, "correct its fieldref");
                 }
             }
@@ -175,7 +185,13 @@ fn replace(node: &mut Node, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
             for item in items {
                 match &mut item.content {
                     Content::Scalar(scalar) if scalar.kind == Kind::Str => expand(scalar, values),
-                    _ => return wrong(item.at, format!("this is {}, not a string", item.what()), "put it in quotes"),
+                    _ => {
+                        return wrong(
+                            item.at,
+                            format!("this is {}, not a string", item.what()),
+                            "put it in quotes",
+                        );
+                    }
                 }
             }
         }

@@ -198,7 +198,11 @@ impl<'i> Composer<'i, '_, '_, '_> {
             let value = self.next()?;
             let (value, _) = self.node(value, place.field(key.text().map_or(0, str::len)))?;
             if is_merge && merge.is_some() {
-                self.soft(key.at.line, "the key \"<<\" is written twice".to_owned(), "write one << with a list");
+                self.soft(
+                    key.at.line,
+                    "the key \"<<\" is written twice".to_owned(),
+                    "write one << with a list",
+                );
             } else if is_merge {
                 let before = fields.iter().map(|field| field.key.clone()).collect();
                 merge = Some(Merge { line: key.at.line, value, before });
@@ -246,7 +250,8 @@ impl<'i> Composer<'i, '_, '_, '_> {
         for field in Map::new(brought).0.into_fields() {
             if self.dialect == Dialect::Kubernetes && before.contains(&field.key) {
                 let key = scalar::shown(&field.key);
-                let message = format!("<< brings the key {key}, which is written before it: readers disagree");
+                let message =
+                    format!("<< brings the key {key}, which is written before it: readers disagree");
                 self.soft(line, message, "put << first in its mapping, so that what follows wins");
             } else if !own.contains(&field.key) {
                 own.set(&field.key, field.at, field.value);

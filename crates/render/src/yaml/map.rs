@@ -96,7 +96,12 @@ impl Map {
     }
 
     /// The value of a field, which is made with `missing` if it is not there.
-    pub(crate) fn get_or_set(&mut self, key: &Text, at: At, missing: impl FnOnce() -> Node) -> Option<&mut Node> {
+    pub(crate) fn get_or_set(
+        &mut self,
+        key: &Text,
+        at: At,
+        missing: impl FnOnce() -> Node,
+    ) -> Option<&mut Node> {
         let index = match self.find(key) {
             Ok(index) => index,
             Err(index) => {

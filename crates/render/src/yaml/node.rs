@@ -208,9 +208,9 @@ impl Node {
         match &self.content {
             Content::Scalar(scalar) => scalar.value(),
             Content::List(items) => Value::Array(items.iter().map(Self::value).collect()),
-            Content::Map(fields) => {
-                Value::Object(fields.iter().map(|field| (field.key.to_string(), field.value.value())).collect())
-            }
+            Content::Map(fields) => Value::Object(
+                fields.iter().map(|field| (field.key.to_string(), field.value.value())).collect(),
+            ),
         }
     }
 

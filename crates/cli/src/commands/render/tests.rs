@@ -9,6 +9,9 @@ fn arguments(origins: bool, show_secrets: bool) -> RenderArguments {
         rev: None,
         namespaces: vec!["shop".into()],
         format: ObjectForm::Yaml,
+        sort: Order::Legacy,
+        load_restrictor: Restrictor::RootOnly,
+        max_objects: 100,
         origins,
         show_secrets,
     }
@@ -22,26 +25,27 @@ const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringD
 
 #[test]
 fn secrets_are_masked_unless_they_are_asked_for() {
-    let printed = rendered(&tree(SECRET), "a", &arguments(false, false)).unwrap();
+    let printed = rendered(&tree(SECRET), "a", &arguments(false, false), false).unwrap();
     assert!(
         !printed.text.contains("hunter2") && printed.text.contains("namespace: shop"),
         "{}",
         printed.text
     );
-    assert!(!printed.document.to_string().contains("hunter2"));
-    let printed = rendered(&tree(SECRET), "a", &arguments(false, true)).unwrap();
+    let for_program = rendered(&tree(SECRET), "a", &arguments(false, false), true).unwrap();
+    assert!(!for_program.document.to_string().contains("hunter2"));
+    let printed = rendered(&tree(SECRET), "a", &arguments(false, true), false).unwrap();
     assert!(printed.text.contains("hunter2"), "{}", printed.text);
 }
 
 #[test]
 fn an_object_says_where_it_came_from() {
-    let printed = rendered(&tree(SECRET), "a", &arguments(true, false)).unwrap();
+    let printed = rendered(&tree(SECRET), "a", &arguments(true, false), false).unwrap();
     assert!(printed.text.starts_with("---\n# a/x.yaml:1\napiVersion"), "{}", printed.text);
 }
 
 #[test]
 fn what_does_not_render_is_shown_with_its_line() {
-    let printed = rendered(&tree("apiVersion: v1\nkind: [\n"), "a", &arguments(false, false)).unwrap();
+    let printed = rendered(&tree("apiVersion: v1\nkind: [\n"), "a", &arguments(false, false), false).unwrap();
     assert_eq!(printed.conclusion, Conclusion::Denied);
     assert_eq!(printed.document["rendered"], false);
     assert!(printed.text.contains("a/x.yaml:"), "{}", printed.text);
@@ -54,4 +58,22 @@ fn a_path_is_taken_from_the_root_around_it() {
     std::fs::create_dir(folder.path().join("d")).unwrap();
     assert_eq!(split(&folder.path().join("d")).unwrap(), (folder.path().join("d"), String::new()));
     assert_eq!(split(&folder.path().join("f")).unwrap(), (folder.path().to_owned(), "f".to_owned()));
+}
+
+#[test]
+fn a_field_that_a_patch_set_says_where_it_came_from() {
+    let files = [
+        (
+            "base/web.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1}\n",
+        ),
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("a/kustomization.yaml", "resources: [../base]\npatches:\n- path: p.yaml\nnamePrefix: x-\n"),
+        ("a/p.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 3\n"),
+    ];
+    let tree: BTreeMap<String, Vec<u8>> = files.map(|(path, text)| (path.into(), text.into())).into();
+    let printed = rendered(&tree, "a", &arguments(true, false), false).unwrap();
+    assert!(printed.text.contains("# base/web.yaml:1\n"), "{}", printed.text);
+    assert!(printed.text.contains("#   /spec/replicas: a/p.yaml:5\n"), "{}", printed.text);
+    assert!(printed.text.contains("replicas: 3") && printed.text.contains("name: x-web"), "{}", printed.text);
 }

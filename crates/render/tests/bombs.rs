@@ -1,0 +1,251 @@
+//! What a repository's author could do to a renderer, each stopped by a budget or a rule, with a reason.
+
+use std::collections::BTreeMap;
+
+use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
+use countersign_render::budget::Budget;
+use countersign_render::rendered::render;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn files(files: &[(&str, &str)]) -> Files {
+    files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+}
+
+/// The first thing that is wrong, as `file:line: message`.
+fn refused(tree: &impl Tree, path: &str) -> String {
+    match render(tree, path, &[], &Budget::default()) {
+        Ok(rendered) => panic!("{} objects were rendered", rendered.objects.len()),
+        Err(problems) => {
+            let problem = &problems[0];
+            assert!(problem.help.as_ref().is_some_and(|help| !help.is_empty()), "{problem:?}");
+            format!("{}: {}", problem.at, problem.message)
+        }
+    }
+}
+
+fn object(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n")
+}
+
+#[test]
+fn an_alias_bomb() {
+    let mut bomb = String::from(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\na0: &a0 [x, x, x, x, x, x, x, x]\n",
+    );
+    for level in 1..30 {
+        let aliases = vec![format!("*a{}", level - 1); 8].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let tree = files(&[("kustomization.yaml", "resources: [x.yaml]\n"), ("x.yaml", &bomb)]);
+    let said = refused(&tree, "");
+    assert!(said.starts_with("x.yaml:") && said.contains("aliases expand to more than"), "{said}");
+}
+
+#[test]
+fn a_doubling_diamond_of_bases() {
+    let mut tree = files(&[("l0/kustomization.yaml", "resources: [x.yaml]\n"), ("l0/x.yaml", &object("x"))]);
+    for level in 1..40 {
+        for side in ["a", "b"] {
+            let below = level - 1;
+            let base = if below == 0 { "../l0".to_owned() } else { format!("../l{below}") };
+            tree.insert(
+                format!("l{level}{side}/kustomization.yaml"),
+                format!("resources: [{base}]\nnamePrefix: {side}-\n").into_bytes(),
+            );
+        }
+        tree.insert(
+            format!("l{level}/kustomization.yaml"),
+            format!("resources: [../l{level}a, ../l{level}b]\n").into_bytes(),
+        );
+    }
+    let said = refused(&tree, "l20");
+    assert!(said.contains("more than 500 kustomizations are built in all"), "{said}");
+}
+
+#[test]
+fn ten_thousand_levels_of_nesting() {
+    let mut tree = Files::new();
+    for level in 0..10_000 {
+        let text = format!("resources: [../l{}]\n", level + 1);
+        tree.insert(format!("l{level}/kustomization.yaml"), text.into_bytes());
+    }
+    assert!(refused(&tree, "l0").contains("bases are nested deeper than 50 levels"));
+    let deep = format!("apiVersion: v1\nkind: X\nmetadata: {{name: x}}\na:\n{}", "- ".repeat(10_000));
+    let tree = files(&[("kustomization.yaml", "resources: [x.yaml]\n"), ("x.yaml", &deep)]);
+    let said = refused(&tree, "");
+    assert!(said.contains("nested deeper") || said.contains("not valid YAML"), "{said}");
+}
+
+#[test]
+fn cycles() {
+    let tree = files(&[
+        ("a/kustomization.yaml", "resources:\n- ../b\n"),
+        ("b/kustomization.yaml", "resources:\n- ../a\n"),
+        ("c/kustomization.yaml", "namePrefix: x-\nresources:\n- ../c\n"),
+        ("d/e/kustomization.yaml", "resources:\n- ..\n"),
+        ("d/kustomization.yaml", "resources:\n- e\n"),
+    ]);
+    assert!(refused(&tree, "a").starts_with("b/kustomization.yaml:2: the folder \"a\" is, or contains"));
+    assert!(refused(&tree, "c").starts_with("c/kustomization.yaml:3: the folder \"c\" is, or contains"));
+    assert!(refused(&tree, "d").contains("is, or contains"));
+}
+
+#[test]
+fn a_regular_expression_bomb() {
+    for name in [
+        "((a{100}){100}){100}",
+        "(((((((((a+)+)+)+)+)+)+)+)+){1000}",
+        &"(".repeat(5_000),
+        "\\p{Any}{500}{500}",
+    ] {
+        let kustomization = format!(
+            "resources: [x.yaml]\npatches:\n- target:\n    name: '{name}'\n  patch: |-\n    - {{op: remove, path: /data}}\n"
+        );
+        let tree = files(&[("kustomization.yaml", &kustomization), ("x.yaml", &object("x"))]);
+        let said = refused(&tree, "");
+        assert!(said.starts_with("kustomization.yaml:4: the regular expression is not accepted"), "{said}");
+    }
+    let long = format!("resources: [x.yaml]\nimages:\n- name: '{}'\n  newTag: x\n", "(a|b)".repeat(100_000));
+    let tree = files(&[("kustomization.yaml", &long), ("x.yaml", &object("x"))]);
+    assert!(refused(&tree, "").contains("it is too long"));
+}
+
+#[test]
+fn a_huge_literal() {
+    let text = format!("configMapGenerator:\n- name: x\n  literals: [a={}]\n", "x".repeat(5 << 20));
+    let tree = files(&[("kustomization.yaml", &text)]);
+    assert!(refused(&tree, "").contains("at most 4194304 are read"));
+}
+
+#[test]
+fn a_hundred_thousand_files_in_a_generator() {
+    let mut text = String::from("configMapGenerator:\n- name: x\n  files:\n");
+    let mut tree = Files::new();
+    for number in 0..100_000 {
+        text.push_str(&format!("  - f/{number}\n"));
+        tree.insert(format!("f/{number}"), b"x".to_vec());
+    }
+    tree.insert("kustomization.yaml".to_owned(), text.into_bytes());
+    assert!(refused(&tree, "").contains("more than 2000 files are read in all"));
+}
+
+#[test]
+fn a_fan_out_of_replacements() {
+    let mut objects = String::new();
+    for number in 0..2_000 {
+        objects.push_str(&format!("---\n{}data: {{a: b}}\n", object(&format!("x{number}"))));
+    }
+    let replacement = "- source: {kind: ConfigMap, name: x0, fieldPath: data.a}\n  targets:\n  - select: {kind: '.*'}\n    fieldPaths: [data.a]\n";
+    let kustomization = format!("resources: [x.yaml]\nreplacements:\n{}", replacement.repeat(1_000));
+    let tree = files(&[("kustomization.yaml", &kustomization), ("x.yaml", &objects)]);
+    let said = refused(&tree, "");
+    assert!(said.contains("transforming the objects takes more than 5000000 steps"), "{said}");
+}
+
+#[test]
+fn image_names_made_of_brackets() {
+    let web =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers: [{name: a, image: nginx}]\n";
+    for name in ["[".repeat(100_000), "(".repeat(100_000)] {
+        let text = format!("resources: [x.yaml]\nimages:\n- {{name: '{name}', newTag: x}}\n");
+        let tree = files(&[("kustomization.yaml", &text), ("x.yaml", web)]);
+        let rendered = render(&tree, "", &[], &Budget::default()).unwrap();
+        assert_eq!(rendered.objects[0].object()["spec"]["containers"][0]["image"], "nginx");
+        assert!(rendered.warnings[0].message.contains("no regular expression"));
+    }
+    let text = format!(
+        "resources: [x.yaml]\nimages:\n- {{name: '{}{}', newTag: x}}\n",
+        "(".repeat(5_000),
+        ")".repeat(5_000)
+    );
+    let tree = files(&[("kustomization.yaml", &text), ("x.yaml", web)]);
+    assert!(refused(&tree, "").contains("regular expression is not accepted"));
+}
+
+/// A tree with a link.
+struct Linked(Files);
+
+impl Tree for Linked {
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        if path == "link.yaml" { Ok(Some(EntryKind::Link)) } else { self.0.kind(path) }
+    }
+
+    fn entries(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
+        self.0.entries(path)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        self.0.read(path, limit)
+    }
+}
+
+#[test]
+fn paths_that_lead_out() {
+    for (path, reason) in [
+        ("../../x.yaml", "leads out of the repository"),
+        ("/etc/passwd", "is absolute"),
+        ("\"a\\0b\"", "holds a NUL"),
+        ("'%2e%2e/secret.yaml'", "nothing is at"),
+        ("../secret.yaml", "is not in or below the kustomization's folder"),
+        ("nothing.yaml", "nothing is at"),
+        ("http://example.com/x.yaml", "must be pinned to a full commit id"),
+        ("https://example.com/x?ref=main", "must be pinned to a full commit id"),
+        ("https://example.com/x?ref=0123456789012345678901234567890123456789", "is not allowed here"),
+    ] {
+        let text = format!("resources:\n- {path}\n");
+        let tree = files(&[("app/kustomization.yaml", &text), ("secret.yaml", &object("secret"))]);
+        let said = refused(&tree, "app");
+        assert!(said.starts_with("app/kustomization.yaml:2: ") && said.contains(reason), "{path}: {said}");
+    }
+    let linked = Linked(files(&[("kustomization.yaml", "resources: [link.yaml]\n"), ("link.yaml", "x")]));
+    assert!(refused(&linked, "").contains("symbolic link: links are not followed"));
+    for field in
+        ["configMapGenerator:\n- name: x\n  files: [../s]\n", "patches:\n- path: ../s\n", "crds: [../s]\n"]
+    {
+        let tree = files(&[("app/kustomization.yaml", field), ("s", "x")]);
+        assert!(refused(&tree, "app").contains("is not in or below the kustomization's folder"));
+    }
+}
+
+#[test]
+fn duplicate_keys_and_duplicate_objects() {
+    let twice = format!("{}  name: y\n", object("x"));
+    let tree = files(&[("kustomization.yaml", "resources: [x.yaml]\n"), ("x.yaml", &twice)]);
+    assert_eq!(refused(&tree, ""), "x.yaml:5: the key \"name\" is written twice: first on line 4");
+    let tree = files(&[
+        ("a/kustomization.yaml", "resources: [x.yaml]\n"),
+        ("a/x.yaml", &object("x")),
+        ("b/kustomization.yaml", "resources: [x.yaml]\n"),
+        ("b/x.yaml", &object("x")),
+        ("c/kustomization.yaml", "resources: [../a, ../b]\n"),
+    ]);
+    let said = refused(&tree, "c");
+    assert!(said.starts_with("b/x.yaml:1: ConfigMap x is here twice"), "{said}");
+}
+
+#[test]
+fn what_is_not_supported_is_named_with_its_line() {
+    for (field, reason) in [
+        ("helmCharts: []", "helmCharts is not supported"),
+        ("helmGlobals: {chartHome: x}", "helmGlobals is not supported"),
+        ("unknown: 1", "a kustomization has no field \"unknown\""),
+        ("images: [{name: x, tag: y}]", "an image has no field \"tag\""),
+        ("patches: [{patch: x, target: {nme: x}}]", "a selector has no field \"nme\""),
+        (
+            "generators: ['{apiVersion: example.com/v1, kind: X, metadata: {name: x}}']",
+            "the plugin X of example.com/v1",
+        ),
+        ("openapi: {version: v1.30.0}", "is not built in"),
+        ("buildMetadata: [x]", "is no option of buildMetadata"),
+        ("kind: Other", "is not Kustomization or Component"),
+        ("apiVersion: v9", "the API version of this kind is"),
+        ("namePrefix: [x]", "namePrefix holds a list, not a string"),
+        ("commonLabels: {a: 1}", "commonLabels holds a number, not a string"),
+    ] {
+        let text = format!("resources: [x.yaml]\n{field}\n");
+        let tree = files(&[("kustomization.yaml", &text), ("x.yaml", &object("x"))]);
+        let said = refused(&tree, "");
+        assert!(said.starts_with("kustomization.yaml:2: ") && said.contains(reason), "{field}: {said}");
+    }
+}
