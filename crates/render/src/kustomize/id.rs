@@ -82,34 +82,32 @@ fn selects(part: &str, value: &str) -> bool {
 /// Whether kustomize knows a kind to live in no namespace: what the OpenAPI document of Kubernetes 1.21
 /// (`kyaml/openapi`, `precomputedIsNamespaceScoped`) has no namespaced path for.
 pub(crate) fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool {
-    match (group, version, kind) {
-        ("", "v1", "ComponentStatus" | "Namespace" | "Node" | "NodeProxyOptions" | "PersistentVolume") => {
-            true
-        }
-        (
-            "admissionregistration.k8s.io",
-            "v1" | "v1beta1",
-            "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",
-        )
-        | (
-            "admissionregistration.k8s.io",
-            "v1",
-            "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding",
-        )
-        | ("apiextensions.k8s.io", "v1" | "v1beta1", "CustomResourceDefinition")
-        | ("apiregistration.k8s.io", "v1" | "v1beta1", "APIService")
-        | ("certificates.k8s.io", "v1" | "v1beta1", "CertificateSigningRequest")
-        | ("flowcontrol.apiserver.k8s.io", "v1beta1", "FlowSchema" | "PriorityLevelConfiguration")
-        | ("networking.k8s.io", "v1" | "v1beta1", "IngressClass")
-        | ("node.k8s.io", "v1" | "v1beta1", "RuntimeClass")
-        | ("policy", "v1beta1", "PodSecurityPolicy")
-        | ("rbac.authorization.k8s.io", "v1" | "v1beta1", "ClusterRole" | "ClusterRoleBinding")
-        | ("scheduling.k8s.io", "v1" | "v1beta1", "PriorityClass")
-        | (
-            "storage.k8s.io",
-            "v1" | "v1beta1",
-            "CSIDriver" | "CSINode" | "StorageClass" | "VolumeAttachment",
-        ) => true,
-        _ => false,
-    }
+    matches!(
+        (group, version, kind),
+        ("", "v1", "ComponentStatus" | "Namespace" | "Node" | "NodeProxyOptions" | "PersistentVolume")
+            | (
+                "admissionregistration.k8s.io",
+                "v1" | "v1beta1",
+                "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",
+            )
+            | (
+                "admissionregistration.k8s.io",
+                "v1",
+                "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding",
+            )
+            | ("apiextensions.k8s.io", "v1" | "v1beta1", "CustomResourceDefinition")
+            | ("apiregistration.k8s.io", "v1" | "v1beta1", "APIService")
+            | ("certificates.k8s.io", "v1" | "v1beta1", "CertificateSigningRequest")
+            | ("flowcontrol.apiserver.k8s.io", "v1beta1", "FlowSchema" | "PriorityLevelConfiguration")
+            | ("networking.k8s.io", "v1" | "v1beta1", "IngressClass")
+            | ("node.k8s.io", "v1" | "v1beta1", "RuntimeClass")
+            | ("policy", "v1beta1", "PodSecurityPolicy")
+            | ("rbac.authorization.k8s.io", "v1" | "v1beta1", "ClusterRole" | "ClusterRoleBinding")
+            | ("scheduling.k8s.io", "v1" | "v1beta1", "PriorityClass")
+            | (
+                "storage.k8s.io",
+                "v1" | "v1beta1",
+                "CSIDriver" | "CSINode" | "StorageClass" | "VolumeAttachment",
+            )
+    )
 }

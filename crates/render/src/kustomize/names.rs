@@ -18,6 +18,9 @@ struct Renamed<'r> {
     places: HashMap<&'r str, HashMap<&'r str, Vec<usize>>>,
 }
 
+/// A kind that may be named, and the field that may name it.
+type Possible<'c> = (&'c Gvk, &'c FieldSpec);
+
 /// What an object is to be called where it is named.
 struct Found {
     name: Text,
@@ -32,12 +35,12 @@ pub(crate) fn fix(
 ) -> Outcome<()> {
     let items = set.items_mut();
     // What each object names is looked up in the objects as they were before the first of them is corrected.
-    let mut by_kind: HashMap<(String, String, String), Vec<(&Gvk, &FieldSpec)>> = HashMap::new();
+    let mut by_kind: HashMap<[String; 3], Vec<Possible<'_>>> = HashMap::new();
     let mut changed = Vec::new();
     let renamed = Renamed::new(items);
     for (index, resource) in items.iter().enumerate() {
         let id = resource.original_id();
-        let key = (id.group.to_owned(), id.version.to_owned(), id.kind.to_owned());
+        let key = [id.group, id.version, id.kind].map(str::to_owned);
         let specs = by_kind.entry(key).or_insert_with(|| {
             let all = references
                 .iter()
