@@ -53,7 +53,7 @@ run 'git switch -qc newer'
 edit deploy/staging/deployment.yaml 's|image: .*|image: registry.example.com/shop/web:1.5.0|'
 run "git commit -qam 'Use version 1.5.0' && git push -q origin newer && pr open newer 'Use version 1.5.0'"
 shows '^pull request 1:'
-until_it_says 'images.pinned' 'pr show 1'
+until_it_says 'What to do: ' 'pr show 1'
 shows '^countersign/staging: failure' '^# .*: denied' '^- .*deployment.yaml:[0-9]+' '^Why: A tag' '^What to do: Write the image' \
     '^Rule `images.pinned'
 means 'The comment on the pull request names the rule, the file and the line, says why, and what to do.'
@@ -70,7 +70,7 @@ run 'pr approve 1'
 shows '^ada-at-home approved'
 as ada "$work/ada/shop"
 quietly "git config demo.token $(<"$work/gitea/ada.token")"
-until_it_says 'ada-at-home (account' 'pr show 1'
+until_it_says '`ada-at-home (account' 'pr show 1'
 says 'has 0 of 1 approvals (nobody)'
 shows '^countersign/staging: pending' '^- .*ada-at-home .*does not count'
 means 'Who proposes a change cannot approve it, under whatever login: only accounts in the control repository count.'
