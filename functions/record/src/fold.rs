@@ -146,6 +146,9 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
     let Some(wanted) = state.wanted.as_ref().filter(|wanted| wanted.attempt == record.attempt) else {
         return next;
     };
+    if has_ended(state.outcome.as_ref(), record) {
+        return next;
+    }
     if !is_late(state.outcome.as_ref(), record) {
         next.outcome = Some(latest_outcome(time, record));
     }
@@ -168,18 +171,17 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
     next
 }
 
+/// Whether all was said of the attempt before: what is logged after that changes nothing.
+fn has_ended(known: Option<&LatestOutcome>, record: &OutcomeRecord) -> bool {
+    known.is_some_and(|known| known.attempt == record.attempt && known.result.is_end())
+}
+
 /// Whether this only says that something was written of which is known already what became of it.
 fn is_late(known: Option<&LatestOutcome>, record: &OutcomeRecord) -> bool {
     record.result == OutcomeResult::Applied
         && known.is_some_and(|known| {
             known.attempt == record.attempt
-                && matches!(
-                    known.result,
-                    OutcomeResult::Healthy
-                        | OutcomeResult::Unhealthy
-                        | OutcomeResult::Removed
-                        | OutcomeResult::Overtaken
-                )
+                && (known.result.is_end() || known.result == OutcomeResult::Unhealthy)
         })
 }
 
@@ -252,7 +254,11 @@ pub fn report_outcome(
     report.as_of = index + 1;
     let target = report.targets.get_mut(&record.target.to_string());
     let target = target.filter(|target| target.attempt == record.attempt);
-    if let Some(target) = target.filter(|target| !is_late(target.outcome.as_ref(), record)) {
+    let says_more = |target: &&mut TargetReport| {
+        let known = target.outcome.as_ref();
+        !is_late(known, record) && !has_ended(known, record)
+    };
+    if let Some(target) = target.filter(says_more) {
         target.outcome = Some(latest_outcome(time, record));
     }
     report

@@ -13,6 +13,7 @@ use countersign_core::facts::Operation;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record};
 use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
+use countersign_core::outcome::OutcomeResult;
 use countersign_core::ports::PortError;
 use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
@@ -74,9 +75,11 @@ impl<'a, S: Store> Working<'a, S> {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StageError> {
         if let Draft::Outcome(outcome, ..) = &draft
+            && !matches!(outcome.result, OutcomeResult::Refused { .. })
             && self.has_ended(&outcome.attempt).await?
         {
-            // A message that came again, after all was said: as when a cluster was away at the repeat.
+            // A message that came again, after all was said: as when a cluster was away at the repeat. Only that
+            // an authorization was refused is told at any time: somebody may have forged one.
             tracing::info!(target = %outcome.target, result = ?outcome.result, "said after its attempt ended");
             return Ok(None);
         }

@@ -142,8 +142,9 @@ fn told(world: &World) -> Result<(), String> {
         match &leaf.record {
             Record::Decision(record) => expect(&mut expected, record),
             Record::Outcome(record) => {
-                let late = record.result == OutcomeResult::Applied && results.contains_key(&record.attempt);
-                if !late {
+                let known = results.get(&record.attempt);
+                let late = record.result == OutcomeResult::Applied && known.is_some();
+                if !late && !known.is_some_and(OutcomeResult::is_end) {
                     results.insert(record.attempt, record.result.clone());
                 }
             }

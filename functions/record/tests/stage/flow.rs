@@ -5,7 +5,7 @@ use countersign_core::event::{Event, EventKind};
 use countersign_core::keys;
 use countersign_core::leaf::{Disposition, Record};
 use countersign_core::message::{DecisionMade, DecisionsMade, DeployDue, Message, QueueName, ReportDue};
-use countersign_core::outcome::OutcomeResult;
+use countersign_core::outcome::{Check, OutcomeResult};
 use countersign_core::ports::store::{self, Store as _};
 use countersign_core::stage::StageError;
 use countersign_ledger::authorization::{Expected, verify};
@@ -103,6 +103,13 @@ async fn nothing_is_said_of_an_attempt_after_it_has_ended() {
     assert_eq!(recorder.outcomes(&east(), at(3), &[healthy, failed.clone()]).await, [Ok(()), Ok(())]);
     assert_eq!(recorder.outcomes(&east(), at(4), &[failed]).await, [Ok(())]);
     assert_eq!(world.leaves().await.len(), 3);
+    // Somebody who presents a false authorization of it is told of in the log, and changes nothing.
+    let refused = outcome(&decision, Some(1), OutcomeResult::Refused { check: Check::Signature });
+    assert_eq!(recorder.outcomes(&east(), at(5), &[refused]).await, [Ok(())]);
+    assert_eq!(world.leaves().await.len(), 4);
+    let told = world.report('a').await.targets["shop/production/east"].outcome.clone();
+    assert_eq!(told.unwrap().result, OutcomeResult::Healthy);
+    assert_eq!(world.state(&target("shop")).await.failures, 0);
     assert_eq!(world.state(&target("shop")).await.outcome.unwrap().result, OutcomeResult::Healthy);
 }
 
