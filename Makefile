@@ -47,7 +47,10 @@ bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH=
 	@cargo build --quiet --release -p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
 	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
 
+soak: tools build ## Run the long tests: simulation, kills, load, faults, fuzzing (SHORT=1 for a few minutes of each)
+	@bash tests/soak.sh $(CARGO_TARGET_DIR)/debug
+
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test infra trace
+.PHONY: help build demo check policies docs tools test infra trace soak

@@ -1,5 +1,7 @@
 //! The path of a change on a real Kubernetes API server.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use countersign_tests::installation::Installation;
 use countersign_tests::world::control_plane::ControlPlane;
@@ -9,11 +11,13 @@ use kube::api::{Api, PostParams};
 use kube::{Client, ResourceExt as _};
 
 /// The target on the real cluster.
-const LIVE: &str = "shop/live/real";
+pub const LIVE: &str = "shop/live/real";
 
 /// A namespace of the real cluster that the sample is deployed to.
-struct Live {
-    installation: Installation,
+pub struct Live {
+    pub installation: Installation,
+    /// The UID of the cluster.
+    pub uid: String,
     _world: ControlPlane,
     client: Client,
     namespace: String,
@@ -23,6 +27,13 @@ impl Live {
     async fn start(label: &str) -> Result<Self> {
         // Its own, since what a cluster trusts is one for the whole cluster, and other tests play with it.
         let world = tokio::task::spawn_blocking(ControlPlane::start).await??;
+        let kubeconfig = world.kubeconfig().to_owned();
+        Self::on(world, label, &kubeconfig).await
+    }
+
+    /// An installation that reaches a cluster of its own by `reached`.
+    pub async fn on(world: ControlPlane, label: &str, reached: &Path) -> Result<Self> {
+        let reached = reached.to_str().context("the path is not UTF-8")?.to_owned();
         let namespace = world.namespace(label).await?;
         let client = world.client().await?;
         let system = Api::<Namespace>::all(client.clone()).get("kube-system").await?;
@@ -34,7 +45,7 @@ impl Live {
         ensure!(added["uid"] == uid.as_str() && added["configured"] == false, "{added}");
         let baseline = installation.clone("shop")?.head()?;
         let commit = installation.change_control("Deploy to a real cluster", |control| {
-            let cluster = format!("clusters:\n  real:\n    kind: kubernetes\n    uid: {uid}\n    kubeconfig: \"file:{kubeconfig}\"\n");
+            let cluster = format!("clusters:\n  real:\n    kind: kubernetes\n    uid: {uid}\n    kubeconfig: \"file:{reached}\"\n");
             control.replace("countersign.yaml", "\nclusters:\n", &format!("\n{cluster}"))?;
             let environment = "\nenvironments:\n  live:\n    approvals:\n      count: 1\n    clusters: [real]\n";
             control.replace("countersign.yaml", "\nenvironments:\n", environment)?;
@@ -46,7 +57,7 @@ impl Live {
         })?;
         installation.until_active(&commit)?;
         installation.until_runs(LIVE, &baseline)?;
-        Ok(Self { installation, _world: world, client, namespace })
+        Ok(Self { installation, uid, _world: world, client, namespace })
     }
 
     fn api<K>(&self) -> Api<K>
@@ -57,7 +68,7 @@ impl Live {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    async fn greeting(&self) -> Result<String> {
+    pub async fn greeting(&self) -> Result<String> {
         let found = self.api::<ConfigMap>().get("web").await?;
         found.data.and_then(|mut data| data.remove("greeting")).context("it greets nobody")
     }

@@ -8,5 +8,6 @@ mod gitea;
 mod ports;
 mod refused;
 mod simulation;
+mod survival;
 mod tidy;
 mod world;

@@ -4,7 +4,6 @@
 //! server. Everything lies in a temporary folder and ends with the value.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +16,9 @@ pub mod clone;
 pub mod http;
 mod reading;
 mod server;
+
+use crate::survival::faults::Faults;
+use crate::world::ports::Port;
 
 use clone::WorkingClone;
 use server::Server;
@@ -31,7 +33,7 @@ pub const STAGING: &str = "shop/staging/local";
 pub const PRODUCTION: &str = "shop/production/local";
 
 /// How long something that must happen may take. It takes a fraction of a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -40,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 #[derive(Debug)]
 pub struct Installation {
     server: Option<Server>,
-    port: u16,
+    port: Port,
     folder: TempDir,
 }
 
@@ -51,8 +53,7 @@ impl Installation {
     /// When a key or the installation cannot be made.
     pub fn new() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("countersign-installation-").tempdir()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let made = Self { server: None, port, folder };
+        let made = Self { server: None, port: Port::reserve()?, folder };
         let mut arguments = ["init", "control", "--data", "data", "--root-key", "root.pem", "--sample"]
             .map(str::to_owned)
             .to_vec();
@@ -96,6 +97,24 @@ impl Installation {
         self.folder().join("data")
     }
 
+    /// Makes a bare repository as another one is now, with its receive hooks.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn copy_repository(&self, from: &str, to: &str) -> Result<()> {
+        let mut git = self.git_command();
+        output(git.args(["clone", "-q", "--bare"]).arg(self.repository(from)).arg(self.repository(to)))?;
+        self.install_hooks(to)
+    }
+
+    fn install_hooks(&self, name: &str) -> Result<()> {
+        let path = self.repository(name);
+        let secret = self.data().join("keys/webhook-local");
+        let mut command = self.command();
+        command.args(["hook", "install"]).arg(path).args(["--host", "local", "--server", &self.url()]);
+        output(command.arg("--secret-file").arg(secret)).map(drop)
+    }
+
     /// The bare repository of this name.
     #[must_use]
     pub fn repository(&self, name: &str) -> PathBuf {
@@ -111,7 +130,7 @@ impl Installation {
     /// The address that the server listens on.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     /// Starts the server and returns when it takes requests.
@@ -137,8 +156,36 @@ impl Installation {
             &self.address(),
         ]);
         command.args(more);
+        if let Some(faults) = self.faults_asked_for() {
+            faults.apply_to(&mut command);
+        }
         self.server = Some(Server::start(command, &self.log_file())?);
         Ok(())
+    }
+
+    /// The faults that the server suffers, once it is started after this was called for the first time.
+    ///
+    /// # Errors
+    /// When their folder cannot be made.
+    pub fn faults(&self) -> Result<Faults> {
+        Faults::of(&self.folder().join("faults"))
+    }
+
+    fn faults_asked_for(&self) -> Option<Faults> {
+        let asked = self.folder().join("faults").exists();
+        asked.then(|| self.faults().ok()).flatten()
+    }
+
+    /// Whether the server has died of itself since it was started.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn has_died(&mut self) -> Result<bool> {
+        let died = self.server.as_mut().map(Server::has_ended).transpose()?.unwrap_or(true);
+        if died {
+            self.server = None;
+        }
+        Ok(died)
     }
 
     /// The process of the server.

@@ -5,4 +5,5 @@ pub mod contract;
 pub mod http;
 pub mod installation;
 pub mod simulation;
+pub mod survival;
 pub mod world;

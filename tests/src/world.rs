@@ -5,6 +5,8 @@
 
 pub mod control_plane;
 pub mod gitea;
+pub mod ports;
+pub mod proxy;
 pub mod script;
 pub mod servers;
 pub mod tools;

@@ -162,6 +162,7 @@ impl<'a> Stages<'a> {
             }
             QueueName::Outcomes(_) => self.recorder().outcomes(name, now, batch).await,
             QueueName::Reports => Reporter { store, forge: &self.forge }.handle(batch).await,
+            QueueName::DeadLetters(of) => self.recorder().dead_letters(of.as_ref(), now, batch).await,
         }
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approve, audit, check, close, cluster, completion, dead_letters, diff, dismiss, explain, history, hold,
-    hook, init, inspect, policy, propose, recover, render, status, validate,
+    approve, audit, check, close, cluster, completion, diff, dismiss, dlq, explain, history, hold, hook,
+    init, inspect, policy, propose, recover, render, status, validate,
 };
 use crate::output::Form;
 
@@ -64,9 +64,9 @@ pub enum Command {
     /// Verify a log, prove what is in it, and export it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Put messages that could not succeed back to work, or drop them.
+    /// Show messages that could not succeed, and put them back to work or drop them.
     #[command(subcommand)]
-    DeadLetters(dead_letters::DeadLettersCommand),
+    Dlq(dlq::DlqCommand),
     /// Set up clusters.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),

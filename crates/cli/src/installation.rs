@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use countersign_core::ports::signer::Algorithm;
 use countersign_core::time::Timestamp;
 use countersign_ledger::genesis::{self, Genesis};
+use countersign_local::fault;
 use countersign_local::key_file::KeyFile;
 use countersign_record::Settings;
 
@@ -128,5 +129,6 @@ impl DataFolder {
 #[must_use]
 pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(millis.saturating_add(fault::clock()))
 }

@@ -165,9 +165,3 @@ pub fn pseudonym(person: &str) -> String {
 pub fn person(pseudonym: &str) -> String {
     format!("people/names/{pseudonym}")
 }
-
-/// A message that can never succeed, kept for a person to look at.
-#[must_use]
-pub fn dead_letter(queue: &str, id: &str) -> String {
-    format!("dead-letters/{queue}/{}", Digest::of(id.as_bytes()).hex())
-}

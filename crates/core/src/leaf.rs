@@ -158,6 +158,12 @@ pub struct RejectedRecord {
     pub reason: String,
     /// The digest of its bytes.
     pub body: Digest,
+    /// The attempt that it was about, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<AttemptId>,
+    /// The target that it was about, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
 }
 
 impl Record {

@@ -1,5 +1,6 @@
 //! What every stage answers: one result per message, the shape that a partial batch failure needs.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::message::{MESSAGE_VERSION, Message};
@@ -24,16 +25,28 @@ impl Incoming {
     /// # Errors
     /// [`StageError::Final`] when the body is not a message of a version that this release understands.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<Message<T>, StageError> {
-        let message: Message<T> = serde_json::from_str(&self.body)
-            .map_err(|error| StageError::Final(format!("message {}: not understood: {error}", self.id)))?;
-        if message.v != MESSAGE_VERSION {
-            return Err(StageError::Final(format!(
-                "message {}: version {} is not understood, this release reads {MESSAGE_VERSION}",
-                self.id, message.v
-            )));
+        let newer = |v: u32| {
+            let id = &self.id;
+            let why =
+                format!("message {id}: version {v} is not understood, this release reads {MESSAGE_VERSION}");
+            StageError::Final(why)
+        };
+        match serde_json::from_str::<Message<T>>(&self.body) {
+            Ok(message) if message.v == MESSAGE_VERSION => Ok(message),
+            Ok(message) => Err(newer(message.v)),
+            Err(error) => match serde_json::from_str::<Version>(&self.body) {
+                // What else is in it need not be of a shape that is known here.
+                Ok(Version { v }) if v != MESSAGE_VERSION => Err(newer(v)),
+                _ => Err(StageError::Final(format!("message {}: not understood: {error}", self.id))),
+            },
         }
-        Ok(message)
     }
+}
+
+/// All that is read of a message of another release.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
 }
 
 /// Why a stage did not take a message.
@@ -101,7 +114,9 @@ mod tests {
     #[test]
     fn an_unknown_version_is_final() {
         let mut message = incoming("1", "a");
-        message.body = r#"{"v":99,"trace":"t","body":1}"#.into();
-        assert!(matches!(message.parse::<u32>(), Err(StageError::Final(why)) if why.contains("99")));
+        for body in [r#"{"v":99,"trace":"t","body":1}"#, r#"{"v":99,"content":{}}"#] {
+            message.body = body.into();
+            assert!(matches!(message.parse::<u32>(), Err(StageError::Final(why)) if why.contains("99")));
+        }
     }
 }

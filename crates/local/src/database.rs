@@ -101,6 +101,17 @@ impl Database {
         }
     }
 
+    /// Opens the database in the folder `dir` for a short write, also while another process serves it: the
+    /// operating system keeps the two apart. For what a person does to one row or a few.
+    ///
+    /// # Errors
+    /// As [`Database::open_read_only`], and when it cannot be written.
+    pub fn open_beside(dir: &Path) -> Result<Self, LocalError> {
+        let path = Self::open_read_only(dir)?.0.path.clone();
+        let writer = open::writer(&path).map_err(|error| open_error(&path, error.into()))?;
+        Ok(Self::shared(path, Some(writer), None))
+    }
+
     fn shared(path: PathBuf, writer: Option<Connection>, lock: Option<Lock>) -> Self {
         Self(Arc::new(Shared {
             path,
@@ -184,6 +195,17 @@ impl Database {
         Arc::clone(bells.entry(queue.to_owned()).or_default())
     }
 
+    /// Whether another process has written since this was last asked.
+    pub(crate) fn was_written_by_others(&self) -> Result<bool, PortError> {
+        let Some(writer) = &self.0.writer else { return Ok(false) };
+        writer.others_wrote().map_err(|error| self.port_error(&error))
+    }
+
+    /// Rings every bell.
+    pub(crate) fn ring_all(&self) {
+        lock(&self.0.bells).values().for_each(|bell| bell.notify_waiters());
+    }
+
     fn give_back(&self, reader: Connection) {
         let mut readers = lock(&self.0.readers);
         if readers.len() < IDLE_READERS {
@@ -199,6 +221,9 @@ impl Database {
             Some(ErrorCode::DiskFull) => {
                 PortError::Unavailable(format!("the disk that holds {path} is full: make room on it"))
             }
+            Some(ErrorCode::SystemIoFailure) => PortError::Unavailable(format!(
+                "{path} cannot be read or written: look at its disk, and at its limits ({error})"
+            )),
             Some(ErrorCode::ReadOnly) => {
                 PortError::Unavailable(format!("{path} cannot be written: make its file and disk writable"))
             }

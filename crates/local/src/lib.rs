@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod error;
+pub mod fault;
 pub mod key_file;
 mod lock;
 pub mod queue;

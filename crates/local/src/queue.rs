@@ -16,6 +16,7 @@ use rusqlite::Savepoint;
 use tokio::time::{Instant, sleep_until};
 
 use crate::database::Database;
+use crate::fault;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,11 @@ mod tests;
 /// Is told how long a message of a queue waited until it was first received.
 pub type Waited = Arc<dyn Fn(&str, Duration) + Send + Sync>;
 
-/// Tells the time.
+/// Tells the time. It never goes back while the process runs: what is delayed would wait for so much longer.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// No message is ever delayed for longer than this, as on SQS.
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
 /// A [`Queue`] in the database; clones share it.
 ///
@@ -82,21 +86,22 @@ impl LocalQueue {
         self
     }
 
-    /// Makes everything visible that was received and not taken. For a process that starts: whoever received
-    /// it is gone, since only one process has the database open.
+    /// Makes everything visible that was received and not taken, and everything that waits for longer than any
+    /// delay lasts, as it does when the clock was put back. For a process that starts: whoever received something
+    /// is gone, since only one process has the database open.
     ///
     /// # Errors
     /// When the queues cannot be written.
     pub fn release(&self) -> Result<(), PortError> {
         let now = self.now();
+        let latest = Timestamp::from_millis(now).plus(LONGEST_DELAY).as_millis();
         self.database.with(|savepoint| {
-            savepoint.execute(
-                "UPDATE lanes SET ready_at = ?1 WHERE ready_at > ?1 AND EXISTS
-                    (SELECT 1 FROM messages WHERE lane = lanes.id AND receives > 0 AND visible_at > ?1)",
-                [now],
-            )?;
-            let sql = "UPDATE messages SET visible_at = ?1 WHERE receives > 0 AND visible_at > ?1";
-            savepoint.execute(sql, [now]).map(drop)
+            let sql = "UPDATE messages SET visible_at = ?1
+                WHERE (receives > 0 AND visible_at > ?1) OR visible_at > ?2";
+            savepoint.execute(sql, [now, latest])?;
+            let first = "SELECT visible_at FROM messages WHERE lane = lanes.id ORDER BY id LIMIT 1";
+            let sql = format!("UPDATE lanes SET ready_at = max(?1, ({first})) WHERE ready_at > ?1");
+            savepoint.execute(&sql, [now]).map(drop)
         })
     }
 
@@ -135,17 +140,38 @@ impl LocalQueue {
         self.database.read(|connection| dead::list(connection, &queue.to_string()))
     }
 
-    /// Puts a dead letter at the end of its group, as if it were sent now; `false` if there is no such.
+    /// Puts a dead letter at the end of its group, as if it were sent now. A repeat changes nothing.
     ///
     /// # Errors
     /// When the queue cannot be written.
-    pub fn redrive(&self, queue: &QueueName, id: &str) -> Result<bool, PortError> {
+    pub fn redrive(&self, queue: &QueueName, id: &str) -> Result<dead::Redriven, PortError> {
         let now = self.now();
-        let name = queue.to_string();
-        let moved =
-            self.database.with(|connection| dead::redrive(connection, &name, queue.is_ordered(), id, now))?;
-        self.ring(&name);
-        Ok(moved)
+        let redriven = self.database.with(|savepoint| dead::redrive(savepoint, queue, id, now))?;
+        self.ring(&queue.to_string());
+        Ok(redriven)
+    }
+
+    /// Puts every dead letter of a queue at the end of its group, in order; returns their ids.
+    ///
+    /// # Errors
+    /// When the queue cannot be written.
+    pub fn redrive_all(&self, queue: &QueueName) -> Result<Vec<String>, PortError> {
+        let now = self.now();
+        let ids = self.database.with(|savepoint| dead::redrive_all(savepoint, queue, now))?;
+        self.ring(&queue.to_string());
+        Ok(ids)
+    }
+
+    /// Wakes all who wait if another process has written since this was last asked: a dead letter that was
+    /// redriven beside this process rings no bell of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn notice_others(&self) -> Result<(), PortError> {
+        if self.database.was_written_by_others()? {
+            self.database.ring_all();
+        }
+        Ok(())
     }
 
     /// Drops a dead letter that was dealt with; `false` if there is no such.
@@ -164,18 +190,33 @@ impl LocalQueue {
         self.database.bell(queue).notify_waiters();
     }
 
-    fn take(&self, queue: &str, max: usize, visibility: Duration) -> Result<receive::Taken, PortError> {
+    fn take(
+        &self,
+        queue: &QueueName,
+        name: &str,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<receive::Taken, PortError> {
         let now = (self.clock)();
+        // Whoever tells of dead letters is heard in the end, however often that fails.
+        let told_of = queue.dead_letters();
         let ask = receive::Ask {
             queue,
+            name,
             max,
             now: now.as_millis(),
             visible_at: now.plus(visibility).as_millis(),
-            max_receives: self.max_receives,
+            max_receives: if told_of.is_some() { self.max_receives } else { u32::MAX },
         };
-        let taken = self.database.with_unsynced(|connection| receive::receive(connection, &ask))?;
+        let taken = self.database.with_unsynced(|savepoint| receive::receive(savepoint, &ask))?;
         if let Some(tell) = &self.waited {
-            taken.waited.iter().for_each(|waited| tell(queue, *waited));
+            taken.waited.iter().for_each(|waited| tell(name, *waited));
+        }
+        if let Some(told_of) = told_of.filter(|_| taken.buried) {
+            self.ring(&told_of.to_string());
+        }
+        if !taken.deliveries.is_empty() {
+            fault::reach(|| format!("queue.receive.{name}/after"));
         }
         Ok(taken)
     }
@@ -183,8 +224,12 @@ impl LocalQueue {
     /// Does something to the message of a receipt, and wakes those who wait for what that sets free.
     fn settle(&self, queue: &QueueName, receipt: &str, verb: receive::Verb<'_>) -> Result<(), PortError> {
         let (name, now) = (queue.to_string(), self.now());
-        let settle = |savepoint: &mut Savepoint<'_>| receive::settle(savepoint, &name, receipt, now, verb);
-        let settled = self.database.with_unsynced(settle)?;
+        let settle = |savepoint: &mut Savepoint<'_>| receive::settle(savepoint, queue, receipt, now, verb);
+        let point = || format!("queue.{}.{name}", verb.name());
+        let settled = fault::around(point, || self.database.with_unsynced(settle))?;
+        if let (receive::Verb::Bury { .. }, Some(told_of)) = (verb, queue.dead_letters()) {
+            self.ring(&told_of.to_string());
+        }
         match settled {
             receive::Settled::NotInFlight => Err(PortError::Refused(format!(
                 "{name}: the receipt {receipt:?} is no longer valid: the message may come again"
@@ -203,9 +248,12 @@ impl Queue for LocalQueue {
         let name = queue.to_string();
         check(&name, messages)?;
         let now = (self.clock)();
-        self.database.with(|savepoint| send::send(savepoint, &name, queue.is_ordered(), messages, now))?;
+        let work =
+            |savepoint: &mut Savepoint<'_>| send::send(savepoint, &name, queue.is_ordered(), messages, now);
+        let sent = fault::around(|| format!("queue.send.{name}"), || self.database.with(work));
+        // Also when the answer is lost: what was sent is there.
         self.ring(&name);
-        Ok(())
+        sent
     }
 
     /// All of them in one transaction.
@@ -214,13 +262,15 @@ impl Queue for LocalQueue {
             check(&queue.to_string(), messages)?;
         }
         let now = (self.clock)();
-        self.database.with(|savepoint| {
+        let work = |savepoint: &mut Savepoint<'_>| {
             messages.iter().try_for_each(|(queue, messages)| {
                 send::send(savepoint, &queue.to_string(), queue.is_ordered(), messages, now)
             })
-        })?;
-        messages.iter().for_each(|(queue, _)| self.ring(&queue.to_string()));
-        Ok(())
+        };
+        let names: Vec<_> = messages.iter().map(|(queue, _)| queue.to_string()).collect();
+        let sent = fault::around(|| format!("queue.send.{}", names.join("+")), || self.database.with(work));
+        names.iter().for_each(|name| self.ring(name));
+        sent
     }
 
     async fn receive(
@@ -232,14 +282,14 @@ impl Queue for LocalQueue {
     ) -> Result<Vec<Delivery>, PortError> {
         let name = queue.to_string();
         if wait.is_zero() || max == 0 {
-            return Ok(self.take(&name, max, visibility)?.deliveries);
+            return Ok(self.take(queue, &name, max, visibility)?.deliveries);
         }
         let bell = self.database.bell(&name);
         let deadline = Instant::now() + wait;
         loop {
             // Made before looking, so that what is sent after the look still wakes us.
             let rung = bell.notified();
-            let taken = self.take(&name, max, visibility)?;
+            let taken = self.take(queue, &name, max, visibility)?;
             if !taken.deliveries.is_empty() || Instant::now() >= deadline {
                 return Ok(taken.deliveries);
             }
@@ -258,13 +308,15 @@ impl Queue for LocalQueue {
     /// All of them in one transaction.
     async fn acknowledge_all(&self, queue: &QueueName, receipts: &[String]) -> Result<Vec<bool>, PortError> {
         let (name, now) = (queue.to_string(), self.now());
-        let taken = self.database.with_unsynced(|savepoint| {
+        let work = |savepoint: &mut Savepoint<'_>| {
             let take = |receipt: &String| {
-                let settled = receive::settle(savepoint, &name, receipt, now, receive::Verb::Acknowledge)?;
+                let settled = receive::settle(savepoint, queue, receipt, now, receive::Verb::Acknowledge)?;
                 Ok(!matches!(settled, receive::Settled::NotInFlight))
             };
             receipts.iter().map(take).collect::<rusqlite::Result<Vec<_>>>()
-        })?;
+        };
+        let point = || format!("queue.acknowledge.{name}");
+        let taken = fault::around(point, || self.database.with_unsynced(work))?;
         self.ring(&name);
         Ok(taken)
     }

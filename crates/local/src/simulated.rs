@@ -12,9 +12,11 @@ use countersign_core::ports::cluster::{
     ApplyOptions, Cluster, ClusterError, Preconditions, ServedKind, Swapped,
 };
 use countersign_core::time::Timestamp;
+use rusqlite::Savepoint;
 use serde_json::Value;
 
 use crate::database::Database;
+use crate::fault;
 
 mod fields;
 mod kinds;
@@ -68,7 +70,7 @@ impl SimulatedCluster {
     /// # Errors
     /// When the database cannot be written.
     pub fn advance(&self, now: Timestamp) -> Result<(), ClusterError> {
-        self.change(|session| {
+        self.change("advance", |session| {
             session.set_now(now)?;
             for (key, object) in session.all()? {
                 if let Some(status) = status::next(&object, now) {
@@ -91,8 +93,12 @@ impl SimulatedCluster {
     }
 
     /// Runs `work` in one transaction; what it did is kept only if it succeeds.
-    fn change<T>(&self, work: impl FnOnce(&mut Session<'_>) -> Answer<T>) -> Result<T, ClusterError> {
-        let done = self.database.with(|savepoint| {
+    fn change<T>(
+        &self,
+        verb: &str,
+        work: impl FnOnce(&mut Session<'_>) -> Answer<T>,
+    ) -> Result<T, ClusterError> {
+        let work = |savepoint: &mut Savepoint<'_>| {
             let mut session = Session::resume(savepoint, &self.name)?;
             match work(&mut session) {
                 Ok(value) => {
@@ -105,7 +111,8 @@ impl SimulatedCluster {
                 }
                 Err(Refusal::Database(error)) => Err(error),
             }
-        });
+        };
+        let done = fault::around(|| format!("cluster.{verb}"), || self.database.with(work));
         done.map_err(|error| ClusterError::Unavailable(error.to_string()))?
     }
 }
@@ -166,16 +173,16 @@ impl Cluster for SimulatedCluster {
     async fn apply(&self, object: &Value, options: &ApplyOptions) -> Result<Value, ClusterError> {
         match options.dry_run {
             true => self.look(|session| write::apply(session, object, options)),
-            false => self.change(|session| write::apply(session, object, options)),
+            false => self.change("apply", |session| write::apply(session, object, options)),
         }
     }
 
     async fn delete(&self, key: &ObjectKey, preconditions: &Preconditions) -> Result<bool, ClusterError> {
-        self.change(|session| write::delete(session, key, preconditions))
+        self.change("delete", |session| write::delete(session, key, preconditions))
     }
 
     async fn compare_and_swap(&self, object: &Value) -> Result<Swapped, ClusterError> {
-        self.change(|session| write::compare_and_swap(session, object))
+        self.change("swap", |session| write::compare_and_swap(session, object))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use countersign_core::ports::PortError;
 use countersign_core::ports::store::{Store, Version, Versioned, Write, Written};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Savepoint};
 
 use crate::database::{Database, take_numbers};
+use crate::fault;
 
 /// The most bytes of a key, as on S3.
 const MAX_KEY: usize = 1024;
@@ -28,13 +29,14 @@ impl LocalStore {
     /// Makes one write; what did not write leaves nothing behind.
     fn write(&self, write: &Write) -> Result<Written, PortError> {
         check(key_of(write))?;
-        self.database.with(|savepoint| {
+        let work = |savepoint: &mut Savepoint<'_>| {
             let written = make(savepoint, write)?;
             if written == Written::Conflict {
                 savepoint.rollback()?;
             }
             Ok(written)
-        })
+        };
+        fault::around(|| format!("store.{}", point(write)), || self.database.with(work))
     }
 }
 
@@ -119,7 +121,7 @@ impl Store for LocalStore {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        self.database.with(|savepoint| {
+        let work = |savepoint: &mut Savepoint<'_>| {
             let mut wrote = Vec::with_capacity(writes.len());
             for write in writes {
                 let stored = make(savepoint, write)? != Written::Conflict;
@@ -130,7 +132,9 @@ impl Store for LocalStore {
             }
             wrote.resize(writes.len(), false);
             Ok(wrote)
-        })
+        };
+        let first = || writes.first().map(point).unwrap_or_default();
+        fault::around(|| format!("store.all.{}", first()), || self.database.with(work))
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, PortError> {
@@ -139,6 +143,18 @@ impl Store for LocalStore {
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
         self.write(&Write::Delete { key: key.to_owned() }).map(drop)
+    }
+}
+
+/// What is done to what: the first folder of the key, and the second where the first holds several things.
+fn point(write: &Write) -> String {
+    let verb = if matches!(write, Write::Delete { .. }) { "delete" } else { "put" };
+    let mut parts = key_of(write).split('/');
+    let (first, second) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if matches!(first, "log" | "state") {
+        format!("{verb}.{first}.{second}")
+    } else {
+        format!("{verb}.{first}")
     }
 }
 

@@ -145,6 +145,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
             health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
         let late = elapsed > pace::DEADLINE;
         let Some(healthy) = overview.healthy() else {
+            tracing::debug!(target = %due.target, summary = overview.summary(), "not healthy yet");
             let bad = late || overview.status() == Status::Failed;
             return Ok(Found::Open(bad.then(|| (OutcomeResult::Unhealthy, Account::of(&overview)))));
         };

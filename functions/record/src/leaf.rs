@@ -32,6 +32,8 @@ pub fn of(now: Timestamp, record: Record) -> Result<(Record, Vec<u8>), StageErro
         queue: QueueName::Decisions.to_string(),
         reason: format!("{name}: {} bytes, a leaf has at most {MAX_LEAF}", bytes.len()),
         body: Digest::of(&bytes),
+        attempt: None,
+        target: None,
     });
     let bytes = write(now, &rejected)?;
     Ok((rejected, bytes))

@@ -89,6 +89,17 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         self.take(now, batch, drafts).await
     }
 
+    /// Takes a batch of the `dead-letters` queue of `cluster`, or of what serves none: nothing is silently lost.
+    pub async fn dead_letters(
+        &self,
+        cluster: Option<&ClusterName>,
+        now: Timestamp,
+        batch: &[Incoming],
+    ) -> BatchResult {
+        let drafts = batch.iter().map(|message| draft::dead_letter(cluster, now, message)).collect();
+        self.take(now, batch, drafts).await
+    }
+
     /// Appends leaf 0 to an empty log, of the bytes of `genesis.json`; nothing if there is one.
     ///
     /// # Errors

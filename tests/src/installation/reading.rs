@@ -1,6 +1,6 @@
 //! How an installation stands, as its commands and its reports tell.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl Installation {
     /// # Errors
     /// When `countersign history` fails.
     pub fn history(&self) -> Result<Vec<Value>> {
-        let history = self.json(&["history", "--data", "data", "--limit", "1000"])?;
+        let history = self.json(&["history", "--data", "data", "--limit", "1000000"])?;
         Ok(history["entries"].as_array().context("history has no entries")?.clone())
     }
 
@@ -41,13 +41,26 @@ impl Installation {
     /// # Errors
     /// When it finds nothing in time.
     pub fn until<T>(&self, what: &str, look: impl Fn() -> Result<Option<T>>) -> Result<T> {
+        self.until_within(PATIENCE, what, look)
+    }
+
+    /// As [`Installation::until`], for something that takes its time.
+    ///
+    /// # Errors
+    /// As [`Installation::until`].
+    pub fn until_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        look: impl Fn() -> Result<Option<T>>,
+    ) -> Result<T> {
         let begun = Instant::now();
         loop {
             let found = look();
             if let Ok(Some(found)) = found {
                 return Ok(found);
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > patience {
                 let last = found.err().map_or_else(String::new, |error| format!(" ({error:#})"));
                 bail!("waited in vain: {what}{last}\nthe log of serve:\n{}", self.log());
             }

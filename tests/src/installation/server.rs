@@ -47,6 +47,11 @@ impl Server {
         self.child.id()
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Kills it, and waits until it is gone.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;

@@ -15,14 +15,12 @@ use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 
+use super::ports::Port;
 use super::servers::ServerGroup;
 use super::tools::Programs;
 
 mod credentials;
 mod launch;
-
-/// How often to start again when another process took the port in the meantime.
-const ATTEMPTS: u32 = 5;
 
 /// A running control plane. It ends when it is dropped, and at the latest with this process.
 #[derive(Debug)]
@@ -32,6 +30,7 @@ pub struct ControlPlane {
     token: String,
     ca_pem: String,
     kubeconfig: PathBuf,
+    _port: Port,
 }
 
 impl ControlPlane {
@@ -46,7 +45,7 @@ impl ControlPlane {
         // A runtime cannot block inside another one, which the caller may have.
         let starting = thread::spawn(move || -> Result<Self> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(start_with_retries(&programs))
+            runtime.block_on(launch::launch(&programs))
         });
         starting.join().map_err(|_| anyhow!("starting the control plane panicked: see above"))?
     }
@@ -125,18 +124,8 @@ impl ControlPlane {
     }
 }
 
-async fn start_with_retries(programs: &Programs) -> Result<ControlPlane> {
-    for _ in 1..ATTEMPTS {
-        match launch::launch(programs).await {
-            Err(error) if format!("{error:#}").contains("address already in use") => {}
-            started => return started,
-        }
-    }
-    launch::launch(programs).await
-}
-
 /// A client of the server that this kubeconfig file names.
-async fn connect(kubeconfig: &Path) -> Result<Client> {
+pub(super) async fn connect(kubeconfig: &Path) -> Result<Client> {
     let place = || format!("cannot use the kubeconfig file {}", kubeconfig.display());
     let file = Kubeconfig::read_from(kubeconfig).with_context(place)?;
     let mut config =

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::servers::{ServerGroup, free_port};
+use super::ports::Port;
+use super::servers::ServerGroup;
 use super::tools::Programs;
 use crate::http;
 
@@ -19,9 +20,6 @@ pub mod pull_request;
 pub mod settings;
 
 use account::Account;
-
-/// How often to start again when another process took the port in the meantime.
-const ATTEMPTS: u32 = 5;
 
 /// How long the server may take to listen. It takes a second on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -38,6 +36,7 @@ pub struct Gitea {
     servers: ServerGroup,
     address: String,
     administrator: Account,
+    _port: Port,
 }
 
 impl Gitea {
@@ -46,14 +45,7 @@ impl Gitea {
     /// # Errors
     /// When it cannot be built, or does not start; the message holds the end of its log.
     pub fn start() -> Result<Self> {
-        let program = Programs::of(&["gitea"])?.path("gitea")?.to_owned();
-        for _ in 1..ATTEMPTS {
-            match launch(&program) {
-                Err(error) if format!("{error:#}").contains("address already in use") => {}
-                started => return started,
-            }
-        }
-        launch(&program)
+        launch(&Programs::of(&["gitea"])?.path("gitea")?.to_owned())
     }
 
     /// Where it is, as `http://127.0.0.1:40123`.
@@ -176,11 +168,11 @@ impl Gitea {
 
 fn launch(program: &PathBuf) -> Result<Gitea> {
     let mut servers = ServerGroup::new("gitea")?;
-    let port = free_port()?;
+    let port = Port::reserve()?;
     let folder = servers.folder().to_owned();
     let resources = program.parent().context("the program lies in no folder")?;
     let configuration = folder.join("app.ini");
-    std::fs::write(&configuration, settings::app_ini(&folder, resources, port)?)?;
+    std::fs::write(&configuration, settings::app_ini(&folder, resources, port.number())?)?;
     let file = configuration.to_str().context("the temporary folder is not UTF-8")?;
     let run = |arguments: &[&str]| -> Result<String> {
         let mut command = Command::new(program);
@@ -215,10 +207,10 @@ fn launch(program: &PathBuf) -> Result<Gitea> {
         "--must-change-password=false",
     ])?;
     servers.start("gitea", program, &["web", "--config", file])?;
-    let address = format!("127.0.0.1:{port}");
+    let address = format!("127.0.0.1:{}", port.number());
     until_it_answers(&servers, &address)?;
     let administrator = Account::sign_in(&address, 1, ADMINISTRATOR, settings::PASSWORD, &["all"])?;
-    Ok(Gitea { servers, address, administrator })
+    Ok(Gitea { servers, address, administrator, _port: port })
 }
 
 fn until_it_answers(servers: &ServerGroup, address: &str) -> Result<()> {

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -119,17 +118,6 @@ impl Drop for ServerGroup {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
     }
-}
-
-/// A TCP port of 127.0.0.1 that was free a moment ago. Another process may take it before the
-/// server does, so whoever uses it must be ready to start again with another.
-///
-/// # Errors
-/// When the loopback interface gives no port.
-pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))
-        .context("no free port on 127.0.0.1: is the loopback interface up?")?;
-    Ok(listener.local_addr().context("a bound socket has no address")?.port())
 }
 
 /// `word` as the shell reads it back unchanged.

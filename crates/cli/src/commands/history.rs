@@ -69,7 +69,8 @@ fn concerns(record: &Record, target: Option<&Target>) -> bool {
     match record {
         Record::Decision(decision) => decision.target == *target,
         Record::Outcome(outcome) => outcome.target == *target,
-        Record::Genesis(_) | Record::Rejected(_) => false,
+        Record::Rejected(rejected) => rejected.target.as_ref() == Some(target),
+        Record::Genesis(_) => false,
     }
 }
 
@@ -103,7 +104,8 @@ fn row(index: u64, leaf: &Leaf) -> Vec<Cell> {
         }
         Record::Rejected(record) => {
             let why = format!("{}: {}", clean(&record.queue), reason(&record.reason));
-            ["".into(), "".into(), ("rejected", Paint::Bad).into(), why.into()]
+            let target = record.target.as_ref().map(ToString::to_string).unwrap_or_default();
+            [target.into(), "".into(), ("rejected", Paint::Bad).into(), why.into()]
         }
     };
     vec![index.to_string().into(), leaf.time.to_string().into(), target, commit, what, why]

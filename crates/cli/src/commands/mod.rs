@@ -15,7 +15,7 @@ pub mod propose;
 pub mod recover;
 
 pub mod audit;
-pub mod dead_letters;
+pub mod dlq;
 pub mod explain;
 pub mod history;
 pub mod status;
@@ -67,7 +67,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Printed> {
         Command::History(arguments) => history::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Audit(command) => audit::run(&command),
-        Command::DeadLetters(command) => dead_letters::run(&command),
+        Command::Dlq(command) => dlq::run(&command),
         Command::Cluster(command) => cluster::run(&command),
         Command::Hook(command) => hook::run(&command),
         Command::Inspect(command) => inspect::run(&command),

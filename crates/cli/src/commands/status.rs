@@ -15,12 +15,11 @@ use countersign_local::queue::{Depth, LocalQueue};
 use serde_json::{Value, json};
 
 use super::block_on;
+use super::dlq::letters;
 use super::reading::Installation;
 use super::shown::{Cell, clean, disposition, heading, outcome, prose, short, table};
 use crate::installation::now;
 use crate::output::{Paint, Printed, colored, paint};
-
-mod dead;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -48,7 +47,7 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<Printed> {
     for name in &names {
         depths.push((name.to_string(), queue.depth(name)?));
     }
-    let dead = dead::letters(&queue, &names)?;
+    let dead = letters::of(&queue, &names)?;
     let origin = &installation.genesis.origin;
     let active = active.map(|(active, _)| active);
     let document = json!({
@@ -56,14 +55,14 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<Printed> {
         "activeBundle": active,
         "targets": targets.iter().map(document).collect::<Vec<_>>(),
         "queues": depths.iter().map(|(name, depth)| queue_document(name, depth)).collect::<Vec<_>>(),
-        "deadLetters": dead.iter().map(dead::document).collect::<Vec<_>>(),
+        "deadLetters": dead.iter().map(letters::document).collect::<Vec<_>>(),
     });
     let on = colored();
     let parts = [
         summary(origin, size, active.as_ref()),
         targets_text(&targets, on),
         queues_text(&depths, on),
-        dead::text(&dead, on),
+        letters::text(&dead, on),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Printed::done(parts.join("\n\n"), &document)

@@ -18,6 +18,7 @@ use countersign_forge::gitlab::Gitlab;
 use countersign_forge::host::Clock;
 use countersign_git::plain::PlainForge;
 use countersign_git::plain::known::KnownStatements;
+use countersign_local::fault;
 use countersign_local::secrets::LocalSecrets;
 use countersign_local::store::LocalStore;
 
@@ -143,7 +144,8 @@ impl ForgeRead for HostForges {
 
 impl ForgeReport for HostForges {
     async fn report(&self, report: &Report) -> Result<(), PortError> {
-        match self.of(&report.repository).await? {
+        fault::pass(|| "forge.report/before".to_owned())?;
+        let told = match self.of(&report.repository).await? {
             Forge::Plain(forge) => forge.report(report).await,
             Forge::Gitea(forge) => forge.report(report).await,
             Forge::Github(forge) => forge.report(report).await,
@@ -152,6 +154,7 @@ impl ForgeReport for HostForges {
                 tracing::debug!(repository = %report.repository, "this host is told nothing: see countersign status");
                 Ok(())
             }
-        }
+        };
+        told.and_then(|()| fault::pass(|| "forge.report/after".to_owned()))
     }
 }

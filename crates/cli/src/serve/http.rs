@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use countersign_core::keys;
 use countersign_core::ports::store::Store as _;
 use countersign_forge::headers::Headers;
+use countersign_local::fault;
 use countersign_local::queue::LocalQueue;
 use countersign_local::secrets::LocalSecrets;
 use countersign_local::store::LocalStore;
@@ -68,6 +69,7 @@ async fn command(State(node): Shared, body: Bytes) -> Response {
 }
 
 fn answer(node: &Node, answer: Answer) -> Response {
+    fault::reach(|| "http.answer/before".to_owned());
     node.metrics.answered(answer.counted_as);
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, format!("{}\n", answer.text)).into_response()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use countersign_core::active::ConfigurationCache;
 use countersign_evaluate::bundles::Bundles;
@@ -9,7 +10,7 @@ use countersign_git::mirror::Repositories;
 use countersign_ledger::genesis::Genesis;
 use countersign_local::database::Database;
 use countersign_local::key_file::KeyFile;
-use countersign_local::queue::LocalQueue;
+use countersign_local::queue::{Clock, LocalQueue};
 use countersign_local::secrets::LocalSecrets;
 use countersign_local::store::LocalStore;
 use countersign_record::{Recorder, Settings};
@@ -74,7 +75,7 @@ impl Node {
         let store = LocalStore::new(&database);
         let metrics = Arc::new(Metrics::default());
         let counts = Arc::clone(&metrics);
-        let queue = LocalQueue::new(&database, Arc::new(now), MAX_RECEIVES)
+        let queue = LocalQueue::new(&database, steady(), MAX_RECEIVES)
             .watched(Arc::new(move |queue, waited| counts.waited(queue, waited)));
         queue.release()?;
         Ok(Self {
@@ -109,4 +110,11 @@ impl Node {
             configurations: &self.configurations,
         }
     }
+}
+
+/// The time for queues. It goes on evenly whatever happens to the machine's clock: were that put back, everything
+/// that is delayed would wait for so much longer.
+fn steady() -> Clock {
+    let (begun, since) = (now(), Instant::now());
+    Arc::new(move || begun.plus(since.elapsed()))
 }

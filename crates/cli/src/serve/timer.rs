@@ -43,6 +43,9 @@ fn deadline() -> GiveUp {
 /// Wakes what waits, until told to stop.
 pub async fn wake(node: &Node, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
+        if let Err(error) = node.queue.notice_others() {
+            tracing::error!(%error, "what others wrote cannot be noticed now");
+        }
         if let Err(error) = poller(node).wake(now()).await {
             tracing::error!(%error, "the timer cannot work now");
         }

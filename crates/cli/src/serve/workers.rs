@@ -41,6 +41,7 @@ pub fn start(node: &Arc<Node>, stop: &watch::Receiver<bool>) -> impl Future<Outp
     }
     spawn("evaluate", node, stop, &alive, evaluate);
     spawn("record", node, stop, &alive, record);
+    spawn("dead-letters", node, stop, &alive, async |node, stop| dead_letters(node, stop, None).await);
     spawn("report", node, stop, &alive, report);
     spawn("timer", node, stop, &alive, async |node, stop| timer::wake(&node, stop).await);
     spawn("poll", node, stop, &alive, async |node, stop| timer::look(&node, stop).await);
@@ -101,6 +102,17 @@ async fn record(node: Arc<Node>, stop: watch::Receiver<bool>) {
     .await;
 }
 
+/// Records what became a dead letter: of one cluster's queues, or of those that serve none.
+async fn dead_letters(node: Arc<Node>, stop: watch::Receiver<bool>, cluster: Option<ClusterName>) {
+    let recorder = node.recorder();
+    let queue = QueueName::DeadLetters(cluster.clone());
+    pump::run(&node, &queue, RECORD_BATCH, stop, async |batch| {
+        let _alone = node.recording.lock().await;
+        recorder.dead_letters(cluster.as_ref(), now(), batch).await
+    })
+    .await;
+}
+
 async fn report(node: Arc<Node>, stop: watch::Receiver<bool>) {
     let stage = Reporter { store: &node.store, forge: &node.forges };
     pump::run(&node, &QueueName::Reports, RECORD_BATCH, stop, async |batch| stage.handle(batch).await).await;
@@ -136,7 +148,10 @@ fn start_cluster(
     name: &ClusterName,
     cluster: &ClusterConfiguration,
 ) {
-    let (outcomes, of) = (name.clone(), name.clone());
+    let (outcomes, letters, of) = (name.clone(), name.clone(), name.clone());
+    spawn(&format!("dead-letters-{name}"), node, stop, alive, async move |node, stop| {
+        dead_letters(node, stop, Some(letters)).await;
+    });
     spawn(&format!("outcomes-{name}"), node, stop, alive, async move |node, stop| {
         let recorder = node.recorder();
         let queue = QueueName::Outcomes(outcomes.clone());

@@ -41,6 +41,8 @@ pub struct Delivery {
 /// - A message that is neither acknowledged nor extended is visible again when its visibility ends, and its
 ///   old receipt is refused from the next receive on.
 /// - A message received more often than the queue's limit goes to the dead letters.
+/// - Of what goes to the dead letters, `record` is told in the same step, by [`QueueName::dead_letters`]. The
+///   messages of those queues are received without a limit.
 pub trait Queue: Sync {
     /// Sends messages to one queue.
     ///

@@ -62,6 +62,8 @@ fn a_good_log_is_clean_and_counted() {
             queue: "decisions".to_owned(),
             reason: "not understood".to_owned(),
             body: Digest::of(b"body"),
+            attempt: None,
+            target: None,
         }),
     ]);
     assert!(report.is_clean(), "{:?}", report.problems);

@@ -50,7 +50,7 @@ pub(super) fn open_error(path: &Path, error: OpenError) -> LocalError {
 
 /// The connection that writes, with the pragmas that make a write durable.
 pub(super) fn prepare(path: &Path, clean: bool) -> Result<Connection, OpenError> {
-    let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let writer = writer(path)?;
     if !clean {
         let found: String = writer.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found != "ok" {
@@ -58,6 +58,11 @@ pub(super) fn prepare(path: &Path, clean: bool) -> Result<Connection, OpenError>
         }
     }
     Ok(writer)
+}
+
+/// A connection that writes.
+pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {

@@ -13,6 +13,7 @@ use countersign_core::ports::PortError;
 use rusqlite::{Connection, DropBehavior, Savepoint};
 
 use super::lock;
+use crate::fault;
 
 /// How many writers share one commit at most: the first of them waits for all.
 const MAX_SHARED: usize = 64;
@@ -46,6 +47,10 @@ struct Turn {
     /// Whether commits wait for the disk now (`PRAGMA synchronous`).
     synced: bool,
     open: Option<Open>,
+    /// How far the writes of other processes were seen (`PRAGMA data_version`).
+    seen: i64,
+    /// Whether a test lets the disk be full.
+    full: bool,
 }
 
 /// A transaction that is open between two turns.
@@ -80,7 +85,7 @@ impl End {
 impl Writer {
     pub(super) fn new(connection: Connection) -> Self {
         Self {
-            turn: Mutex::new(Turn { connection, synced: true, open: None }),
+            turn: Mutex::new(Turn { connection, synced: true, open: None, seen: 0, full: false }),
             waiting: AtomicUsize::new(0),
             writes: AtomicU64::new(0),
             commits: AtomicU64::new(0),
@@ -95,6 +100,13 @@ impl Writer {
             commits: self.commits.load(Ordering::Relaxed),
             took: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)),
         }
+    }
+
+    /// Whether another process has written since this was last asked.
+    pub(super) fn others_wrote(&self) -> rusqlite::Result<bool> {
+        let mut turn = lock(&self.turn);
+        let version = turn.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        Ok(std::mem::replace(&mut turn.seen, version) != version)
     }
 
     /// How many wait for their turn now.
@@ -147,6 +159,7 @@ impl Writer {
                 turn.connection.pragma_update(None, "synchronous", level)?;
                 turn.synced = synced;
             }
+            turn.fill()?;
             turn.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])
         };
         begin(turn).map_err(|error| explain(&error))?;
@@ -181,6 +194,21 @@ impl Writer {
         }
         open.end.tell(result.clone());
         Shared::Ended(result)
+    }
+}
+
+impl Turn {
+    /// Lets the database not grow any more where a test asks for a full disk.
+    fn fill(&mut self) -> rusqlite::Result<()> {
+        let full = fault::is_full();
+        if self.full != full {
+            // SQLite takes the pages that there are for a smaller number.
+            let pages: i64 = if full { 1 } else { i64::from(u32::MAX) - 1 };
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+            self.full = full;
+        }
+        Ok(())
     }
 }
 

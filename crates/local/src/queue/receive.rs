@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use countersign_core::message::QueueName;
 use countersign_core::ports::queue::Delivery;
 use countersign_core::stage::Incoming;
 use rusqlite::{Connection, OptionalExtension};
@@ -11,7 +12,8 @@ use super::dead;
 
 /// What is to be received.
 pub(super) struct Ask<'a> {
-    pub queue: &'a str,
+    pub queue: &'a QueueName,
+    pub name: &'a str,
     pub max: usize,
     pub now: i64,
     pub visible_at: i64,
@@ -24,6 +26,7 @@ pub(super) struct Ask<'a> {
 pub(super) struct Taken {
     pub deliveries: Vec<Delivery>,
     pub waited: Vec<Duration>,
+    pub buried: bool,
     pub next_in: Option<Duration>,
 }
 
@@ -33,6 +36,17 @@ pub(super) enum Verb<'a> {
     Acknowledge,
     Extend { until: i64 },
     Bury { reason: &'a str },
+}
+
+impl Verb<'_> {
+    /// As its method is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Extend { .. } => "extend",
+            Self::Bury { .. } => "bury",
+        }
+    }
 }
 
 /// What came of a [`Verb`].
@@ -68,6 +82,7 @@ pub(super) fn receive(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Resul
                 buried += take_from(connection, ask, &lane, &mut taken)?;
             }
         }
+        taken.buried |= buried > 0;
         // Lanes that gave nothing but dead letters may have more, and so may lanes behind them.
         if !taken.deliveries.is_empty() || buried == 0 {
             break;
@@ -81,7 +96,7 @@ fn ready_lanes(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Vec<L
     let sql =
         "SELECT id, grp FROM lanes WHERE queue = ?1 AND ready_at <= ?2 ORDER BY ready_at, head LIMIT ?3";
     let mut query = connection.prepare_cached(sql)?;
-    let rows = query.query_map((ask.queue, ask.now, limit(ask.max)), |row| {
+    let rows = query.query_map((ask.name, ask.now, limit(ask.max)), |row| {
         Ok(Lane { id: row.get(0)?, group: row.get(1)? })
     })?;
     rows.collect()
@@ -102,7 +117,7 @@ fn take_from(
         }
         if waiting.receives >= ask.max_receives {
             let reason = format!("was received {} times and never taken", waiting.receives);
-            dead::bury(connection, waiting.id, &reason, ask.now)?;
+            dead::bury(connection, ask.queue, waiting.id, &reason, ask.now)?;
             buried += 1;
             continue;
         }
@@ -149,14 +164,14 @@ fn limit(count: usize) -> i64 {
 
 fn next_in(connection: &Connection, ask: &Ask<'_>) -> rusqlite::Result<Option<Duration>> {
     let sql = "SELECT min(ready_at) FROM lanes WHERE queue = ?1";
-    let next: Option<i64> = connection.prepare_cached(sql)?.query_row([ask.queue], |row| row.get(0))?;
+    let next: Option<i64> = connection.prepare_cached(sql)?.query_row([ask.name], |row| row.get(0))?;
     Ok(next.map(|next| Duration::from_millis(u64::try_from(next.saturating_sub(ask.now)).unwrap_or(0))))
 }
 
 /// Does `verb` to the message of `receipt`, which is valid while the message is in flight.
 pub(super) fn settle(
     connection: &Connection,
-    queue: &str,
+    queue: &QueueName,
     receipt: &str,
     now: i64,
     verb: Verb<'_>,
@@ -164,7 +179,8 @@ pub(super) fn settle(
     let Some((id, receives)) = parse(receipt) else { return Ok(Settled::NotInFlight) };
     let sql = "SELECT lane FROM messages JOIN lanes ON lanes.id = lane
         WHERE messages.id = ?1 AND receives = ?2 AND visible_at > ?3 AND queue = ?4";
-    let found = connection.prepare_cached(sql)?.query_row((id, receives, now, queue), |row| row.get(0));
+    let found =
+        connection.prepare_cached(sql)?.query_row((id, receives, now, queue.to_string()), |row| row.get(0));
     let Some(lane) = found.optional()? else { return Ok(Settled::NotInFlight) };
     match verb {
         Verb::Acknowledge => {
@@ -174,7 +190,7 @@ pub(super) fn settle(
             let sql = "UPDATE messages SET visible_at = ?2 WHERE id = ?1";
             connection.prepare_cached(sql)?.execute((id, until))?;
         }
-        Verb::Bury { reason } => dead::bury(connection, id, reason, now)?,
+        Verb::Bury { reason } => dead::bury(connection, queue, id, reason, now)?,
     }
     let settled = refresh(connection, lane, now)?;
     Ok(settled)

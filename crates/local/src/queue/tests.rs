@@ -1,5 +1,6 @@
 //! The rules that no other queue can be asked for; `tests/src/contract/queue.rs` has those of every queue.
 
+mod dead;
 mod model;
 
 use std::pin::pin;
@@ -198,56 +199,6 @@ fn ended_ids_are_cleared_away() {
 }
 
 #[test]
-fn a_message_that_is_never_taken_becomes_a_dead_letter_and_can_be_sent_again() {
-    let bench = Bench::new(2);
-    bench.send("g", "poison");
-    bench.send("g", "next");
-    for _ in 0..2 {
-        let deliveries = bench.receive(1);
-        assert_eq!(bodies(&deliveries), ["poison"]);
-        bench.extend(&deliveries[0], Duration::ZERO).unwrap();
-    }
-    assert_eq!(bodies(&bench.receive(1)), ["next"]);
-    let letters = bench.queue.dead_letters(&QueueName::Events).unwrap();
-    let [letter] = &letters[..] else { panic!("one dead letter: {letters:?}") };
-    assert_eq!((letter.group.as_str(), letter.body.as_str(), letter.receives), ("g", "poison", 2));
-    assert_eq!(letter.reason, "was received 2 times and never taken");
-    assert_eq!(bench.depth().dead, 1);
-    assert!(!bench.queue.redrive(&QueueName::Facts, &letter.id).unwrap(), "it is of another queue");
-    assert!(bench.queue.redrive(&QueueName::Events, &letter.id).unwrap());
-    assert!(!bench.queue.redrive(&QueueName::Events, &letter.id).unwrap());
-    bench.pass(MINUTE);
-    let deliveries = bench.receive(9);
-    assert_eq!(bodies(&deliveries), ["next", "poison"]);
-    assert_eq!(deliveries[1].message.receive_count, 1);
-}
-
-#[test]
-fn a_buried_message_keeps_its_reason_until_it_is_dismissed() {
-    let bench = Bench::new(10);
-    bench.send("g", "1");
-    bench.send("g", "2");
-    let deliveries = bench.receive(1);
-    done(bench.queue.bury(&QueueName::Events, &deliveries[0].receipt, "not JSON")).unwrap();
-    assert_eq!(bodies(&bench.receive(9)), ["2"]);
-    let letters = bench.queue.dead_letters(&QueueName::Events).unwrap();
-    assert_eq!((letters[0].reason.as_str(), letters[0].receives), ("not JSON", 1));
-    assert!(bench.queue.dismiss(&QueueName::Events, &letters[0].id).unwrap());
-    assert!(!bench.queue.dismiss(&QueueName::Events, &letters[0].id).unwrap());
-    assert_eq!(bench.depth().dead, 0);
-}
-
-#[test]
-fn a_queue_of_dead_messages_only_gives_nothing() {
-    let bench = Bench::new(0);
-    for body in ["1", "2", "3"] {
-        bench.send(body, body);
-    }
-    assert!(bench.receive(2).is_empty());
-    assert_eq!(bench.depth(), Depth { dead: 3, ..Depth::default() });
-}
-
-#[test]
 fn a_wait_ends_when_a_visibility_does_and_when_its_time_is_over() {
     let dir = tempdir().unwrap();
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
@@ -327,4 +278,19 @@ fn a_dropped_wait_takes_nothing_with_it() {
         queue.send(&name, &[message]).await.unwrap();
         assert_eq!(queue.receive(&name, 1, MINUTE, Duration::ZERO).await.unwrap().len(), 1);
     });
+}
+
+#[test]
+fn a_clock_that_was_put_back_delays_nothing_after_a_restart() {
+    let bench = Bench::new(9);
+    bench.send("g", "1");
+    bench.send("g", "2");
+    bench.send_to(&QueueName::Events, "h", "delayed", 10 * SECOND);
+    let delivery = bench.receive(1).remove(0);
+    bench.extend(&delivery, MINUTE).unwrap();
+    bench.now.fetch_sub(3_600_000, Ordering::SeqCst);
+    bench.queue.release().unwrap();
+    let mut got = bodies(&bench.receive(9)).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    got.sort();
+    assert_eq!(got, ["1", "2", "delayed"]);
 }

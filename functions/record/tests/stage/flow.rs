@@ -5,9 +5,10 @@ use countersign_core::event::{Event, EventKind};
 use countersign_core::keys;
 use countersign_core::leaf::{Disposition, Record};
 use countersign_core::message::{DecisionMade, DecisionsMade, DeployDue, Message, QueueName, ReportDue};
+use countersign_core::names::Target;
 use countersign_core::outcome::{Check, OutcomeResult};
 use countersign_core::ports::store::{self, Store as _};
-use countersign_core::stage::StageError;
+use countersign_core::stage::{Incoming, StageError};
 use countersign_ledger::authorization::{Expected, verify};
 use countersign_ledger::genesis;
 
@@ -261,4 +262,44 @@ async fn an_activation_makes_everything_due_under_the_new_bundle() {
     let old = world.decision(&target("shop"), 'c', 3);
     world.decide(4, &[&old]).await;
     assert_eq!(logged(&world, &old).await.disposition, Disposition::Superseded);
+}
+
+/// What `record` is told when a message of `queue` can never succeed.
+fn dead(queue: &QueueName, id: &str, body: &str) -> Incoming {
+    incoming(&Message::of_dead_letter(queue, id, body, "it cannot be"))
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_a_leaf_and_what_was_to_be_deployed_failed() {
+    let world = World::new().await;
+    let shop = world.decision(&target("shop"), 'a', 1);
+    world.decide(2, &[&shop]).await;
+    let about = |target: &Target| {
+        let due = DeployDue { attempt: shop.attempt, target: target.clone() };
+        serde_json::to_string(&Message::new("t", due)).unwrap()
+    };
+    let batch = [
+        dead(&QueueName::Deploys(east()), "1", &about(&shop.target)),
+        dead(&QueueName::Observations(east()), "2", "garbage"),
+        // It was told by the queue of another cluster than it speaks of.
+        dead(&QueueName::Deploys("west".parse().unwrap()), "3", &about(&shop.target)),
+        dead(&QueueName::Events, "4", "{}"),
+    ];
+    for _ in 0..2 {
+        let results = world.recorder().dead_letters(Some(&east()), at(3), &batch).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+    }
+    let facts = dead(&QueueName::Facts, "5", &about(&shop.target));
+    world.recorder().dead_letters(None, at(4), &[facts]).await[0].as_ref().unwrap();
+    let leaves = world.leaves().await;
+    let rejected = leaves.iter().filter_map(|leaf| match &leaf.record {
+        Record::Rejected(record) => Some((record.queue.as_str(), record.target.clone())),
+        _ => None,
+    });
+    let shop = Some(shop.target);
+    let (own, rejected) = ("dead-letters-east", rejected.collect::<Vec<_>>());
+    assert_eq!(rejected, [("observations-east", None), (own, None), (own, None), ("facts", shop)]);
+    let state = world.state(&target("shop")).await;
+    assert_eq!(state.outcome.unwrap().result, OutcomeResult::Failed);
+    assert!(state.due.is_some(), "another look is due");
 }

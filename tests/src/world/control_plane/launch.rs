@@ -11,7 +11,8 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use super::{ControlPlane, connect, credentials};
-use crate::world::servers::{ServerGroup, free_port};
+use crate::world::ports::Port;
+use crate::world::servers::ServerGroup;
 use crate::world::tools::Programs;
 
 /// A cold start takes about 4 seconds; machines that compile at the same time need much longer.
@@ -32,7 +33,9 @@ const ETCD_PEER: &str = "unix://etcd-peer:1";
 pub async fn launch(programs: &Programs) -> Result<ControlPlane> {
     let mut servers = ServerGroup::new("control-plane")?;
     let token = credentials::write(servers.folder())?;
-    let url = format!("https://127.0.0.1:{}", start_store_and_api(&mut servers, programs)?);
+    let port = Port::reserve()?;
+    start_store_and_api(&mut servers, programs, port.number())?;
+    let url = format!("https://127.0.0.1:{}", port.number());
 
     let ca_pem =
         wait(&servers, "kube-apiserver to make its certificate", async || authority(&servers)).await?;
@@ -45,11 +48,11 @@ pub async fn launch(programs: &Programs) -> Result<ControlPlane> {
     let nodes = Api::<Node>::all(client);
     nodes.create(&PostParams::default(), &node()?).await.context("cannot create the simulated node")?;
     wait(&servers, "the simulated node to take pods", async || takes_pods(&nodes).await).await?;
-    Ok(ControlPlane { servers, url, token, ca_pem, kubeconfig })
+    Ok(ControlPlane { servers, url, token, ca_pem, kubeconfig, _port: port })
 }
 
-/// Starts etcd and the API server; returns the port of the latter.
-fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs) -> Result<u16> {
+/// Starts etcd, and the API server on its port.
+fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs, port: u16) -> Result<()> {
     servers.start(
         "etcd",
         programs.path("etcd")?,
@@ -65,7 +68,6 @@ fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs) -> Result
             &format!("--initial-cluster=world={ETCD_PEER}"),
         ],
     )?;
-    let port = free_port()?;
     servers.start(
         "kube-apiserver",
         programs.path("kube-apiserver")?,
@@ -86,8 +88,7 @@ fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs) -> Result
             // Pods here run nowhere: they need no service account to exist before them.
             "--disable-admission-plugins=ServiceAccount",
         ],
-    )?;
-    Ok(port)
+    )
 }
 
 /// Starts what acts on objects. None of them listens on a port.
@@ -108,7 +109,17 @@ fn start_controllers(servers: &mut ServerGroup, programs: &Programs) -> Result<(
         programs.path("kube-scheduler")?,
         &["--kubeconfig=kubeconfig", "--secure-port=0", "--leader-elect=false"],
     )?;
-    servers.start("kwok", programs.path("kwok")?, &["--kubeconfig=kubeconfig", "--manage-all-nodes=true"])
+    servers.start(
+        "kwok",
+        programs.path("kwok")?,
+        &[
+            "--kubeconfig=kubeconfig",
+            "--manage-all-nodes=true",
+            // Without a lease it says that the node lives every 20 to 50 seconds, and the controller manager calls a
+            // node dead after 50: then nothing is available any more until the next sign.
+            "--node-lease-duration-seconds=40",
+        ],
+    )
 }
 
 /// The authority that the API server made for itself, saved as `ca.pem`.

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use super::{ServerGroup, free_port};
+use super::ServerGroup;
 
 /// Waits until `look` is true; false when it does not become so in time.
 fn soon(look: impl Fn() -> bool) -> bool {
@@ -67,11 +67,4 @@ fn an_argument_with_a_line_break_is_refused() {
     let mut group = ServerGroup::new("test").unwrap();
     let error = group.start("broken", Path::new("/bin/true"), &["a\nb"]).unwrap_err();
     assert!(error.to_string().contains("line break"), "{error}");
-}
-
-#[test]
-fn a_free_port_can_be_bound() {
-    // Another process may be faster once, as callers expect; not every time.
-    let bound = |_| std::net::TcpListener::bind(("127.0.0.1", free_port().unwrap())).is_ok();
-    assert!((0..10).any(bound));
 }

@@ -1,4 +1,4 @@
-//! Dead letters as `status` shows them.
+//! Dead letters as `dlq` and `status` show them.
 
 use countersign_core::message::QueueName;
 use countersign_local::queue::LocalQueue;
@@ -11,8 +11,11 @@ use crate::output::{Paint, paint};
 /// The most dead letters of one queue that are shown to people.
 const MAX_SHOWN: usize = 20;
 
-/// Every dead letter, with the queue that it lies in.
-pub fn letters(queue: &LocalQueue, names: &[QueueName]) -> anyhow::Result<Vec<(String, DeadLetter)>> {
+/// Every dead letter of these queues, with the queue that it lies in.
+///
+/// # Errors
+/// When the queues cannot be read.
+pub fn of(queue: &LocalQueue, names: &[QueueName]) -> anyhow::Result<Vec<(String, DeadLetter)>> {
     let mut all = Vec::new();
     for name in names {
         all.extend(queue.dead_letters(name)?.into_iter().map(|letter| (name.to_string(), letter)));
@@ -21,6 +24,7 @@ pub fn letters(queue: &LocalQueue, names: &[QueueName]) -> anyhow::Result<Vec<(S
 }
 
 /// A dead letter for programs. Its body may name people, so it is left out.
+#[must_use]
 pub fn document((queue, letter): &(String, DeadLetter)) -> Value {
     json!({
         "queue": queue, "id": letter.id, "group": letter.group, "reason": letter.reason, "receives": letter.receives,
@@ -29,6 +33,7 @@ pub fn document((queue, letter): &(String, DeadLetter)) -> Value {
 }
 
 /// Dead letters for people.
+#[must_use]
 pub fn text(letters: &[(String, DeadLetter)], colored: bool) -> String {
     if letters.is_empty() {
         return String::new();
@@ -41,6 +46,6 @@ pub fn text(letters: &[(String, DeadLetter)], colored: bool) -> String {
     if let Some(more) = letters.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more"));
     }
-    lines.push("  stop `serve`, then: countersign dead-letters redrive QUEUE ID --data DIR".to_owned());
+    lines.push("  mend what was wrong, then: countersign dlq redrive QUEUE ID --data DIR".to_owned());
     lines.join("\n")
 }

@@ -1,0 +1,122 @@
+//! What must hold of an installation once everything has settled, however often it died on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use countersign_cluster::inventory;
+use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, Record};
+use countersign_core::names::{AttemptId, Target};
+use countersign_core::outcome::OutcomeResult;
+use countersign_local::database::Database;
+use countersign_local::simulated::SimulatedCluster;
+
+use super::development::at_once;
+use crate::installation::Installation;
+
+/// What an installation's log holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Its leaves.
+    pub leaves: usize,
+    /// What was authorized for a cluster.
+    pub authorized: usize,
+    /// What of that became healthy.
+    pub healthy: usize,
+}
+
+/// How often an attempt may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Exactly once.
+    Once,
+    /// Also twice: where a call fails after it took effect, what failed is tried again and may succeed.
+    AlsoAgain,
+}
+
+/// Checks the whole log against itself, and the simulated cluster against the log.
+///
+/// # Errors
+/// Says what does not hold.
+pub fn check(installation: &Installation, allowed: Ends) -> Result<Account> {
+    let audit = installation.json(&["audit", "verify", "--data", "data"])?;
+    ensure!(audit["clean"] == true, "the log does not verify: {audit}");
+    account(installation, allowed)
+}
+
+/// As [`check`], without verifying the log.
+///
+/// # Errors
+/// Says what does not hold.
+pub fn account(installation: &Installation, allowed: Ends) -> Result<Account> {
+    let leaves = leaves(installation)?;
+    let mut authorized: BTreeMap<AttemptId, (u64, &DecisionRecord)> = BTreeMap::new();
+    let mut ends: BTreeMap<AttemptId, Vec<&OutcomeResult>> = BTreeMap::new();
+    for (index, leaf) in &leaves {
+        match &leaf.record {
+            Record::Decision(record) if goes_to_a_cluster(record) => {
+                let before = authorized.insert(record.attempt, (*index, record));
+                ensure!(before.is_none(), "attempt {} was authorized twice", record.attempt);
+            }
+            Record::Outcome(record) => {
+                ensure!(authorized.contains_key(&record.attempt), "leaf {index}: an outcome of nothing");
+                let ends = ends.entry(record.attempt).or_default();
+                ends.extend(Some(&record.result).filter(|result| **result != OutcomeResult::Applied));
+            }
+            Record::Rejected(record) => anyhow::bail!("leaf {index}: rejected: {}", record.reason),
+            Record::Decision(_) | Record::Genesis(_) => {}
+        }
+    }
+    for (attempt, (index, _)) in &authorized {
+        let ends = ends.get(attempt).map(Vec::as_slice).unwrap_or_default();
+        let again = allowed == Ends::AlsoAgain && !ends.is_empty();
+        ensure!(again || ends.len() == 1, "the attempt of leaf {index} ended {} times: {ends:?}", ends.len());
+    }
+    of_the_cluster(installation, &authorized)?;
+    let healthy = ends.values().filter(|ends| ends.contains(&&OutcomeResult::Healthy)).count();
+    Ok(Account { leaves: leaves.len(), authorized: authorized.len(), healthy })
+}
+
+/// Every leaf, the oldest first.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn leaves(installation: &Installation) -> Result<Vec<(u64, Leaf)>> {
+    let mut leaves = Vec::new();
+    for entry in installation.history()?.into_iter().rev() {
+        let index = entry["index"].as_u64().context("an entry has no index")?;
+        leaves.push((index, serde_json::from_value(entry["leaf"].clone())?));
+    }
+    Ok(leaves)
+}
+
+fn goes_to_a_cluster(record: &DecisionRecord) -> bool {
+    record.disposition == Disposition::Authorized && record.manifest.is_some()
+}
+
+/// What the simulated cluster holds is what the newest leaf authorized, of every target.
+fn of_the_cluster(
+    installation: &Installation,
+    authorized: &BTreeMap<AttemptId, (u64, &DecisionRecord)>,
+) -> Result<()> {
+    let database = Database::open_read_only(&installation.data())?;
+    let cluster = SimulatedCluster::kept(&database, &"local".parse()?);
+    let targets: BTreeSet<&Target> = authorized.values().map(|(_, record)| &record.target).collect();
+    for target in targets {
+        if target.cluster.as_str() != "local" {
+            continue;
+        }
+        let held =
+            at_once(inventory::read(&cluster, target))?.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        let held = held.with_context(|| format!("{target}: nothing was applied"))?;
+        let leaf = authorized.get(&held.attempt).map(|(index, record)| (*index, record.manifest));
+        ensure!(
+            leaf == Some((held.sequence.index, Some(held.manifest))),
+            "{target}: attempt {} was applied and the log has no such leaf",
+            held.attempt
+        );
+        let newest =
+            authorized.values().filter(|(_, record)| record.target == *target).map(|(index, _)| *index).max();
+        ensure!(newest == Some(held.sequence.index), "{target}: leaf {newest:?} was never applied");
+    }
+    Ok(())
+}

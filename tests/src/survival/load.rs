@@ -1,0 +1,252 @@
+//! The load test: pushes at a steady pace to several repositories while a part of them is bad and calls fail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use countersign_core::outcome::OutcomeResult;
+
+use super::development::Development;
+use super::invariants::{self, Ends};
+use super::pushes::{Pusher, config_map};
+
+/// What is asked of an installation.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// For how long is pushed.
+    pub time: Duration,
+    /// Pushes a second, of all repositories together.
+    pub rate: f64,
+    /// How many repositories are pushed to.
+    pub repositories: usize,
+    /// So many of a hundred pushes are bad: told twice, not told at all until the next, or of a commit that cannot be
+    /// rendered.
+    pub bad: u64,
+    /// So many of a thousand calls to queue, store and cluster fail, half of them after their effect.
+    pub failing: u32,
+}
+
+/// What it came to.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// How many pushes there were.
+    pub pushes: usize,
+    /// How long the server took to answer the telling of each.
+    pub answered: Percentiles,
+    /// How long it took from each push until it, or a later one, ran and was healthy.
+    pub deployed: Percentiles,
+    /// The server's resident memory in KiB, once a second.
+    pub memory: Vec<u64>,
+    /// How long it took after the last push until everything had settled.
+    pub drained: Duration,
+    /// The leaves of the log.
+    pub leaves: usize,
+}
+
+/// The middle, the tail and the end of a distribution.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Percentiles {
+    /// The median.
+    pub p50: Duration,
+    /// All but one of a hundred are faster.
+    pub p99: Duration,
+    /// The slowest.
+    pub max: Duration,
+}
+
+impl Percentiles {
+    fn of(mut all: Vec<Duration>) -> Self {
+        all.sort_unstable();
+        let at = |part: usize| all.get((all.len() * part / 100).min(all.len().saturating_sub(1))).copied();
+        let at = |part| at(part).unwrap_or_default();
+        Self { p50: at(50), p99: at(99), max: at(100) }
+    }
+}
+
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p50 {:.1?}, p99 {:.1?}, slowest {:.1?}", self.p50, self.p99, self.max)
+    }
+}
+
+impl Figures {
+    /// Resident memory after a fifth of the time, and at its end, in KiB.
+    #[must_use]
+    pub fn memory_early_and_late(&self) -> (u64, u64) {
+        let early = self.memory.get(self.memory.len() / 5).copied().unwrap_or_default();
+        (early, self.memory.last().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (early, late) = self.memory_early_and_late();
+        writeln!(f, "pushes            {}", self.pushes)?;
+        writeln!(f, "webhook answered  {}", self.answered)?;
+        writeln!(f, "push to healthy   {}", self.deployed)?;
+        writeln!(f, "queues drained    {:.1?} after the last push", self.drained)?;
+        writeln!(f, "memory            {early} KiB after a fifth of the time, {late} KiB at its end")?;
+        write!(f, "log               {} leaves, verified", self.leaves)
+    }
+}
+
+/// What is known while it runs.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Of each application: every good commit that was pushed and does not run yet, with its time.
+    waiting: BTreeMap<String, Vec<(String, Instant)>>,
+    deployed: Vec<Duration>,
+}
+
+impl Load {
+    /// Puts the load on a new installation.
+    ///
+    /// # Errors
+    /// When something is lost, does not drain, or the log does not verify.
+    pub fn run(&self) -> Result<Figures> {
+        let mut world = Development::start(self.repositories)?;
+        let faults = world.installation.faults()?;
+        faults.fail(self.failing)?;
+        let (progress, ended) = (Mutex::new(Progress::default()), AtomicBool::new(false));
+        let (answered, memory) = std::thread::scope(|scope| -> Result<_> {
+            let watching = scope.spawn(|| watch(&world, &progress, &ended));
+            let measuring = scope.spawn(|| measure(&world, &ended));
+            let pushed = self.push(&world, &progress);
+            ended.store(true, Ordering::Release);
+            let watched = watching.join();
+            let memory = measuring.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+            watched.map_err(|_| anyhow::anyhow!("whoever watched panicked"))??;
+            Ok((pushed?, memory))
+        })?;
+        let begun = Instant::now();
+        faults.fail(0)?;
+        settle(&world, &progress)?;
+        let drained = begun.elapsed();
+        world.installation.stop()?;
+        let leaves = invariants::check(&world.installation, Ends::AlsoAgain)?.leaves;
+        let deployed =
+            Percentiles::of(std::mem::take(&mut progress.lock().expect("nobody panicked").deployed));
+        let pushes = answered.len();
+        Ok(Figures { pushes, answered: Percentiles::of(answered), deployed, memory, drained, leaves })
+    }
+
+    /// Pushes at the pace; returns how long each telling took to be answered.
+    fn push(&self, world: &Development, progress: &Mutex<Progress>) -> Result<Vec<Duration>> {
+        let applications = world.applications();
+        let mut pushers: Vec<_> =
+            applications.iter().map(|name| Pusher::new(&world.installation, name)).collect();
+        let (begun, mut answered) = (Instant::now(), Vec::new());
+        for number in 0_u64.. {
+            #[expect(clippy::cast_precision_loss, reason = "there are not so many pushes")]
+            let due = Duration::from_secs_f64(number as f64 / self.rate);
+            if due >= self.time {
+                break;
+            }
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+            let place = usize::try_from(number)? % applications.len();
+            let (Some(pusher), Some(name)) = (pushers.get_mut(place), applications.get(place)) else { break };
+            let bad = if number % 100 < self.bad { number % 3 } else { 3 };
+            answered.extend(one(pusher, name, number, bad, progress)?);
+        }
+        // The last word of each application is a good one, and told.
+        for (pusher, name) in pushers.iter_mut().zip(applications) {
+            answered.extend(one(pusher, name, u64::MAX, 3, progress)?);
+        }
+        Ok(answered)
+    }
+}
+
+/// One push: told twice, not told, of what cannot be rendered, or good.
+fn one(
+    pusher: &mut Pusher<'_>,
+    name: &str,
+    number: u64,
+    bad: u64,
+    progress: &Mutex<Progress>,
+) -> Result<Vec<Duration>> {
+    let map = if bad == 2 { "not: [a, manifest".to_owned() } else { config_map(&format!("push {number}")) };
+    let pushed = Instant::now();
+    let commit = pusher.commit(&map)?;
+    if bad != 2 {
+        let mut progress = progress.lock().expect("nobody panicked");
+        progress.waiting.entry(name.to_owned()).or_default().push((commit.clone(), pushed));
+    }
+    let mut took = Vec::new();
+    for _ in 0..[2, 0, 1, 1][usize::try_from(bad)?] {
+        // A forge delivers again what was not taken.
+        for _ in 0..50 {
+            let begun = Instant::now();
+            let answer = pusher.tell(&number.to_string(), &commit)?;
+            took.push(begun.elapsed());
+            if answer.status == 200 {
+                break;
+            }
+        }
+    }
+    Ok(took)
+}
+
+/// Notes when what was pushed runs: a commit that runs speaks for all before it.
+fn watch(world: &Development, progress: &Mutex<Progress>, ended: &AtomicBool) -> Result<()> {
+    while !ended.load(Ordering::Acquire) {
+        note(world, progress)?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Notes what runs; whether nothing waits any more.
+fn note(world: &Development, progress: &Mutex<Progress>) -> Result<bool> {
+    for name in world.applications() {
+        let Some(state) = world.state(name)? else { continue };
+        let healthy = state.outcome.is_some_and(|outcome| outcome.result == OutcomeResult::Healthy);
+        let Some(running) = state.running.filter(|_| healthy) else { continue };
+        let mut progress = progress.lock().expect("nobody panicked");
+        let Progress { waiting, deployed } = &mut *progress;
+        let Some(waiting) = waiting.get_mut(name) else { continue };
+        let place = waiting.iter().position(|(commit, _)| commit == running.commit.as_str());
+        if let Some(place) = place {
+            deployed.extend(waiting.drain(..=place).map(|(_, pushed)| pushed.elapsed()));
+        }
+    }
+    let progress = progress.lock().expect("nobody panicked");
+    Ok(progress.waiting.values().all(Vec::is_empty))
+}
+
+/// Waits until everything that was pushed runs, and no queue holds anything.
+fn settle(world: &Development, progress: &Mutex<Progress>) -> Result<()> {
+    let begun = Instant::now();
+    while !(note(world, progress)? && is_drained(world)?) {
+        ensure!(
+            begun.elapsed() < Duration::from_mins(15),
+            "it does not drain:\n{}",
+            world.installation.status()?
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn is_drained(world: &Development) -> Result<bool> {
+    let status = world.installation.status()?;
+    let dead = status["deadLetters"].as_array().map_or(0, Vec::len);
+    ensure!(dead == 0, "there are dead letters: {status}");
+    let queues = status["queues"].as_array().context("status has no queues")?;
+    Ok(queues.iter().all(|queue| ["visible", "inFlight", "delayed"].iter().all(|state| queue[state] == 0)))
+}
+
+/// The resident memory of the server, once a second.
+fn measure(world: &Development, ended: &AtomicBool) -> Result<Vec<u64>> {
+    let path = format!("/proc/{}/status", world.installation.server_id()?);
+    let mut all = Vec::new();
+    while !ended.load(Ordering::Acquire) {
+        let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no resident memory")?;
+        all.push(line.split_whitespace().nth(1).context("no number")?.parse()?);
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    Ok(all)
+}
