@@ -102,6 +102,21 @@ pub fn dead_letter(cluster: Option<&ClusterName>, now: Timestamp, message: &Inco
     }
 }
 
+/// The rejection of a dead letter of `queue` whose attempt has ended: the failure that it would have been is none.
+#[must_use]
+pub fn of_ended(outcome: Outcome, queue: String) -> RejectedRecord {
+    let Outcome { attempt, target, summary, .. } = outcome;
+    let body = Digest::of(summary.as_bytes());
+    RejectedRecord {
+        id: Digest::of_parts(&["dead-letter", &queue, &attempt.hex(), &body.hex()]),
+        queue,
+        reason: shortened(&summary),
+        body,
+        attempt: Some(attempt),
+        target: Some(target),
+    }
+}
+
 /// The most characters of a reason that a leaf holds.
 const MAX_REASON: usize = 1_000;
 

@@ -12,6 +12,7 @@ use countersign_core::digest::Digest;
 use countersign_core::facts::Operation;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record};
+use countersign_core::message::QueueName;
 use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
 use countersign_core::outcome::OutcomeResult;
 use countersign_core::ports::PortError;
@@ -20,7 +21,7 @@ use countersign_core::stage::StageError;
 use countersign_core::target::{ActiveBundle, CommitReport, TargetState};
 use countersign_core::time::Timestamp;
 
-use crate::draft::Draft;
+use crate::draft::{self, Draft};
 use crate::{Settings, fold, leaf};
 
 /// The state that a batch works on.
@@ -74,15 +75,23 @@ impl<'a, S: Store> Working<'a, S> {
         index: u64,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StageError> {
-        if let Draft::Outcome(outcome, ..) = &draft
-            && !matches!(outcome.result, OutcomeResult::Refused { .. })
-            && self.has_ended(&outcome.attempt).await?
-        {
-            // A message that came again, after all was said: as when a cluster was away at the repeat. Only that
-            // an authorization was refused is told at any time: somebody may have forged one.
-            tracing::info!(target = %outcome.target, result = ?outcome.result, "said after its attempt ended");
-            return Ok(None);
-        }
+        let draft = match draft {
+            // Only that an authorization was refused is told at any time: somebody may have forged one.
+            Draft::Outcome(outcome, queue, trace)
+                if !matches!(outcome.result, OutcomeResult::Refused { .. })
+                    && self.has_ended(&outcome.attempt).await? =>
+            {
+                if queue == QueueName::Outcomes(outcome.target.cluster.clone()).to_string() {
+                    // A message that came again, after all was said: as when a cluster was away at the repeat.
+                    tracing::info!(target = %outcome.target, result = ?outcome.result, "said after its attempt ended");
+                    return Ok(None);
+                }
+                // A dead letter is no failure of an attempt that has ended, and is logged all the same.
+                tracing::warn!(trace, target = %outcome.target, queue, "a dead letter of an attempt that has ended");
+                Draft::Rejected(draft::of_ended(*outcome, queue))
+            }
+            draft => draft,
+        };
         let record = match draft {
             Draft::Rejected(record) => Record::Rejected(record),
             Draft::Decision(decision, blob, trace) => self.decision(&decision, blob, trace, now).await?,

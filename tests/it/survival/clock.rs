@@ -55,7 +55,7 @@ fn only_times_are_amiss(world: &Development) -> Result<()> {
 fn an_authorization_that_outlived_itself_is_refused_and_made_again() -> Result<()> {
     let mut world = Development::start(1)?;
     let faults = world.installation.faults()?;
-    faults.kill_at("queue.send.deploys-local/after", 1)?;
+    faults.kill_at("queue.send.deploys-local+reports/after", 1)?;
     let commit = {
         let clone = world.installation.clone("app-0")?;
         let commit = Development::change(&clone, 1)?;
