@@ -5,7 +5,6 @@ use countersign_core::decision::{Decision, Verdict};
 use countersign_core::facts::Operation;
 use countersign_core::leaf::Disposition;
 use countersign_core::target::{ActiveBundle, TargetState};
-use countersign_core::time::Timestamp;
 
 /// What the log holds that a decision is held against.
 #[derive(Clone, Debug)]
@@ -20,8 +19,6 @@ pub struct Standing<'a> {
     pub nonce_spent: bool,
     /// Whether the root key signed this as the recovery of the bundle that is active.
     pub recovers: bool,
-    /// The time. A look that began later than this says that the clock was put back, and is no later look.
-    pub now: Timestamp,
     /// Why nothing could follow from the decision, were it allowed.
     pub impossible: Option<String>,
 }
@@ -71,7 +68,7 @@ fn superseded(decision: &Decision, standing: &Standing<'_>) -> Option<String> {
         return Some(format!("head {head} explained another commit meanwhile"));
     }
     let target = standing.target?;
-    if target.latest.began > decision.began && target.latest.began <= standing.now {
+    if target.latest.began > decision.began {
         return Some("a later look at this target was decided before".to_owned());
     }
     // Policy denies every change of a held target, so whoever allowed this one did not see the hold yet.

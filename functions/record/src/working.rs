@@ -94,7 +94,7 @@ impl<'a, S: Store> Working<'a, S> {
         };
         let record = match draft {
             Draft::Rejected(record) => Record::Rejected(record),
-            Draft::Decision(decision, blob, trace) => self.decision(&decision, blob, trace, now).await?,
+            Draft::Decision(decision, blob, trace) => self.decision(&decision, blob, trace).await?,
             Draft::Outcome(outcome, queue, _) => self.outcome(&outcome, queue, decided).await?,
         };
         let (record, bytes) = leaf::of(now, record)?;

@@ -26,7 +26,6 @@ fn standing<'a>(active: &'a ActiveBundle, target: Option<&'a TargetState>) -> St
         head_used_elsewhere: None,
         nonce_spent: false,
         recovers: false,
-        now: at(1_000),
         impossible: None,
     }
 }
@@ -186,15 +185,4 @@ fn what_could_never_come_about_is_refused_with_its_reason() {
     assert_eq!(assert_is(&decision('a', 1), &impossible, Disposition::Refused), "no manifest");
     let denied = Decision { verdict: Verdict::Denied, ..decision('a', 1) };
     assert_eq!(assert_is(&denied, &impossible, Disposition::Refused), denied.reason);
-}
-
-#[test]
-fn a_clock_that_was_put_back_does_not_make_every_look_a_late_one() {
-    let active = active();
-    let mut target = after(OutcomeResult::Applied);
-    target.latest.began = at(5_000);
-    let mut standing = standing(&active, Some(&target));
-    assert_is(&based('b', 900), &standing, Disposition::Authorized);
-    standing.now = at(5_001);
-    assert_is(&based('b', 900), &standing, Disposition::Superseded);
 }

@@ -12,7 +12,6 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::store::{self, Store};
 use countersign_core::statement::{Command, Says, SignedStatement, Statement};
 use countersign_core::target::ActiveBundle;
-use countersign_core::time::Timestamp;
 use countersign_provenance::root;
 use countersign_provenance::signatures::verify_statement;
 
@@ -29,7 +28,6 @@ impl<S: Store> Working<'_, S> {
         decision: &Decision,
         blob: Digest,
         trace: String,
-        now: Timestamp,
     ) -> Result<Record, PortError> {
         let claims = decision.command.as_ref().and_then(|command| command.claims().ok());
         let nonce = decision.command.as_ref().zip(claims.as_ref()).and_then(spends);
@@ -42,7 +40,6 @@ impl<S: Store> Working<'_, S> {
             head_used_elsewhere: elsewhere.as_deref(),
             nonce_spent: self.is_spent(nonce.as_ref()).await?,
             recovers: recovers(decision, claims.as_ref(), active.as_ref(), self.settings),
-            now,
             impossible: self.impossible(decision, active.as_ref()).await?,
         };
         let (verdict, disposition, reason) = disposition::of(decision, &standing);
