@@ -77,7 +77,7 @@ const GITEA: &[(&str, &str, &[&str])] = &[
     (
         "review_approved",
         "pull_request_approved",
-        &["approved 1 ->refs/heads/master", "due refs/heads/master"],
+        &["approved 1 2eba238e>refs/heads/master", "due refs/heads/master"],
     ),
     ("tag_create", "create", &["due refs/tags/v1.0.0"]),
     ("tag_delete", "delete", &["deleted refs/tags/v1.0.0 -"]),

@@ -14,13 +14,13 @@ use countersign_core::names::{AttemptId, CommitId, FollowedRef};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store};
-use countersign_core::review::{CommitFacts, PullRequestState};
+use countersign_core::review::CommitFacts;
 use countersign_core::stage::StageError;
 use countersign_core::statement::{Says, SignedStatement};
 use countersign_core::target::TargetState;
 use countersign_git::error::GitError;
-use countersign_git::repository::Repository;
 
+use crate::evidence::{heads, merged_otherwise, taking_part};
 use crate::look::Look;
 use crate::preview::{self, Content};
 use crate::reading::{Reading, of_git};
@@ -313,66 +313,6 @@ fn commanded(statement: &SignedStatement) -> Result<Operation, StageError> {
         Says::Command { command: Command::Hold { .. }, .. } => Ok(Operation::Hold),
         Says::Command { command: Command::Release { .. }, .. } => Ok(Operation::Release),
         _ => Err(StageError::Final(format!("statement {}: not a command for a target", statement.id()))),
-    }
-}
-
-/// Every commit that somebody proposed or approved.
-fn heads(evidence: &Evidence) -> Vec<CommitId> {
-    let claimed = evidence.statements.iter().filter_map(|statement| match statement.claims().ok()?.says {
-        Says::Propose { head, .. } | Says::Approve { head } => Some(head),
-        _ => None,
-    });
-    let opened = evidence.pull_requests.iter().map(|pull_request| pull_request.head.clone());
-    claimed.chain(opened).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Heads that were merged into the range and explain nothing there, with where the range began: a merge that was
-/// edited by hand. Whoever approved such a head is told why that does not count.
-fn merged_otherwise(
-    repository: &Repository,
-    range: &Range,
-    evidence: &Evidence,
-) -> Vec<(CommitId, CommitId)> {
-    let Some(from) = range.from.as_ref().filter(|from| repository.has(from)) else { return Vec::new() };
-    let merged: BTreeSet<_> = range.commits.iter().flat_map(|commit| commit.parents.iter().skip(1)).collect();
-    let became = evidence
-        .pull_requests
-        .iter()
-        .filter(|request| request.state == PullRequestState::Merged)
-        .map(|request| &request.head)
-        .collect::<BTreeSet<_>>();
-    let heads = heads(evidence).into_iter().filter(|head| merged.contains(head) || became.contains(head));
-    heads.filter(|head| repository.has(head)).map(|head| (head, from.clone())).collect()
-}
-
-/// The evidence that speaks of heads that take part, and what takes such evidence back.
-fn taking_part(evidence: Evidence, proposed: &BTreeMap<CommitId, Vec<CommitFacts>>) -> Evidence {
-    let says = |statement: &SignedStatement| statement.claims().ok().map(|claims| claims.says);
-    let about_head = |statement: &SignedStatement| match says(statement) {
-        Some(Says::Propose { head, .. } | Says::Approve { head }) => proposed.contains_key(&head),
-        _ => false,
-    };
-    let kept: BTreeSet<Digest> = evidence
-        .statements
-        .iter()
-        .filter(|statement| about_head(statement))
-        .map(SignedStatement::id)
-        .collect();
-    let takes_back = |statement: &SignedStatement| match says(statement) {
-        Some(Says::Dismiss { approval: of } | Says::Close { proposal: of }) => kept.contains(&of),
-        _ => false,
-    };
-    Evidence {
-        statements: evidence
-            .statements
-            .into_iter()
-            .filter(|statement| about_head(statement) || takes_back(statement))
-            .collect(),
-        pull_requests: evidence
-            .pull_requests
-            .into_iter()
-            .filter(|pull_request| proposed.contains_key(&pull_request.head))
-            .collect(),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod collect;
 mod conflicts;
 mod control;
 mod ended;
+mod evidence;
 mod look;
 mod objects;
 mod preview;
