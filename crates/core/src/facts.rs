@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::names::{AttemptId, CommitId, FollowedRef, PersonName, Target, TreeId};
+use crate::names::{AttemptId, CommitId, FollowedRef, Target, TreeId};
 use crate::review::{CommitFacts, PullRequest};
 use crate::statement::SignedStatement;
 use crate::time::Timestamp;
@@ -60,8 +60,7 @@ pub struct Facts {
     /// The blob of the objects as they will be applied, byte for byte; none if nothing was rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Digest>,
-    /// Where the environment is `exact`: the manifest that each head that could explain the commit renders
-    /// to; none where it does not render.
+    /// In an `exact` environment: the manifest of each head that could explain the commit; none if it has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reviewed: BTreeMap<CommitId, Option<Digest>>,
     /// What the log says of this target.
@@ -379,24 +378,4 @@ pub struct Hold {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Signatures that were verified over facts: which key made which. Made by `provenance`, believed by `policy`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VerifiedSignatures {
-    /// The key that signed each statement whose signature is good.
-    pub statements: BTreeMap<Digest, Signatory>,
-    /// The key that signed each commit whose signature is good.
-    pub commits: BTreeMap<CommitId, Signatory>,
-    /// Why other statements and commits are not above, by digest or commit id, for the report.
-    pub refused: BTreeMap<String, String>,
-}
-
-/// The key behind a good signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signatory {
-    /// The key's fingerprint, as `SHA256:…`.
-    pub fingerprint: String,
-    /// The person in the configuration whose key it is; none for a stranger's key.
-    pub person: Option<PersonName>,
 }

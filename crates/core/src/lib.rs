@@ -24,6 +24,7 @@ pub mod active;
 pub mod git_access;
 pub mod keys;
 pub mod message;
+pub mod signatures;
 pub mod stage;
 
 pub mod ports;

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::configuration::{Approvals, Configuration, HostKind};
 use countersign_core::decision::Approval;
-use countersign_core::facts::{Facts, Relation, VerifiedSignatures};
+use countersign_core::facts::{Facts, Relation};
 use countersign_core::names::{CommitId, PersonName, TeamName};
+use countersign_core::signatures::VerifiedSignatures;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,7 +3,8 @@
 use countersign_core::configuration::Configuration;
 use countersign_core::decision::{DECISION_VERSION, Decision, RuleOutcome, RuleResult, Severity, Verdict};
 use countersign_core::digest::Digest;
-use countersign_core::facts::{FACTS_VERSION, Facts, Operation, Render, VerifiedSignatures};
+use countersign_core::facts::{FACTS_VERSION, Facts, Operation, Render};
+use countersign_core::signatures::VerifiedSignatures;
 use countersign_core::statement::SignedStatement;
 
 use crate::approval::{Evidence, Requirement};

@@ -8,12 +8,13 @@ use countersign_core::configuration::Configuration;
 use countersign_core::digest::Digest;
 use countersign_core::facts::{
     Cause, Change, Explanation, FACTS_VERSION, Facts, History, ObjectFacts, ObjectKey, Operation, Position,
-    Range, Relation, Render, Signatory, TargetFacts, VerifiedSignatures,
+    Range, Relation, Render, TargetFacts,
 };
 use countersign_core::names::{AttemptId, CommitId};
 use countersign_core::review::{
     CommitFacts, Identity, PullRequest, PullRequestState, Review, ReviewVerdict, Signature,
 };
+use countersign_core::signatures::{Signatory, VerifiedSignatures};
 use countersign_core::statement::{Says, SignedStatement, Statement};
 use countersign_core::time::Timestamp;
 use serde_json::json;

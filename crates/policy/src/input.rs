@@ -10,10 +10,11 @@ use countersign_core::decision::Approval;
 use countersign_core::digest::Digest;
 use countersign_core::facts::{
     Cause, Change, Conflict, Explanation, Facts, FileChange, History, ImageFacts, ObjectDiff, ObjectFacts,
-    Relation, Render, TargetFacts, VerifiedSignatures,
+    Relation, Render, TargetFacts,
 };
 use countersign_core::names::{CommitId, PersonName};
 use countersign_core::review::CommitFacts;
+use countersign_core::signatures::VerifiedSignatures;
 use countersign_core::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -137,7 +138,7 @@ impl<'a> Input<'a> {
         evidence: &'a Evidence,
         path: &'a Path,
     ) -> Self {
-        let signatory = |by: &'a countersign_core::facts::Signatory| CommitSignatory {
+        let signatory = |by: &'a countersign_core::signatures::Signatory| CommitSignatory {
             key: &by.fingerprint,
             person: by.person.as_ref(),
         };

@@ -2,7 +2,8 @@
 
 use countersign_core::decision::Decision;
 use countersign_core::digest::{Digest, canonical_json};
-use countersign_core::facts::{Facts, VerifiedSignatures};
+use countersign_core::facts::Facts;
+use countersign_core::signatures::VerifiedSignatures;
 use serde_json::Value;
 
 use crate::bundle::Bundle;

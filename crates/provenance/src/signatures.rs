@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::configuration::Configuration;
-use countersign_core::facts::{Facts, Signatory, VerifiedSignatures};
+use countersign_core::facts::Facts;
 use countersign_core::names::PersonName;
 use countersign_core::review::{CommitFacts, Signature};
+use countersign_core::signatures::{Signatory, VerifiedSignatures};
 use countersign_core::statement::{NAMESPACE, SignedStatement};
 
 use crate::sshsig::{self, Refused};

@@ -20,12 +20,12 @@ fn an_unapproved_commit_cannot_ride_along() -> Result<()> {
     let good = shop.commit_all("alan", "Ask for less")?;
     shop.propose("alan")?;
     shop.approve("grace", &good)?;
-    installation.reported(&good, "staging", &["would be allowed"])?;
+    let what = format!("commit {} (Greet with Backdoor in staging) rode along", &hidden[..8]);
+    installation.reported(&good, "staging", &["Preview: only reviews are missing.", &what])?;
     shop.git(&["checkout", "-q", "-b", "both", &hidden])?;
     shop.git_as("alan", &["merge", "-q", "--no-ff", "-m", "Merge it", &good])?;
     let merge = shop.head()?;
     shop.push()?;
-    let what = format!("commit {} (Greet with Backdoor in staging) rode along", &hidden[..8]);
     installation.reported(&merge, "staging", &["Denied: nothing was deployed.", &what])?;
     let running = &installation.target(STAGING)?["running"]["commit"];
     ensure!(*running == base.as_str(), "{running} runs");

@@ -197,7 +197,7 @@ impl Faults {
         if now >= self.until || !self.kinds.contains(&Fault::Skew) {
             return 0;
         }
-        let jumps = self.skews.get(zone).into_iter().flatten();
-        jumps.filter(|(from, _)| *from <= now).last().map_or(0, |(_, skew)| *skew)
+        let mut jumps = self.skews.get(zone).into_iter().flatten();
+        jumps.rfind(|(from, _)| *from <= now).map_or(0, |(_, skew)| *skew)
     }
 }

@@ -118,12 +118,15 @@ fn measured_anew(mut found: Versioned) -> Versioned {
     found
 }
 
+/// A version and a value for each key.
+type Remembered = BTreeMap<String, (u64, Vec<u8>)>;
+
 /// What the lying ports remember.
 #[derive(Clone, Default)]
-pub struct Lies(Arc<Mutex<BTreeMap<String, (u64, Vec<u8>)>>>);
+pub struct Lies(Arc<Mutex<Remembered>>);
 
 impl Lies {
-    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<String, (u64, Vec<u8>)>) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Remembered) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -132,7 +132,7 @@ impl Oracle<'_> {
             return Err(format!("{} took part in it", self.prepared.people[person].name));
         }
         let later = |other: &&Given| other.person == given.person && other.id > given.id && other.at < read;
-        let last = pull.reviews.iter().filter(later).last();
+        let last = pull.reviews.iter().rfind(later);
         match last.is_some_and(|other| {
             other.verdict == ReviewVerdict::ChangesRequested && other.dismissed.is_none()
         }) {

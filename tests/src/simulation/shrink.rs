@@ -1,6 +1,5 @@
 //! Makes a failing run smaller: fewer kinds of fault, fewer actions, fewer faults, a shorter schedule.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::faults::Fault;
@@ -58,7 +57,7 @@ impl Least<'_> {
     }
 
     fn actions(&self) -> Vec<usize> {
-        self.setup.actions.clone().unwrap_or_else(BTreeSet::new).into_iter().collect()
+        self.setup.actions.clone().unwrap_or_default().into_iter().collect()
     }
 
     /// Finds the smallest number of faults, as if more of them never made it work again.

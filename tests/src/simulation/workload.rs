@@ -85,7 +85,7 @@ pub fn plan(seed: u64, until: i64) -> Vec<Action> {
                 0 => random.between(0, until),
                 _ => until / 8 * random.between(0, 8) + random.between(0, 20_000),
             };
-            let numbers = [random.next(), random.next(), random.next(), random.next()];
+            let numbers = [random.number(), random.number(), random.number(), random.number()];
             Action { at, kind: kind.map_or(Kind::Good, |(kind, _)| *kind), numbers }
         })
         .collect();

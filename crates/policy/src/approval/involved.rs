@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::facts::{Facts, VerifiedSignatures};
+use countersign_core::facts::Facts;
 use countersign_core::names::{CommitId, PersonName};
 use countersign_core::review::CommitFacts;
+use countersign_core::signatures::VerifiedSignatures;
 
 use super::people::People;
 use super::proposals::Proposal;

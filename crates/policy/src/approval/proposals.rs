@@ -1,8 +1,9 @@
 //! Proposals: pull requests of a forge and signed statements of plain Git, in one shape.
 
-use countersign_core::facts::{Facts, VerifiedSignatures};
+use countersign_core::facts::Facts;
 use countersign_core::names::{CommitId, PersonName, Reference};
 use countersign_core::review::{Identity, PullRequest, PullRequestState};
+use countersign_core::signatures::VerifiedSignatures;
 use countersign_core::statement::Says;
 use schemars::JsonSchema;
 use serde::Serialize;

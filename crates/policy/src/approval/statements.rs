@@ -1,7 +1,8 @@
 //! The statements whose signature was verified, and which speak of this repository.
 
 use countersign_core::digest::Digest;
-use countersign_core::facts::{Facts, Signatory, VerifiedSignatures};
+use countersign_core::facts::Facts;
+use countersign_core::signatures::{Signatory, VerifiedSignatures};
 use countersign_core::statement::{Says, Statement};
 
 /// The version of statements that is understood.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use countersign_core::configuration::Configuration;
-use countersign_core::facts::{Facts, Signatory, VerifiedSignatures};
+use countersign_core::facts::Facts;
 use countersign_core::names::{CommitId, PersonName};
 use countersign_core::review::{PullRequest, Review, ReviewVerdict};
+use countersign_core::signatures::{Signatory, VerifiedSignatures};
 use countersign_core::statement::Says;
 use countersign_core::time::Timestamp;
 

@@ -2,7 +2,8 @@
 
 use countersign_core::configuration::Configuration;
 use countersign_core::decision::{RuleResult, Violation};
-use countersign_core::facts::{Facts, Hold, Operation, VerifiedSignatures};
+use countersign_core::facts::{Facts, Hold, Operation};
+use countersign_core::signatures::VerifiedSignatures;
 use countersign_core::statement::{Command, Says, SignedStatement, Statement};
 
 use super::own::{self, says};

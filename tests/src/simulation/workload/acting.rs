@@ -8,7 +8,8 @@ use countersign_core::statement::Command;
 
 use crate::simulation::forge::{Given, Pull};
 use crate::simulation::installation::{
-    ADA, GRACE, LINUS, OLGA, PLACES, Prepared, VARIANTS, control, extra_object, main_object, shop, targets,
+    ADA, GRACE, LINUS, OLGA, PLACES, Prepared, RUTH, VARIANTS, control, extra_object, main_object, shop,
+    targets,
 };
 use crate::simulation::repository::Files;
 use crate::simulation::webhooks::Sender;
@@ -65,7 +66,7 @@ impl People<'_> {
             }
         }
         let number = self.propose(&shop(), ADA, &tip, &files, None);
-        self.approve(number, &[GRACE, LINUS, OLGA]);
+        self.approve(number, &[GRACE, LINUS, OLGA, RUTH]);
         self.merge(number, 2, 1);
     }
 
@@ -161,7 +162,7 @@ impl People<'_> {
         let line = self.sender.forge.model().repositories[&shop()].first_parents(&tip, 3);
         let base = &line[(c % 7 / 4 % line.len() as u64) as usize];
         let files = self.edited(self.files(&shop(), base), a, b, value);
-        let co_author = (c % 5 == 0).then_some(((c / 5) % 2) as usize);
+        let co_author = c.is_multiple_of(5).then_some(((c / 5) % 2) as usize);
         self.propose(&shop(), (a / 7 % 2) as usize, base, &files, co_author)
     }
 
@@ -200,12 +201,13 @@ impl People<'_> {
     /// Mostly of what is open, now and then of what was merged already.
     fn review(&self, a: u64, b: u64, c: u64) {
         let last = self.sender.forge.model().pulls.len() as u64;
-        let Some(number) = self.some_open(a).filter(|_| a % 3 != 0).or((last > 0).then_some(last)) else {
+        let Some(number) = self.some_open(a).filter(|_| !a.is_multiple_of(3)).or((last > 0).then_some(last))
+        else {
             return;
         };
         let person =
             [Some(GRACE), Some(LINUS), Some(OLGA), Some(GRACE), Some(ADA), Some(4), None][(b % 7) as usize];
-        let approves = c % 8 != 0;
+        let approves = !c.is_multiple_of(8);
         self.give(
             number,
             person,
@@ -270,13 +272,13 @@ impl People<'_> {
             let model = self.sender.forge.model();
             let bare = &model.repositories[&pull.repository];
             let Some(mut tree) = bare.merge(&before, &pull.head) else { return };
-            if mark % 9 == 0 {
+            if mark.is_multiple_of(9) {
                 let merged = bare.commit(merger, merger, time, "Draft\n", tree, &[&before]);
                 tree =
                     bare.tree(&self.edited(bare.files(&merged), mark / 9, 6, &format!("by-hand-{number}")));
             }
             let after = match how % 3 {
-                2 if bare.descends(&pull.head, &before) && mark % 9 != 0 => pull.head.clone(),
+                2 if bare.descends(&pull.head, &before) && !mark.is_multiple_of(9) => pull.head.clone(),
                 1 => bare.commit(merger, merger, time, "Squash\n", tree, &[&before]),
                 _ => bare.commit(merger, merger, time, "Merge\n", tree, &[&before, &pull.head]),
             };
@@ -353,7 +355,7 @@ impl People<'_> {
 
     fn approve_tip(&self, a: u64) {
         let number = self.propose_tip(&shop());
-        self.approve(number, if a % 2 == 0 { &[GRACE, OLGA] } else { &[LINUS] });
+        self.approve(number, if a.is_multiple_of(2) { &[GRACE, OLGA] } else { &[LINUS] });
     }
 
     fn command(&self, a: u64, nonce: u64, hold: bool) {
