@@ -156,9 +156,11 @@ mod key_file {
         let dir = folder();
         let path = dir.path().join("key.pem");
         let made = KeyFile::generate(&path, algorithm, &mut OsRng).expect("a key");
-        contract::signer::signs_what_it_is_given(&made, algorithm).await;
         let read = KeyFile::load(&path, algorithm).expect("the key");
-        contract::signer::signs_what_it_is_given(&read, algorithm).await;
+        for signer in [made, read] {
+            contract::signer::signs_what_it_is_given(&signer, algorithm).await;
+            contract::signer::signs_nothing_at_all(&signer).await;
+        }
     }
 
     #[tokio::test]

@@ -9,12 +9,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the project")
 }
 
-/// Every crate that `package`, built singly, links.
-fn links(package: &str) -> BTreeSet<String> {
+/// Every crate that `package`, built singly with these features, links.
+fn links(package: &str, features: &[&str]) -> BTreeSet<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(["tree", "--locked", "--offline", "-p", package, "-e", "normal", "--prefix", "none"])
-        .args(["--format", "{lib}"])
+        .args(["--format", "{lib}", "--features", &features.join(",")])
         .current_dir(root())
         .output()
         .expect("cargo runs");
@@ -25,7 +25,12 @@ fn links(package: &str) -> BTreeSet<String> {
 
 #[track_caller]
 fn never_links(package: &str, forbidden: &[&str]) {
-    let linked = links(package);
+    links_none_of(package, &[], forbidden);
+}
+
+#[track_caller]
+fn links_none_of(package: &str, features: &[&str], forbidden: &[&str]) {
+    let linked = links(package, features);
     assert!(
         linked.contains("countersign_core") || package == "countersign-core",
         "{package}: nothing was listed"
@@ -91,6 +96,11 @@ fn observe_never_reads_git_or_a_forge_evaluates_or_signs() {
 }
 
 #[test]
+fn witness_reads_the_log_and_nothing_else() {
+    never_links("countersign-witness", &all(&[&SOURCE, &FORGE, &CLUSTER, &POLICY, &ADAPTERS]));
+}
+
+#[test]
 fn report_never_reads_source_evaluates_signs_or_reaches_a_cluster() {
     never_links("countersign-report", &all(&[&SOURCE, &CLUSTER, &POLICY, &SIGNING, &ADAPTERS]));
 }
@@ -98,6 +108,45 @@ fn report_never_reads_source_evaluates_signs_or_reaches_a_cluster() {
 #[test]
 fn poll_never_renders_evaluates_signs_or_reaches_a_cluster() {
     never_links("countersign-poll", &all(&[&["countersign_render"], &CLUSTER, &POLICY, &SIGNING, &ADAPTERS]));
+}
+
+/// What a function on Lambda has no right to call.
+const KMS: &str = "aws_sdk_kms";
+const EKS: &str = "aws_sdk_eks";
+const SECRETS: &str = "aws_sdk_secretsmanager";
+
+/// The binaries that Lambda runs have adapters, and still link nothing of another zone.
+#[track_caller]
+fn on_lambda(function: &str, groups: &[&[&'static str]]) {
+    let package = format!("countersign-{function}");
+    let linked = links(&package, &["lambda"]);
+    assert!(
+        linked.contains("countersign_aws") && linked.contains("lambda_runtime"),
+        "{package}: not for Lambda"
+    );
+    links_none_of(&package, &["lambda"], &all(&[&all(groups), &["countersign_local", "rusqlite"]]));
+}
+
+#[test]
+fn the_forge_zone_on_lambda_neither_signs_nor_deploys() {
+    on_lambda("receive", &[&SOURCE, &CLUSTER, &POLICY, &["countersign_ledger", KMS, EKS]]);
+    on_lambda("gather", &[&CLUSTER, &POLICY, &SIGNING, &[KMS, EKS]]);
+    on_lambda("report", &[&SOURCE, &CLUSTER, &POLICY, &SIGNING, &[KMS, EKS]]);
+    on_lambda("poll", &[&["countersign_render"], &CLUSTER, &POLICY, &SIGNING, &[KMS, EKS]]);
+}
+
+#[test]
+fn the_countersign_zone_on_lambda_neither_reads_source_nor_deploys() {
+    on_lambda("evaluate", &[&SOURCE, &FORGE, &CLUSTER, &["countersign_ledger", KMS, EKS, SECRETS]]);
+    on_lambda("record", &[&SOURCE, &FORGE, &CLUSTER, &POLICY, &[EKS]]);
+    on_lambda("witness", &[&SOURCE, &FORGE, &CLUSTER, &POLICY, &[EKS, SECRETS, "aws_sdk_sqs"]]);
+}
+
+#[test]
+fn the_cluster_zone_on_lambda_neither_reads_source_nor_signs() {
+    let others = ["countersign_provenance", KMS, SECRETS];
+    on_lambda("apply", &[&SOURCE, &FORGE, &POLICY, &others]);
+    on_lambda("observe", &[&SOURCE, &FORGE, &POLICY, &SIGNING, &others]);
 }
 
 #[test]
@@ -110,9 +159,9 @@ fn core_does_no_io_and_knows_no_runtime() {
 
 #[test]
 fn crates_depend_on_core_and_not_on_each_other() {
-    let crates = ["ledger", "policy", "render", "provenance", "git", "forge", "cluster", "local"];
+    let crates = ["aws", "ledger", "policy", "render", "provenance", "git", "forge", "cluster", "local"];
     for one in crates {
-        let linked = links(&format!("countersign-{one}"));
+        let linked = links(&format!("countersign-{one}"), &[]);
         let ours: Vec<_> = linked.iter().filter(|name| name.starts_with("countersign_")).collect();
         let expected = ["countersign_core".to_owned(), format!("countersign_{one}")];
         assert!(ours.iter().all(|name| expected.contains(name)), "{one} links {ours:?}");

@@ -62,7 +62,7 @@ impl KubeCluster {
             None => "this pod".to_owned(),
         };
         let failed = |why: String| ConnectError { place: place.clone(), why };
-        let mut config = match &connection.kubeconfig {
+        let config = match &connection.kubeconfig {
             Some(path) => {
                 let options =
                     KubeConfigOptions { context: connection.context.clone(), ..KubeConfigOptions::default() };
@@ -71,6 +71,33 @@ impl KubeCluster {
             }
             None => Config::incluster().map_err(|error| failed(chain(&error)))?,
         };
+        Self::patiently(config, place)
+    }
+
+    /// The cluster at this URL, whose authority's certificate is `authority` (PEM in base64), as the bearer of
+    /// `token` sees it, for as long as that is good.
+    ///
+    /// # Errors
+    /// When the URL or the certificate cannot be used.
+    pub async fn of_bearer(endpoint: &str, authority: &str, token: &str) -> Result<Self, ConnectError> {
+        let failed = |why: String| ConnectError { place: endpoint.to_owned(), why };
+        let file = serde_json::json!({
+            "clusters": [{
+                "name": "it", "cluster": { "server": endpoint, "certificate-authority-data": authority },
+            }],
+            "users": [{ "name": "us", "user": { "token": token } }],
+            "contexts": [{ "name": "here", "context": { "cluster": "it", "user": "us" } }],
+            "current-context": "here",
+        });
+        // An error of what holds a token is not shown.
+        let file: Kubeconfig =
+            serde_json::from_value(file).map_err(|_| failed("it cannot be described".to_owned()))?;
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+        Self::patiently(config.map_err(|error| failed(chain(&error)))?, endpoint.to_owned())
+    }
+
+    /// The client, with limits of how long anything takes.
+    fn patiently(mut config: Config, place: String) -> Result<Self, ConnectError> {
         // The default tries again for a quarter of an hour, and waits for ever on a silent server. Here a
         // failure is told at once: who asked knows when to ask again.
         config.default_retry = false;

@@ -124,20 +124,22 @@ pub enum HostKind {
     Gitlab,
 }
 
-/// Where a secret is found: `env:NAME` or `file:PATH`. Never the secret itself.
+/// Where a secret is found: `env:NAME`, `file:PATH` or, in the cloud, `secret:NAME`. Never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("pattern" = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"))]
+#[schemars(with = "String", extend("pattern" = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|secret:[A-Za-z0-9/_+=.@:-]+)$"))]
 pub enum SecretReference {
     /// An environment variable of the process.
     Environment(String),
     /// A file that the process can read.
     File(String),
+    /// A secret of this name, or ARN, in Secrets Manager.
+    Managed(String),
 }
 
 /// A text that names no place of a secret.
 #[derive(Debug, thiserror::Error)]
-#[error("a secret is given by reference: write env:NAME or file:PATH, never the secret itself")]
+#[error("a secret is given by reference: write env:NAME, file:PATH or secret:NAME, never the secret itself")]
 pub struct NotASecretReference;
 
 impl TryFrom<String> for SecretReference {
@@ -148,9 +150,14 @@ impl TryFrom<String> for SecretReference {
             name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
                 && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
         };
+        let managed = |name: &str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@:-".contains(&b);
+            !name.is_empty() && name.bytes().all(plain)
+        };
         match text.split_once(':') {
             Some(("env", name)) if variable(name) => Ok(Self::Environment(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
+            Some(("secret", name)) if managed(name) => Ok(Self::Managed(name.to_owned())),
             _ => Err(NotASecretReference),
         }
     }
@@ -161,6 +168,7 @@ impl From<SecretReference> for String {
         match reference {
             SecretReference::Environment(name) => format!("env:{name}"),
             SecretReference::File(path) => format!("file:{path}"),
+            SecretReference::Managed(name) => format!("secret:{name}"),
         }
     }
 }

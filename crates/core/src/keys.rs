@@ -57,6 +57,9 @@ pub fn statements(repository: &RepositoryId) -> String {
     format!("statements/{}/", Digest::of(repository.to_string().as_bytes()).hex())
 }
 
+/// The root-signed beginning of the installation, which a person puts there.
+pub const GENESIS: &str = "genesis.json";
+
 /// The active bundle.
 pub const ACTIVE_BUNDLE: &str = "state/active-bundle";
 
@@ -152,6 +155,15 @@ pub fn commit_report(repository: &RepositoryId, commit: &CommitId, environment: 
 #[must_use]
 pub fn nonce(nonce: &Digest) -> String {
     format!("state/nonces/{}", nonce.hex())
+}
+
+/// The last checkpoint that the witness verified, in a bucket of its own.
+pub const WITNESSED: &str = "witness/checkpoint";
+
+/// A checkpoint of so many leaves with the witness's cosignature.
+#[must_use]
+pub fn cosigned(size: u64) -> String {
+    format!("witness/cosigned/{size}")
 }
 
 /// The pseudonym of a person in leaves. Deleting it and its counterpart makes the leaf anonymous.

@@ -36,3 +36,5 @@ pub mod gitea;
 pub mod github;
 #[cfg(any(feature = "read", feature = "report"))]
 pub mod gitlab;
+#[cfg(any(feature = "read", feature = "report"))]
+pub mod hosts;

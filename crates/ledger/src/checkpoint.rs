@@ -4,11 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::digest::Digest;
 use countersign_core::ports::signer::Signer;
+use countersign_core::time::Timestamp;
 
 use crate::error::LedgerError;
 use crate::key;
 use crate::merkle::MAX_SIZE;
-use crate::note::{Note, NoteKey, signature_line};
+use crate::note::{Note, NoteKey, cosigned_message, signature_line};
 
 /// What a checkpoint says: the log, its size, and the root of its tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,25 @@ impl SignedCheckpoint {
             )));
         }
         Ok(Self { checkpoint, text: text.to_owned() })
+    }
+
+    /// The checkpoint with a line more: the cosignature of a witness, who checked that it extends the last one it saw.
+    ///
+    /// # Errors
+    /// The signer's error, or why the signature cannot be used.
+    pub async fn cosign(
+        &self,
+        name: &str,
+        witness: &impl Signer,
+        time: Timestamp,
+    ) -> Result<Self, LedgerError> {
+        let key = NoteKey::witness(name, witness.public_key())?;
+        let seconds = u64::try_from(time.as_millis() / 1000).unwrap_or_default();
+        let message = cosigned_message(Note::parse(&self.text)?.text(), seconds);
+        let signature = key::sign(witness, message.as_bytes()).await?;
+        let timed = [seconds.to_be_bytes().as_slice(), &signature].concat();
+        let text = format!("{}{}", self.text, signature_line(&key, &timed));
+        Ok(Self { checkpoint: self.checkpoint.clone(), text })
     }
 
     /// How many of these witnesses cosigned the checkpoint.

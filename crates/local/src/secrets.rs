@@ -20,6 +20,10 @@ impl Secrets for LocalSecrets {
             SecretReference::File(path) => {
                 std::fs::read(path).map_err(|error| unavailable(&format!("file:{path}"), &error))?
             }
+            SecretReference::Managed(name) => {
+                let why = "only cloud functions read Secrets Manager: write env:NAME or file:PATH";
+                return Err(unavailable(&format!("secret:{name}"), &why));
+            }
         };
         while bytes.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
             bytes.pop();

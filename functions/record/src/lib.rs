@@ -15,6 +15,7 @@ use countersign_core::active::ConfigurationCache;
 use countersign_core::digest::Digest;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, GenesisRecord, Leaf, Record};
+use countersign_core::message::QueueName;
 use countersign_core::names::{AttemptId, ClusterName};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::signer::{PublicKey, Signer};
@@ -71,6 +72,16 @@ impl Settings {
 const SETTLE_STEP: u64 = 256;
 
 impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
+    /// Takes a batch of `queue`: what kind of record a message may be follows from the queue that it came by.
+    pub async fn handle(&self, queue: &QueueName, now: Timestamp, batch: &[Incoming]) -> BatchResult {
+        match queue {
+            QueueName::Decisions => self.decisions(now, batch).await,
+            QueueName::Outcomes(cluster) => self.outcomes(cluster, now, batch).await,
+            QueueName::DeadLetters(cluster) => self.dead_letters(cluster.as_ref(), now, batch).await,
+            other => all_failed(batch, &StageError::Retry(format!("{other} is not a queue of record's"))),
+        }
+    }
+
     /// Takes a batch of the `decisions` queue.
     pub async fn decisions(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
         let mut drafts = Vec::new();

@@ -62,7 +62,7 @@ where
         let found = store.get(&key).await.expect("read").expect("there");
         assert_eq!(found.bytes, winner.to_string().as_bytes());
         let winner = self::winner(store, &key, Some(found.version)).await;
-        assert_eq!(bytes(store, &key).await, Some(winner.to_string().into_bytes()));
+        assert_eq!(bytes(store, &key).await, Some(format!("{winner} swapped").into_bytes()));
     }
 }
 
@@ -77,11 +77,13 @@ where
             let (store, key, expected, start) =
                 (store.clone(), key.to_owned(), expected.clone(), std::sync::Arc::clone(&start));
             tokio::spawn(async move {
-                let value = racer.to_string();
                 start.wait().await;
                 let written = match &expected {
-                    None => store.put_if_absent(&key, value.as_bytes()).await,
-                    Some(expected) => store.compare_and_swap(&key, expected, value.as_bytes()).await,
+                    None => store.put_if_absent(&key, racer.to_string().as_bytes()).await,
+                    // Not what is there already: a store may know a value again by its bytes.
+                    Some(expected) => {
+                        store.compare_and_swap(&key, expected, format!("{racer} swapped").as_bytes()).await
+                    }
                 };
                 (racer, written.expect("answered"))
             })

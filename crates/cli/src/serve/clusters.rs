@@ -82,6 +82,9 @@ async fn kubernetes(
             let path = std::env::var_os(variable).with_context(|| format!("{variable} is not set"))?;
             Some(PathBuf::from(path))
         }
+        Some(SecretReference::Managed(secret)) => {
+            anyhow::bail!("secret:{secret} is read by cloud functions only: name the kubeconfig by file:PATH")
+        }
         None => None,
     };
     let connected = KubeCluster::connect(&Connection { kubeconfig, context: None }).await?;

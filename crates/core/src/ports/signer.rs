@@ -31,7 +31,8 @@ pub trait Signer: Sync {
     /// The public half. It is read once and pinned.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs `message` (not its digest). The caller verifies the signature before using it.
+    /// Signs `message` (not its digest): 1 to 4,096 bytes, which is what every signer takes. The caller verifies
+    /// the signature before using it.
     ///
     /// # Errors
     /// When the key cannot be used.

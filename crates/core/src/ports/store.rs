@@ -78,7 +78,8 @@ impl Write {
 /// Keys and values.
 ///
 /// - A write is durable when it returns, and every later read sees it or a newer one.
-/// - Of several conditional writes that race on one version, exactly one is stored.
+/// - Of several conditional writes that race on one version, exactly one is stored. A swap stores other bytes than are
+///   there: a store may know a value again by its bytes, and then a swap for the same is none.
 /// - Keys are UTF-8, at most 1,024 bytes; `list` is in the order of their bytes.
 pub trait Store: Sync {
     /// The value of `key`, if there is one.

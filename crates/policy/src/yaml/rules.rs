@@ -46,7 +46,7 @@ pub fn all() -> Vec<Rule> {
             mark: mark::<SecretReference>(),
             wrong: "a secret is given by reference, never itself",
             shown: false,
-            help: "write `env:NAME` or `file:PATH`; if this was a real secret, replace it: Git keeps it",
+            help: "write `env:NAME`, `file:PATH` or `secret:NAME`; if this was a real secret, replace it: Git keeps it",
             keeps: |text| SecretReference::try_from(text.to_owned()).is_ok(),
         },
     ]

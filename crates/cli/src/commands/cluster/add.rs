@@ -158,6 +158,9 @@ fn file(reference: &SecretReference) -> anyhow::Result<PathBuf> {
                 )
             })
         }
+        SecretReference::Managed(name) => Err(anyhow!(
+            "countersign.yaml names secret:{name}, which only cloud functions read: give --kubeconfig"
+        )),
     }
 }
 

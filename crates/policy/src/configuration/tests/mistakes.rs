@@ -48,12 +48,12 @@ fn mistakes_of_shape() {
         (
             "webhookSecret: \"env:HOOK\"",
             "webhookSecret: hunter2",
-            "7: `hosts.local.webhookSecret`: a secret is given by reference, never itself | write `env:NAME` or `file:PATH`; if this was a real secret, replace it: Git keeps it",
+            "7: `hosts.local.webhookSecret`: a secret is given by reference, never itself | write `env:NAME`, `file:PATH` or `secret:NAME`; if this was a real secret, replace it: Git keeps it",
         ),
         (
             "\"env:TOKEN\"",
             "\"env:2TOKEN\"",
-            "8: `hosts.github.token`: a secret is given by reference, never itself | write `env:NAME` or `file:PATH`; if this was a real secret, replace it: Git keeps it",
+            "8: `hosts.github.token`: a secret is given by reference, never itself | write `env:NAME`, `file:PATH` or `secret:NAME`; if this was a real secret, replace it: Git keeps it",
         ),
         (
             "    baseline: 0123456789abcdef",

@@ -1,0 +1,151 @@
+//! What the `main.rs` of every function shares: its settings, its clients, its log, and the answer to a batch.
+
+#[cfg(feature = "batch")]
+pub mod batch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use aws_config::{BehaviorVersion, SdkConfig};
+use countersign_core::ports::signer::{Algorithm, PublicKey};
+use countersign_core::time::Timestamp;
+use serde::Deserialize;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::s3::{Buckets, S3Store};
+#[cfg(feature = "sqs")]
+use crate::sqs::{QueueUrls, SqsQueue};
+
+/// What a function finds when it starts. Clients are made of it once, and live as long as the instance.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Region, credentials and endpoints.
+    pub config: SdkConfig,
+}
+
+/// What a schedule invokes a function with.
+#[derive(Debug, Deserialize)]
+pub struct Scheduled {
+    /// What is to be done.
+    pub task: String,
+}
+
+impl Start {
+    /// Starts the log, and reads region and credentials from where Lambda puts them.
+    ///
+    /// # Errors
+    /// When `COUNTERSIGN_LOG_LEVEL` is not a level.
+    pub async fn new() -> anyhow::Result<Self> {
+        start_log()?;
+        Ok(Self { config: aws_config::load_defaults(BehaviorVersion::latest()).await })
+    }
+
+    /// The store in the buckets that this function is told.
+    #[must_use]
+    pub fn store(&self) -> S3Store {
+        let buckets = Buckets {
+            data: optional("COUNTERSIGN_BUCKET"),
+            manifests: optional("COUNTERSIGN_MANIFEST_BUCKET"),
+            log: optional("COUNTERSIGN_LOG_BUCKET"),
+        };
+        // An endpoint of one's own rarely has a name for each bucket.
+        let elsewhere =
+            ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(|name| optional(name).is_some());
+        S3Store::new(&self.config, buckets, elsewhere)
+    }
+
+    /// The queues of this installation.
+    ///
+    /// # Errors
+    /// When `COUNTERSIGN_QUEUE_PREFIX` is not set.
+    #[cfg(feature = "sqs")]
+    pub fn queue(&self) -> anyhow::Result<SqsQueue> {
+        let elsewhere = optional("COUNTERSIGN_DEPLOY_QUEUES").unwrap_or_default();
+        let elsewhere = elsewhere.split(',').map(str::trim).filter(|url| !url.is_empty());
+        let urls = QueueUrls {
+            prefix: variable("COUNTERSIGN_QUEUE_PREFIX")?,
+            elsewhere: elsewhere.map(str::to_owned).collect(),
+        };
+        Ok(SqsQueue::new(&self.config, urls))
+    }
+}
+
+/// A variable that the template sets.
+///
+/// # Errors
+/// When it is not set, or empty.
+pub fn variable(name: &str) -> anyhow::Result<String> {
+    optional(name)
+        .with_context(|| format!("{name} is not set: see infra/CONTRACT.md, and deploy the template again"))
+}
+
+/// How often a message is received before it is given up.
+///
+/// # Errors
+/// When `COUNTERSIGN_MAX_RECEIVES` is not set, or no number.
+pub fn max_receives() -> anyhow::Result<u32> {
+    let text = variable("COUNTERSIGN_MAX_RECEIVES")?;
+    text.parse().with_context(|| format!("COUNTERSIGN_MAX_RECEIVES: {text:?} is not a number"))
+}
+
+fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The root key that the template names, which alone signs the genesis and recoveries.
+///
+/// # Errors
+/// When `COUNTERSIGN_ROOT_KEY` is not set.
+pub fn root_key() -> anyhow::Result<PublicKey> {
+    let base64 = variable("COUNTERSIGN_ROOT_KEY")?;
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64.trim());
+    Ok(PublicKey { algorithm: Algorithm::Ed25519, pem })
+}
+
+/// The time now. Only the edges of a program read a clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Counts something, in CloudWatch's embedded metric format: one line of JSON on standard output.
+pub fn count(installation: &str, metric: &str, value: u32) {
+    let line = serde_json::json!({
+        "_aws": {
+            "Timestamp": now().as_millis(),
+            "CloudWatchMetrics": [{
+                "Namespace": "Countersign",
+                "Dimensions": [["Installation"]],
+                "Metrics": [{ "Name": metric, "Unit": "Count" }],
+            }],
+        },
+        "Installation": installation,
+        metric: value,
+    });
+    println!("{line}");
+}
+
+/// Tells when `limit` is over, counted from this call on.
+#[must_use]
+pub fn gives_up_after(limit: Duration) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let started = Instant::now();
+    Arc::new(move || started.elapsed() > limit)
+}
+
+/// Starts the log: one line of JSON for each event, which is how CloudWatch finds fields.
+fn start_log() -> anyhow::Result<()> {
+    let level = optional("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    let level: LevelFilter = level
+        .parse()
+        .with_context(|| format!("COUNTERSIGN_LOG_LEVEL: {level:?} is not error, warn, info or debug"))?;
+    let ours = Targets::new().with_default(LevelFilter::WARN).with_target("countersign", level);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    // A second start in one process changes nothing.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `witness` on Lambda, in an account of its own.
+
+use countersign_aws::kms::KmsSigner;
+use countersign_aws::lambda::{Scheduled, Start, count, now, variable};
+use countersign_core::ports::signer::Algorithm;
+use countersign_ledger::note::NoteKey;
+use countersign_witness::{Found, Witness};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let start = Start::new().await?;
+    let store = start.store();
+    let key: NoteKey = variable("COUNTERSIGN_LOG_VKEY")?.parse()?;
+    let signer = variable("COUNTERSIGN_WITNESS_KEY")?;
+    let installation = &variable("COUNTERSIGN_INSTALLATION")?;
+    let stage = &Witness {
+        log: &store,
+        own: &store,
+        key: &key,
+        name: &variable("COUNTERSIGN_WITNESS_NAME")?,
+        signer: &KmsSigner::open(&start.config, &signer, Algorithm::Ed25519).await?,
+    };
+    let answer = |_: LambdaEvent<Scheduled>| async move {
+        match stage.handle(now()).await? {
+            Found::Inconsistent(why) => {
+                tracing::error!(why, "this is not the log that was seen before: find out who writes it");
+                count(installation, "Inconsistent", 1);
+            }
+            found => tracing::info!(?found, "looked"),
+        }
+        Ok::<_, Error>(())
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}
