@@ -12,6 +12,10 @@ export CARGO_TERM_QUIET ?= $(if $(CI),true,false)
 CLUSTER ?= simulated
 FORGE ?= plain
 
+# What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the ports on AWS.
+LAMBDAS := receive gather evaluate record apply observe report poll witness
+CLOUD := $(LAMBDAS:%=countersign-%/lambda) countersign-tests/aws
+
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -23,7 +27,7 @@ demo: build $(if $(filter real gitea,$(CLUSTER) $(FORGE)),tools) ## Show the mai
 
 check: ## Format, lint, and the fast tests
 	@cargo fmt --all --check
-	@cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	@cargo clippy --quiet --workspace --all-targets --features "$(CLOUD)" -- --deny warnings
 	@cargo test --quiet --workspace --exclude countersign-tests
 
 policies: build ## Run the tests of the starter policies
@@ -34,11 +38,11 @@ docs: build ## Write the generated references again: rules and schemas
 	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
 
 tools: ## Build the real servers that tests use, once, into the cache
-	@bash tests/tools/build.sh etcd kubernetes kwok gitea
+	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw
 	@bash tests/tools/github-openapi/fetch.sh
 
 test: tools build ## Run every test, also on a real Kubernetes API server
-	@cargo test --quiet --workspace --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
+	@cargo test --quiet --workspace --features countersign-tests/aws --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh

@@ -1,5 +1,7 @@
 //! Tests that need real servers: one program, so that they share them.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod cluster;
 mod demo;
 mod flow;

@@ -3,6 +3,8 @@
 //! Whatever starts here ends with the process that started it, however that process ends, and
 //! leaves no file behind: see [`servers`].
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod control_plane;
 pub mod gitea;
 pub mod ports;

@@ -4,9 +4,12 @@
 #   build.sh NAME...           build each tool; says nothing when it is already in the cache
 #   build.sh --print NAME...   the same, then one line "BINARY PATH" on stdout for each of its binaries
 #
-# A tool is a folder beside this script with three things in it:
+# A tool is a folder beside this script with these things in it:
 #   go.mod, go.sum   whose single-line `require` names the module and its version
 #   tools.go         imports the packages, so that `go mod tidy` keeps what they need
+#   or, for a program in Java:
+#   pom.xml          whose first `version` is the version, and whose dependencies are the program
+#   and in both cases:
 #   recipe.sh        sets binaries="NAME=PACKAGE ..." and takes="20 seconds", and, where needed,
 #                    ldflags, tags, cgo=1, and resources="MODULE FOLDER ...", folders of a module that
 #                    its programs read at runtime and that are copied beside them; it may read $version
@@ -32,8 +35,13 @@ recipe() {
     name=$1
     folder=$tools/$name
     [ -f "$folder/recipe.sh" ] || fail "there is no tool \"$name\" in $tools: choose one of its folders that has a recipe.sh"
-    version=$(awk '$1 == "require" && $2 != "(" { sub(/^v/, "", $3); print $3; exit }' "$folder/go.mod")
-    [ -n "$version" ] || fail "$folder/go.mod has no single-line \"require MODULE VERSION\": add one"
+    if [ -f "$folder/pom.xml" ]; then
+        version=$(sed -n 's/^ *<version>\(.*\)<\/version>$/\1/p' "$folder/pom.xml" | head -n 1)
+        [ -n "$version" ] || fail "$folder/pom.xml has no line with its \"version\": add one"
+    else
+        version=$(awk '$1 == "require" && $2 != "(" { sub(/^v/, "", $3); print $3; exit }' "$folder/go.mod")
+        [ -n "$version" ] || fail "$folder/go.mod has no single-line \"require MODULE VERSION\": add one"
+    fi
     takes="a while" binaries="" ldflags="" tags="" cgo=0 resources=""
     # shellcheck source=/dev/null
     . "$folder/recipe.sh"
@@ -58,6 +66,10 @@ complete() {
 
 compile() {
     cd "$folder" || return 1
+    if [ -f pom.xml ]; then
+        collect_java
+        return
+    fi
     # A workspace file or module flags of the person who runs this must not change what is built.
     export GOWORK=off GOFLAGS= CGO_ENABLED="$cgo"
     for pair in $binaries; do
@@ -65,6 +77,18 @@ compile() {
             -o "$place.part/${pair%%=*}" "${pair#*=}" || return 1
     done
     [ -z "$resources" ] || copy_resources
+}
+
+# Collects a program in Java with all that it stands on, and writes a command that runs it.
+collect_java() {
+    nice mvn --quiet --batch-mode --file "$folder/pom.xml" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+        "-DoutputDirectory=$place.part/lib" || return 1
+    for pair in $binaries; do
+        printf '#!/bin/sh\nexec java -Xmx256m "$@" -cp "%s/lib/*" %s\n' "$place" "${pair#*=}" \
+            >"$place.part/${pair%%=*}" || return 1
+        chmod +x "$place.part/${pair%%=*}"
+    done
 }
 
 # Copies what programs read at runtime, so that cleaning Go's cache does not break them.
@@ -78,7 +102,13 @@ copy_resources() {
 }
 
 build() {
-    command -v go >/dev/null || fail "building $name $version needs the Go toolchain, and no \"go\" is on PATH: install Go 1.25 or newer, or put the binaries into a folder and name it in KUBEBUILDER_ASSETS"
+    if [ -f "$folder/pom.xml" ]; then
+        for program in mvn java; do
+            command -v "$program" >/dev/null || fail "building $name $version needs Maven and Java, and no \"$program\" is on PATH: install Maven 3 and Java 17 or newer"
+        done
+    else
+        command -v go >/dev/null || fail "building $name $version needs the Go toolchain, and no \"go\" is on PATH: install Go 1.25 or newer, or put the binaries into a folder and name it in KUBEBUILDER_ASSETS"
+    fi
     command -v flock >/dev/null || fail "building $name $version needs \"flock\", which is not on PATH: install util-linux"
     mkdir -p "$cache" || fail "cannot create the cache $cache: make it writable, or set COUNTERSIGN_CACHE to another folder"
     exec 9>"$cache/.$name-$version.lock"
