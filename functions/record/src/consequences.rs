@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use countersign_core::decision::Decision;
+use countersign_core::decision::{Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::event::{Event, EventKind};
 use countersign_core::facts::Operation;
@@ -16,7 +16,7 @@ use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::signer::Signer;
 use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
-use countersign_core::target::ActiveBundle;
+use countersign_core::target::{ActiveBundle, TargetState};
 use countersign_core::time::Timestamp;
 use countersign_ledger::issue;
 use countersign_ledger::view::View;
@@ -117,8 +117,10 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
                 // Never before the look that overtook this one: where the clocks of two zones differ, the next
                 // look would be overtaken as well, and so on until they agree.
                 let state = working.target(&record.target).await?;
-                let since = state.map_or(time, |state| time.max(state.latest.began));
-                self.ask_again(outbox, index, since, record).await?;
+                let since = state.as_ref().map_or(time, |state| time.max(state.latest.began));
+                if !state.is_some_and(|state| brings(&state, record)) {
+                    self.ask_again(outbox, index, since, record).await?;
+                }
             }
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
                 self.authorize(log, working, (index, time), record).await?;
@@ -218,6 +220,18 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         tracing::info!(trace = decision.trace, target = %record.target, result = ?record.result, "outcome");
         commits.iter().try_for_each(|commit| report(outbox, index, &decision, commit))
     }
+}
+
+/// Whether what a look asked for is on its way already, so that another look would find nothing more. Where looks
+/// come side by side and a cluster fails at once, each would ask for another otherwise, without end.
+fn brings(state: &TargetState, record: &DecisionRecord) -> bool {
+    let wanted =
+        state.wanted.as_ref().filter(|_| state.outcome.is_none() && state.latest.bundle == record.bundle);
+    record.verdict == Verdict::Allowed
+        && wanted.is_some_and(|wanted| {
+            (&wanted.commit, wanted.manifest, wanted.operation)
+                == (&record.commit, record.manifest, record.operation)
+        })
 }
 
 /// Another bundle is active: everything that it follows is looked at again.

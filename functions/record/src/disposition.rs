@@ -76,14 +76,7 @@ fn superseded(decision: &Decision, standing: &Standing<'_>) -> Option<String> {
     if changes && target.hold.is_some() && decision.verdict == Verdict::Allowed {
         return Some("the target was held meanwhile".to_owned());
     }
-    // Another look at the very commit that is on its way asks for nothing more. Where looks come side by side
-    // and a cluster fails at once, each would ask for another otherwise, without end.
-    let wanted = target.wanted.as_ref();
-    let same = wanted.is_some_and(|wanted| wanted.commit == decision.commit);
-    if same && decision.verdict == Verdict::Allowed && is_wanted_already(decision, target) {
-        return None;
-    }
-    let moved = wanted.map(|wanted| wanted.sequence) != decision.based_on;
+    let moved = target.wanted.as_ref().map(|wanted| wanted.sequence) != decision.based_on;
     moved.then(|| "another change of this target was authorized meanwhile".to_owned())
 }
 

@@ -171,18 +171,18 @@ fn what_was_read_is_not_read_again_and_what_is_gone_is_forgotten() {
         let found = now(forge.evidence(&id(), &"refs/heads/main".parse().unwrap(), commits)).unwrap();
         found.statements.iter().map(SignedStatement::id).collect::<Vec<_>>()
     };
-    assert_eq!(evidence(&[merge.clone()]), [proposal.id()]);
+    assert_eq!(evidence(std::slice::from_ref(&merge)), [proposal.id()]);
     // A statement's name is a hash of it, so that a known one is told by its name alone.
     let name = format!("{}{}", countersign_core::statement::STATEMENTS, proposal.id().hex());
     known.lock().get_mut(&id()).unwrap().statements.insert(name.clone(), None);
-    assert_eq!(evidence(&[merge.clone()]), [], "it is not read again");
+    assert_eq!(evidence(std::slice::from_ref(&merge)), [], "it is not read again");
     known.lock().get_mut(&id()).unwrap().statements.remove(&name);
     let next = place.commit(&[&merge], &[("a", "3")]);
-    assert_eq!(evidence(&[next.clone()]), [], "its head is contained already");
+    assert_eq!(evidence(std::slice::from_ref(&next)), [], "its head is contained already");
     assert_eq!(evidence(&[place.commit(&[&next], &[("a", "4")])]), [], "also in what comes later");
     assert_eq!(evidence(&[merge]), [proposal.id()], "and not in what came before");
     let approval = say(&place, json!({ "kind": "approve", "head": next }));
-    assert_eq!(evidence(&[next.clone()]), [approval.id()], "what is new is read");
+    assert_eq!(evidence(std::slice::from_ref(&next)), [approval.id()], "what is new is read");
     place
         .git
         .find_reference(&format!("{}{}", countersign_core::statement::STATEMENTS, approval.id().hex()))

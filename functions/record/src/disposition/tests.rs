@@ -88,16 +88,6 @@ fn a_later_look_a_moved_target_and_a_used_head_supersede() {
 }
 
 #[test]
-fn another_look_at_what_is_on_its_way_asks_for_nothing_more() {
-    let (active, on_its_way) = (active(), wanted());
-    assert_is(&decision('a', 3), &standing(&active, Some(&on_its_way)), Disposition::Unchanged);
-    let failed = after(OutcomeResult::Failed);
-    assert_is(&decision('a', 3), &standing(&active, Some(&failed)), Disposition::Superseded);
-    let denied = Decision { verdict: Verdict::Denied, ..decision('a', 3) };
-    assert_is(&denied, &standing(&active, Some(&on_its_way)), Disposition::Superseded);
-}
-
-#[test]
 fn a_change_that_did_not_see_the_hold_is_superseded_by_it() {
     let active = active();
     let held = TargetState {

@@ -58,7 +58,16 @@ impl Account {
     /// When the server refuses.
     pub fn open(&self, repository: &str, head: &str, title: &str) -> Result<PullRequest> {
         let wish = json!({ "head": head, "base": "main", "title": title });
-        let made = self.post(&format!("/repos/{repository}/pulls"), &wish)?;
+        let begun = Instant::now();
+        // The server learns of a pushed branch a moment after the push has ended, and knows no such branch before.
+        let made = loop {
+            match self.post(&format!("/repos/{repository}/pulls"), &wish) {
+                Err(error) if format!("{error:#}").contains(" 404") && begun.elapsed() < PATIENCE => {
+                    thread::sleep(PAUSE);
+                }
+                answer => break answer?,
+            }
+        };
         let number = made["number"].as_u64().context("the pull request has no number")?;
         Ok(PullRequest { by: self.clone(), repository: repository.to_owned(), number })
     }
