@@ -42,6 +42,7 @@ tools: ## Build the real servers that tests use, once, into the cache
 	@bash tests/tools/github-openapi/fetch.sh
 
 test: tools build ## Run every test, also on a real Kubernetes API server
+	@cargo fetch --quiet --locked # What functions link is asked offline, also of crates that no test builds.
 	@cargo test --quiet --workspace --features countersign-tests/aws --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
