@@ -4,17 +4,24 @@
 mod changes;
 mod markdown;
 
+use std::collections::BTreeMap;
+
 use crate::decision::{Approval, Decision, RuleOutcome, RuleResult, Severity, Verdict, Violation};
 use crate::leaf::Disposition;
+use crate::names::Target;
 use crate::outcome::{Action, Outcome, OutcomeResult};
 use crate::ports::forge::{Report, ReportedTarget};
+use crate::target::TargetReport;
 use markdown::{code, plain, short};
 
 /// The most bytes of a report: comments and check runs take 65,535 characters.
 const MAX_REPORT: usize = 60_000;
 
-/// Findings of one rule, approvals, or objects that are listed before the rest is counted.
+/// Findings of one rule, approvals, objects, or targets that are listed before the rest is counted.
 const MAX_LISTED: usize = 25;
+
+/// Applications that a title names before the rest is counted.
+const MAX_NAMED: usize = 5;
 
 /// The report as Markdown. The same report gives the same text.
 #[must_use]
@@ -28,6 +35,7 @@ pub fn markdown(report: &Report) -> String {
     for target in &report.targets {
         text += &section(target);
     }
+    text += &others(report);
     cut(text)
 }
 
@@ -78,47 +86,59 @@ pub fn headline(report: &Report) -> &'static str {
 /// How the commit stands in this environment.
 #[must_use]
 pub fn standing(report: &Report) -> Standing {
-    let all =
-        |test: fn(&ReportedTarget) -> bool| !report.targets.is_empty() && report.targets.iter().all(test);
+    let all = |test: fn(&Target, &TargetReport) -> bool| {
+        report.states().next().is_some() && report.states().all(|(target, state)| test(target, state))
+    };
     match report.verdict() {
         Verdict::Denied => Standing::Denied,
         Verdict::Pending => Standing::Waiting,
-        Verdict::Allowed if report.targets.iter().any(has_failed) => Standing::Failed,
-        Verdict::Allowed if all(|target| target.state.preview) => Standing::WouldBeAllowed,
-        Verdict::Allowed if all(|target| status(target).1) => Standing::Deployed,
-        Verdict::Allowed if all(|target| status(target).1 || is_overtaken(target)) => Standing::Overtaken,
+        Verdict::Allowed if report.states().any(|(_, state)| state.has_failed()) => Standing::Failed,
+        Verdict::Allowed if all(|_, state| state.preview) => Standing::WouldBeAllowed,
+        Verdict::Allowed if all(|target, state| status(target, state).1) => Standing::Deployed,
+        Verdict::Allowed if all(|target, state| status(target, state).1 || is_overtaken(state)) => {
+            Standing::Overtaken
+        }
         Verdict::Allowed => Standing::Allowed,
     }
 }
 
-fn result(target: &ReportedTarget) -> Option<&OutcomeResult> {
-    target.state.outcome.as_ref().map(|outcome| &outcome.result)
-}
-
-fn has_failed(target: &ReportedTarget) -> bool {
-    matches!(
-        result(target),
-        Some(OutcomeResult::Unhealthy | OutcomeResult::Failed | OutcomeResult::Refused { .. })
-    )
-}
-
-/// Whether nothing more comes of this target's decision: what follows is another commit's or another look's.
-fn is_overtaken(target: &ReportedTarget) -> bool {
-    target.state.disposition == Disposition::Superseded
-        || matches!(result(target), Some(OutcomeResult::Overtaken))
+/// Whether nothing more comes of a target's decision: what follows is another commit's or another look's.
+fn is_overtaken(state: &TargetReport) -> bool {
+    let result = state.outcome.as_ref().map(|outcome| &outcome.result);
+    state.disposition == Disposition::Superseded || matches!(result, Some(OutcomeResult::Overtaken))
 }
 
 fn applications(report: &Report) -> String {
-    let mut names: Vec<_> = report.targets.iter().map(|target| target.target.application.as_str()).collect();
+    let mut names: Vec<_> = report.states().map(|(target, _)| target.application.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    names.join(", ")
+    let named = names.get(..MAX_NAMED).unwrap_or(&names).join(", ");
+    match names.len().saturating_sub(MAX_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+/// The targets that are told of by how they stand alone, together where they stand alike.
+fn others(report: &Report) -> String {
+    let mut alike: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+    for (target, state) in &report.others {
+        alike.entry(status(target, state).0).or_default().push(target);
+    }
+    if alike.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n## {} more targets\n", report.others.len());
+    for (status, targets) in alike {
+        let line = |target: &&Target| format!("- {}\n", code(&target.to_string()));
+        text += &format!("\n**{status}** {} targets.\n\n{}", targets.len(), list(&targets, line));
+    }
+    text
 }
 
 /// How a target stands, in a sentence, and whether the commit runs there as it should.
-fn status(target: &ReportedTarget) -> (&'static str, bool) {
-    let state = &target.state;
-    let control = target.target.is_control();
+fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
+    let control = target.is_control();
     match (state.disposition, state.verdict) {
         (Disposition::Authorized, _) if control => ("Activated: every target is looked at again.", true),
         (Disposition::Refused, Verdict::Denied) if control => ("Denied: nothing was activated.", false),
@@ -150,8 +170,12 @@ fn status(target: &ReportedTarget) -> (&'static str, bool) {
 
 fn section(target: &ReportedTarget) -> String {
     let decision = &target.decision;
-    let mut text =
-        format!("\n## {}\n\n**{}** {}\n", target.target, status(target).0, plain(&decision.reason));
+    let mut text = format!(
+        "\n## {}\n\n**{}** {}\n",
+        target.target,
+        status(&target.target, &target.state).0,
+        plain(&decision.reason)
+    );
     let failing = |rule: &&RuleResult| !matches!(rule.outcome, RuleOutcome::Passed | RuleOutcome::Waived);
     let mut rules: Vec<_> = decision.rules.iter().filter(failing).collect();
     rules.sort_by_key(|rule| (rule.severity == Severity::Warning, rule.outcome == RuleOutcome::Pending));

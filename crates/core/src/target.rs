@@ -156,6 +156,18 @@ pub struct TargetReport {
     pub outcome: Option<LatestOutcome>,
 }
 
+impl TargetReport {
+    /// Whether it was allowed and the cluster does not run it as it should.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        let result = self.outcome.as_ref().map(|outcome| &outcome.result);
+        matches!(
+            result,
+            Some(OutcomeResult::Unhealthy | OutcomeResult::Failed | OutcomeResult::Refused { .. })
+        )
+    }
+}
+
 /// What `gather` last saw of a ref: everything that this tip touches was looked at under this bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenTip {

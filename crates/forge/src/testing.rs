@@ -235,5 +235,6 @@ pub(crate) fn report(of: char, environment: &str, index: u64, verdict: &str) -> 
             diff: Vec::new(),
             outcome: None,
         }],
+        others: Vec::new(),
     }
 }

@@ -40,7 +40,7 @@ impl Told {
             .flat_map(|target| target.decision.explained.iter().rev().take(MAX_BROUGHT))
             .flat_map(|explained| [&explained.head, &explained.commit]);
         let bases = report.targets.iter().map(|target| target.decision.follows.reference.clone());
-        let index = report.targets.iter().map(|target| target.state.index).max().unwrap_or_default();
+        let index = report.states().map(|(_, state)| state.index).max().unwrap_or_default();
         Self {
             context: format!("countersign/{}", report.environment),
             commits: brought.chain(approved).chain([&report.commit]).cloned().collect(),
@@ -88,7 +88,7 @@ impl Told {
 
 /// Why the commit stands as it does, where one reason says it all.
 fn reason(report: &Report) -> Option<String> {
-    let reasons: BTreeSet<_> = report.targets.iter().map(|target| target.state.reason.trim()).collect();
+    let reasons: BTreeSet<_> = report.states().map(|(_, state)| state.reason.trim()).collect();
     let only = reasons.first().filter(|reason| reasons.len() == 1 && !reason.is_empty())?;
     Some(only.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
 }

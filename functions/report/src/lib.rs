@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-use countersign_core::decision::Decision;
+use countersign_core::decision::{Decision, Verdict};
 use countersign_core::facts::Facts;
 use countersign_core::keys;
 use countersign_core::message::ReportDue;
+use countersign_core::names::Target;
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report, ReportedTarget};
 use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::target::{CommitReport, TargetReport};
+
+/// So many targets of a commit are told of in full, those that somebody has to do something about first; of the
+/// others only how they stand. A commit that changes a thousand is reported again with each of them.
+const IN_FULL: usize = 25;
 
 /// The stage, with the ports that it touches the world through.
 pub struct Reporter<'a, S, F> {
@@ -48,22 +53,34 @@ impl<S: Store, F: ForgeReport> Reporter<'_, S, F> {
     async fn tell(&self, trace: &str, due: &ReportDue) -> Result<(), StageError> {
         let key = keys::commit_report(&due.repository, &due.commit, &due.environment);
         let Some(stored) = store::get_json::<CommitReport>(self.store, &key).await? else { return Ok(()) };
-        let mut targets = Vec::with_capacity(stored.targets.len());
+        let mut states = Vec::with_capacity(stored.targets.len());
         for (name, state) in stored.targets {
-            targets.push(self.target(&name, state).await?);
+            let target = name
+                .parse::<Target>()
+                .map_err(|error| PortError::Refused(format!("a stored report names no target: {error}")))?;
+            states.push((target, state));
+        }
+        if states.len() > IN_FULL {
+            states.sort_by_key(|(_, state)| (state.verdict == Verdict::Allowed, !state.has_failed()));
+        }
+        let others = states.split_off(states.len().min(IN_FULL));
+        let mut targets = Vec::with_capacity(states.len());
+        for (target, state) in states {
+            targets.push(self.target(target, state).await?);
         }
         let report = Report {
             repository: due.repository.clone(),
             commit: due.commit.clone(),
             environment: due.environment.clone(),
             targets,
+            others,
         };
         self.forge.report(&report).await?;
         tracing::info!(trace, repository = %due.repository, commit = %due.commit, verdict = ?report.verdict(), "reported");
         Ok(())
     }
 
-    async fn target(&self, name: &str, state: TargetReport) -> Result<ReportedTarget, StageError> {
+    async fn target(&self, target: Target, state: TargetReport) -> Result<ReportedTarget, StageError> {
         let decision: Decision = store::get_blob(self.store, keys::blob, &state.decision).await?;
         let facts: Option<Facts> = store::get_json(self.store, &keys::facts(&decision.attempt)).await?;
         let diff = facts.map(|facts| facts.diff).unwrap_or_default();
@@ -71,9 +88,6 @@ impl<S: Store, F: ForgeReport> Reporter<'_, S, F> {
             Some(outcome) => Some(store::get_blob(self.store, keys::blob, &outcome.details).await?),
             None => None,
         };
-        let target = name
-            .parse()
-            .map_err(|error| PortError::Refused(format!("a stored report names no target: {error}")))?;
         Ok(ReportedTarget { target, state, decision, diff, outcome })
     }
 }

@@ -111,8 +111,10 @@ pub struct Report {
     pub commit: CommitId,
     /// The environment.
     pub environment: EnvironmentName,
-    /// All targets of that commit there, as they stand.
+    /// Targets of that commit there with all that is said of them: all, or those that need somebody most.
     pub targets: Vec<ReportedTarget>,
+    /// The other targets of that commit there, as they stand.
+    pub others: Vec<(Target, TargetReport)>,
 }
 
 /// How one target stands.
@@ -131,10 +133,16 @@ pub struct ReportedTarget {
 }
 
 impl Report {
+    /// How each of all targets stands.
+    pub fn states(&self) -> impl Iterator<Item = (&Target, &TargetReport)> {
+        let told = self.targets.iter().map(|target| (&target.target, &target.state));
+        told.chain(self.others.iter().map(|(target, state)| (target, state)))
+    }
+
     /// The worst verdict of all targets.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let all = || self.targets.iter().map(|target| target.state.verdict);
+        let all = || self.states().map(|(_, state)| state.verdict);
         if all().any(|verdict| verdict == Verdict::Denied) {
             Verdict::Denied
         } else if all().any(|verdict| verdict == Verdict::Pending) {

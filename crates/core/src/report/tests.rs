@@ -45,6 +45,7 @@ fn report(change: impl FnOnce(&mut Value, &mut Value, &mut Option<Value>)) -> Re
             diff: Vec::new(),
             outcome: outcome.map(|outcome| serde_json::from_value(outcome).unwrap()),
         }],
+        others: Vec::new(),
     }
 }
 

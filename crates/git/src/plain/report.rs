@@ -18,6 +18,9 @@ const TRIES: u32 = 20;
 /// How much longer each wait for other writers is.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Targets whose reason the commit's message gives before the rest is counted.
+const MAX_REASONS: usize = 100;
+
 /// The version of the JSON form.
 const VERSION: u32 = 1;
 
@@ -71,8 +74,11 @@ fn commit(git: &git2::Repository, report: &Report, tree: Oid) -> Result<Oid, git
     let seconds = newest(report).as_millis().div_euclid(1000);
     let author = Signature::new("Countersign", "countersign@localhost", &Time::new(seconds, 0))?;
     let mut message = format!("{}: {}\n\n", report.environment, headline(report));
-    for target in &report.targets {
-        message += &format!("{}: {}\n", target.target, target.decision.reason);
+    for (target, state) in report.states().take(MAX_REASONS) {
+        message += &format!("{target}: {}\n", state.reason);
+    }
+    if let Some(more) = report.states().count().checked_sub(MAX_REASONS).filter(|more| *more > 0) {
+        message += &format!("and {more} more\n");
     }
     let tree = git.find_tree(tree)?;
     git.commit(None, &author, &author, &message, &tree, &[])
@@ -80,26 +86,22 @@ fn commit(git: &git2::Repository, report: &Report, tree: Oid) -> Result<Oid, git
 
 /// The time of the newest thing that the report tells of.
 fn newest(report: &Report) -> Timestamp {
-    let times = report.targets.iter().flat_map(|target| {
-        let outcome = target.state.outcome.as_ref().map(|outcome| outcome.time);
-        [Some(target.decision.began), outcome].into_iter().flatten()
-    });
-    times.max().unwrap_or_default()
+    let began = report.targets.iter().map(|target| target.decision.began);
+    let ended = report.states().filter_map(|(_, state)| state.outcome.as_ref()).map(|outcome| outcome.time);
+    began.chain(ended).max().unwrap_or_default()
 }
 
 fn machine_readable(report: &Report) -> Result<String, GitError> {
-    let targets: Vec<_> = report
-        .targets
-        .iter()
-        .map(|target| {
-            json!({
-                "target": target.target,
-                "state": target.state,
-                "decision": target.decision,
-                "outcome": target.outcome,
-            })
+    let told = report.targets.iter().map(|target| {
+        json!({
+            "target": target.target,
+            "state": target.state,
+            "decision": target.decision,
+            "outcome": target.outcome,
         })
-        .collect();
+    });
+    let others = report.others.iter().map(|(target, state)| json!({ "target": target, "state": state }));
+    let targets: Vec<_> = told.chain(others).collect();
     let document = json!({
         "v": VERSION,
         "repository": report.repository,

@@ -92,6 +92,7 @@ fn report(commit: &CommitId, environment: &str, reason: &str) -> Report {
             diff: Vec::new(),
             outcome: None,
         }],
+        others: Vec::new(),
     }
 }
 
