@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{
     ApplicationName, ClusterName, CommitId, EnvironmentName, FollowedRef, HostName, PersonName, Reference,
-    RepositoryId, Target, TeamName,
+    RepositoryId, StatusName, Target, TeamName,
 };
 
 /// The whole of `countersign.yaml`.
@@ -34,6 +34,9 @@ pub struct Configuration {
     /// Source repositories that applications may name.
     #[serde(default)]
     pub repositories: BTreeMap<RepositoryId, Repository>,
+    /// What other applications say of a commit, and whose word on it counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<StatusName, ExpectedStatus>,
     /// What is deployed, from where, to where.
     #[serde(default)]
     pub applications: BTreeMap<ApplicationName, Application>,
@@ -214,6 +217,20 @@ pub struct Repository {
     pub ssh: Option<Ssh>,
 }
 
+/// A commit status or a check run that other applications set, and whose it has to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectedStatus {
+    /// The status's context or the check run's name, exactly as the forge shows it.
+    pub context: String,
+    /// The account that sets it as a commit status, by its numeric id, on each host.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<HostName, u64>,
+    /// The GitHub App that sets it as a check run, by its id, on each host of kind `github`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apps: BTreeMap<HostName, u64>,
+}
+
 /// Something that is deployed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -277,6 +294,9 @@ pub struct Environment {
     /// reviewers did not see is refused, even if nothing rides along.
     #[serde(default)]
     pub exact: bool,
+    /// The statuses that each reviewed head must have, by their names under `statuses`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<StatusName>,
 }
 
 /// How many approvals a change needs, and of whom.

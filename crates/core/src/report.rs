@@ -2,9 +2,14 @@
 //! as a comment on a pull request and in a terminal.
 
 mod changes;
+mod evidence;
 mod markdown;
+mod rules;
 
-use crate::decision::{Approval, Decision, RuleOutcome, RuleResult, Severity, Verdict, Violation};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::decision::{Decision, Needs, RuleOutcome, RuleResult, Severity, Verdict};
 use crate::leaf::Disposition;
 use crate::outcome::{Action, Outcome, OutcomeResult};
 use crate::ports::forge::{Report, ReportedTarget};
@@ -36,9 +41,11 @@ pub fn markdown(report: &Report) -> String {
 pub enum Standing {
     /// Policy denies.
     Denied,
-    /// Only reviews are missing.
+    /// Only reviews are missing, or reviews and statuses.
     Waiting,
-    /// Only reviews were missing when its pull request ended: nobody waits for them any more.
+    /// Only statuses are missing, which other programs set.
+    Checking,
+    /// It waited when its pull request ended: nobody waits for reviews any more.
     Abandoned,
     /// It is allowed, and the cluster does not run it as it should.
     Failed,
@@ -59,7 +66,8 @@ impl Standing {
         match self {
             Self::Denied => "denied",
             Self::Waiting => "waiting for reviews",
-            Self::Abandoned => "ended without its reviews",
+            Self::Checking => "waiting for statuses",
+            Self::Abandoned => "ended while it waited",
             Self::Failed => "failed",
             Self::WouldBeAllowed => "would be allowed",
             Self::Deployed => "deployed",
@@ -82,12 +90,27 @@ pub fn standing(report: &Report) -> Standing {
         |test: fn(&ReportedTarget) -> bool| !report.targets.is_empty() && report.targets.iter().all(test);
     match report.verdict() {
         Verdict::Denied => Standing::Denied,
+        Verdict::Pending if awaited(report.targets.iter().map(|target| &target.decision)) == "statuses" => {
+            Standing::Checking
+        }
         Verdict::Pending => Standing::Waiting,
         Verdict::Allowed if report.targets.iter().any(has_failed) => Standing::Failed,
         Verdict::Allowed if all(|target| target.state.preview) => Standing::WouldBeAllowed,
         Verdict::Allowed if all(|target| status(target).1) => Standing::Deployed,
         Verdict::Allowed if all(|target| status(target).1 || is_overtaken(target)) => Standing::Overtaken,
         Verdict::Allowed => Standing::Allowed,
+    }
+}
+
+/// What pending decisions wait for, in words.
+fn awaited<'a>(decisions: impl Iterator<Item = &'a Decision>) -> &'static str {
+    let rules = decisions.flat_map(|decision| &decision.rules);
+    let pending = rules.filter(|rule| rule.severity == Severity::Error);
+    let awaited: BTreeSet<_> = pending.filter_map(|rule| rule.waits_for).collect();
+    match (awaited.contains(&Needs::Review), awaited.contains(&Needs::Status)) {
+        (true, true) => "reviews and statuses",
+        (false, true) => "statuses",
+        (_, false) => "reviews",
     }
 }
 
@@ -116,19 +139,36 @@ fn applications(report: &Report) -> String {
 }
 
 /// How a target stands, in a sentence, and whether the commit runs there as it should.
-fn status(target: &ReportedTarget) -> (&'static str, bool) {
+fn status(target: &ReportedTarget) -> (Cow<'static, str>, bool) {
+    let state = &target.state;
+    let missing = || awaited(std::iter::once(&target.decision));
+    if state.verdict == Verdict::Pending {
+        match state.disposition {
+            Disposition::Preview => {
+                return (format!("Preview: only {} are missing.", missing()).into(), false);
+            }
+            Disposition::Refused => {
+                return (format!("Not deployed: only {} are missing.", missing()).into(), false);
+            }
+            _ => {}
+        }
+    }
+    let (sentence, runs) = decided(target);
+    (sentence.into(), runs)
+}
+
+/// As [`status`], of what does not wait.
+fn decided(target: &ReportedTarget) -> (&'static str, bool) {
     let state = &target.state;
     let control = target.target.is_control();
     match (state.disposition, state.verdict) {
         (Disposition::Authorized, _) if control => ("Activated: every target is looked at again.", true),
         (Disposition::Refused, Verdict::Denied) if control => ("Denied: nothing was activated.", false),
         (Disposition::Preview, Verdict::Allowed) => ("Preview: policy would allow this change.", false),
-        (Disposition::Preview, Verdict::Pending) => ("Preview: only reviews are missing.", false),
-        (Disposition::Preview, Verdict::Denied) => ("Preview: policy would deny this change.", false),
+        (Disposition::Preview, _) => ("Preview: policy would deny this change.", false),
         (Disposition::Superseded, _) => {
             ("Superseded: the target or the policy moved meanwhile, another look follows.", false)
         }
-        (Disposition::Refused, Verdict::Pending) => ("Not deployed: only reviews are missing.", false),
         (Disposition::Refused, _) => ("Denied: nothing was deployed.", false),
         (Disposition::Unchanged, _) => ("Allowed: what it asks for runs already.", true),
         (Disposition::Authorized, _) => match state.outcome.as_ref().map(|outcome| &outcome.result) {
@@ -156,96 +196,14 @@ fn section(target: &ReportedTarget) -> String {
     let mut rules: Vec<_> = decision.rules.iter().filter(failing).collect();
     rules.sort_by_key(|rule| (rule.severity == Severity::Warning, rule.outcome == RuleOutcome::Pending));
     for rule in rules {
-        text += &rule_text(rule);
+        text += &rules::failing(rule);
     }
-    text += &waived(decision);
-    text += &passed(decision);
-    text += &approvals(&decision.approvals);
+    text += &rules::waived(decision);
+    text += &rules::passed(decision);
+    text += &evidence::approvals(&decision.approvals);
+    text += &evidence::statuses(&decision.statuses);
     text += &outcome(target.outcome.as_ref());
     text + &changes::changes(target)
-}
-
-/// One rule that did not pass: what, where, why, and what to do.
-fn rule_text(rule: &RuleResult) -> String {
-    let how = match (rule.outcome, rule.severity) {
-        (RuleOutcome::Pending, _) => "waits for reviews",
-        (RuleOutcome::Errored, _) => "did not answer, which denies",
-        (RuleOutcome::OverBudget, _) => "did more work than its budget allows, which denies",
-        (_, Severity::Error) => "denies",
-        (_, Severity::Warning) => "warns",
-    };
-    let mut text = format!("\n### {}: {how}\n\n", plain(&rule.title));
-    text += &list(&rule.violations, violation);
-    if !rule.description.is_empty() {
-        text += &format!("\nWhy: {}\n", plain(&rule.description));
-    }
-    if !rule.remedy.is_empty() {
-        text += &format!("\nWhat to do: {}\n", plain(&rule.remedy));
-    }
-    let controls = if rule.controls.is_empty() {
-        String::new()
-    } else {
-        format!(", {}", plain(&rule.controls.join(", ")))
-    };
-    text + &format!("\nRule {}{controls}\n", code(&rule.rule))
-}
-
-fn violation(violation: &Violation) -> String {
-    let mut text = String::from("- ");
-    if let Some(at) = &violation.at {
-        text += &format!("{}: ", code(&at.to_string()));
-    }
-    text += &plain(&violation.message);
-    let object = violation.object.as_ref().map(|object| code(&object.to_string()));
-    let field = violation.field.as_ref().map(|field| format!("field {}", code(field)));
-    let place: Vec<_> = [object, field].into_iter().flatten().collect();
-    if !place.is_empty() {
-        text += &format!(" ({})", place.join(", "));
-    }
-    if let Some(waiver) = &violation.waiver {
-        text += &format!(", waived by {}", code(waiver));
-    }
-    text + "\n"
-}
-
-fn waived(decision: &Decision) -> String {
-    let waived: Vec<_> = decision
-        .rules
-        .iter()
-        .filter(|rule| rule.outcome == RuleOutcome::Waived)
-        .flat_map(|rule| &rule.violations)
-        .collect();
-    if waived.is_empty() {
-        String::new()
-    } else {
-        format!("\n### Waived\n\n{}", list(&waived, |found| violation(found)))
-    }
-}
-
-fn passed(decision: &Decision) -> String {
-    let passed = decision.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Passed).count();
-    match passed {
-        0 => String::new(),
-        1 => "\n1 rule passed.\n".to_owned(),
-        more => format!("\n{more} rules passed.\n"),
-    }
-}
-
-fn approvals(approvals: &[Approval]) -> String {
-    if approvals.is_empty() {
-        return String::new();
-    }
-    let line = |approval: &Approval| {
-        let who = match &approval.person {
-            Some(person) => format!("{person} ({})", code(&approval.shown_as)),
-            None => code(&approval.shown_as),
-        };
-        let signed = if approval.signed { "signed" } else { "not signed" };
-        let counts = if approval.counts { "counts" } else { "does not count" };
-        let head = code(short(approval.head.as_str()));
-        format!("- {who} on {head}, {signed}: **{counts}**, {}\n", plain(&approval.reason))
-    };
-    format!("\n### Approvals\n\n{}", list(approvals, line))
 }
 
 fn outcome(outcome: Option<&Outcome>) -> String {

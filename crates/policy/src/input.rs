@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::configuration::Configuration;
-use countersign_core::decision::Approval;
+use countersign_core::decision::{Approval, WeighedStatus};
 use countersign_core::digest::Digest;
 use countersign_core::facts::{
     Cause, Change, Conflict, Explanation, Facts, FileChange, History, ImageFacts, ObjectDiff, ObjectFacts,
@@ -49,6 +49,9 @@ pub struct Input<'a> {
     pub pull_requests: &'a [Proposal],
     /// Every approval that was ever given for a head that takes part, whether it counts, and why.
     pub approvals: &'a [Approval],
+    /// What programs said of the heads that take part, under the contexts of the statuses that are required;
+    /// whether it is the word of whom it is expected from, and why not.
+    pub statuses: &'a [WeighedStatus],
     /// What a change of this target needs.
     pub required: &'a Requirement,
     /// Commits of the proposals, by the head that they lead to.
@@ -163,6 +166,7 @@ impl<'a> Input<'a> {
             files: &facts.files,
             pull_requests: &evidence.proposals,
             approvals: &evidence.approvals,
+            statuses: &evidence.statuses,
             required: requirement,
             proposed: &facts.proposed,
             signatures: signatures.commits.iter().map(|(commit, by)| (commit, signatory(by))).collect(),

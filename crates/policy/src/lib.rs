@@ -18,6 +18,7 @@ pub mod decide;
 pub mod input;
 pub mod path;
 pub mod replay;
+pub mod status;
 
 pub mod test;
 

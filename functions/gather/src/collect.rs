@@ -106,6 +106,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if let Some(problem) = problem {
             facts.render = Render::Failed { problems: vec![problem] };
         }
+        if !nowhere {
+            facts.statuses = self.statuses(reading, &configured, &facts).await?;
+        }
         self.objects(reading, &configured, &mut facts, &content, &subject, look).await?;
         Ok(facts)
     }
@@ -226,6 +229,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             files,
             pull_requests: way.evidence.pull_requests,
             statements,
+            statuses: Vec::new(),
             proposed: way.proposed,
             render: way.problem.map_or(Render::None, |problem| Render::Failed { problems: vec![problem] }),
             objects: Vec::new(),
@@ -335,6 +339,7 @@ fn kind_of(kind: &EventKind) -> &'static str {
         EventKind::Deleted { .. } => "deleted",
         EventKind::PullRequest { .. } => "pullRequest",
         EventKind::Review { .. } => "review",
+        EventKind::Status { .. } => "status",
         EventKind::Command { .. } => "command",
         EventKind::RefDue { .. } => "refDue",
         EventKind::TargetDue { .. } => "targetDue",

@@ -11,6 +11,7 @@ mod objects;
 mod preview;
 mod reading;
 mod reviewed;
+mod statuses;
 
 use std::time::Duration;
 
@@ -85,13 +86,27 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             let base = FollowedRef { repository: event.repository.clone(), reference: base.clone() };
             return self.report_end(&parsed.trace, event, &active.configuration, &base, head).await;
         }
-        let looks = self.looks(event, &active).await?;
-        let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
+        if let EventKind::Status { commit, context } = &event.kind {
+            let looks = self.status_looks(&active, &event.repository, commit, context.as_deref()).await?;
+            for looks in looks {
+                self.gather_all(&parsed, looks).await?;
+            }
+            return Ok(());
+        }
+        match self.looks(event, &active).await? {
+            Some(looks) => self.gather_all(&parsed, looks).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gathers what an event makes due, and notes that it was looked at.
+    async fn gather_all(&self, message: &Message<Event>, looks: Looks<'_>) -> Result<(), StageError> {
+        let Looks { reading, looks, seen } = looks;
         let mut all_of_tip = true;
         for looks in looks.chunks(TOGETHER) {
-            all_of_tip &= self.gather(&reading, &parsed, looks).await?;
+            all_of_tip &= self.gather(&reading, message, looks).await?;
         }
-        tracing::info!(trace = parsed.trace, event = event.id, looks = looks.len(), "gathered");
+        tracing::info!(trace = message.trace, event = message.body.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
             self.mark_seen(&reading, &follows, tip).await?;
@@ -125,7 +140,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
             EventKind::Command { statement } => self.command_look(active, statement).await,
             // A deleted branch removes nothing: removal is asked for in the control repository.
-            EventKind::Deleted { .. } | EventKind::Ping => Ok(None),
+            EventKind::Deleted { .. } | EventKind::Ping | EventKind::Status { .. } => Ok(None),
         }
     }
 

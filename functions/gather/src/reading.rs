@@ -12,6 +12,7 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{Store, Write};
+use countersign_core::review::Status;
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
 use countersign_core::{keys, ports};
@@ -33,6 +34,8 @@ pub struct Reading<'a> {
     /// The repository as it was fetched for this event.
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
+    /// What programs said, by the commit and the contexts that were asked about.
+    pub statuses: RefCell<BTreeMap<(CommitId, BTreeSet<String>), Vec<Status>>>,
     writes: RefCell<Vec<Write>>,
     /// The objects of decisions that were read for this event.
     pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
@@ -101,6 +104,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             id: id.clone(),
             repository,
             evidence: RefCell::default(),
+            statuses: RefCell::default(),
             writes: RefCell::default(),
             owned: RefCell::default(),
         })
@@ -123,6 +127,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             id: id.clone(),
             repository,
             evidence: RefCell::default(),
+            statuses: RefCell::default(),
             writes: RefCell::default(),
             owned: RefCell::default(),
         })

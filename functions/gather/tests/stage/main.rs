@@ -4,4 +4,5 @@ mod faults;
 mod looks;
 mod previews;
 mod private;
+mod statuses;
 mod world;

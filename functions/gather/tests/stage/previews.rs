@@ -53,7 +53,7 @@ async fn what_is_closed_merged_foreign_or_contained_is_not_previewed() {
 }
 
 /// A pull request as a forge tells of it.
-fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -> PullRequest {
+pub fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -> PullRequest {
     PullRequest {
         id: "7".to_owned(),
         title: "A change".to_owned(),
