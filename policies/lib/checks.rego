@@ -4,10 +4,10 @@ package lib.checks
 import rego.v1
 
 # Each head that carries the change, with each status that it must have.
-asked contains [head.head, required] if {
+asked contains {"head": head.head, "status": status} if {
 	input.change.operation in {"deploy", "rollback"}
 	some head in input.range.heads
-	some required in input.required.statuses
+	some status in input.required.statuses
 }
 
 # What the expected application says of a head.

@@ -15,7 +15,7 @@ facts := {
 }
 
 test_each_head_is_asked_for_each_status if {
-	asked == {["1111111122222222", {"name": "build"}]} with input as facts
+	asked == {{"head": "1111111122222222", "status": {"name": "build"}}} with input as facts
 }
 
 test_only_what_counts_is_a_word if {

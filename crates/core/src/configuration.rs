@@ -189,6 +189,9 @@ pub struct Person {
     /// Numeric account ids by host; a login can be renamed and taken over, an id cannot.
     #[serde(default)]
     pub accounts: BTreeMap<HostName, u64>,
+    /// The names by which CODEOWNERS files mean them, as `@ada`. They only tell whose approval is asked for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub handles: BTreeSet<String>,
 }
 
 /// A group of people.
@@ -197,6 +200,9 @@ pub struct Person {
 pub struct Team {
     /// Its members.
     pub members: BTreeSet<PersonName>,
+    /// The names by which CODEOWNERS files mean it, as `@acme/sre`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub handles: BTreeSet<String>,
 }
 
 /// A source repository.
@@ -312,6 +318,9 @@ pub struct Approvals {
     /// Whether only approvals signed with a person's own key count.
     #[serde(default)]
     pub signed: bool,
+    /// Whether the owners of the files that a change touches must approve it, as the repository's CODEOWNERS says.
+    #[serde(default)]
+    pub code_owners: bool,
 }
 
 /// A cluster that changes are applied to.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::names::{AttemptId, CommitId, FollowedRef, Target, TreeId};
+use crate::owners::CodeOwners;
 use crate::review::{CommitFacts, PullRequest, Status};
 use crate::statement::SignedStatement;
 use crate::time::Timestamp;
@@ -48,6 +49,9 @@ pub struct Facts {
     /// What programs said of the heads that take part, under the contexts that the environment asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<Status>,
+    /// Who owns what the heads that take part bring, where their owners are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<CodeOwners>,
     /// Commits of the pull requests and proposals, by the head that they lead to.
     pub proposed: BTreeMap<CommitId, Vec<CommitFacts>>,
     /// What came of rendering.

@@ -41,6 +41,8 @@ pub struct Requirement {
     pub signed: bool,
     /// Whether the rendered objects must equal those that were reviewed.
     pub exact: bool,
+    /// Whether the owners of the files that differ must be among those who approve.
+    pub code_owners: bool,
     /// The statuses that each reviewed head must have.
     pub statuses: Vec<RequiredStatus>,
     /// Teams whose members' approvals count here: `teams`, and the application's own. For the control
@@ -78,6 +80,7 @@ impl Requirement {
             teams: approvals.teams.clone(),
             signed: approvals.signed,
             exact: false,
+            code_owners: approvals.code_owners,
             statuses: Vec::new(),
             eligible_teams,
         }

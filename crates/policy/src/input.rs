@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::approval::proposals::Proposal;
 use crate::approval::{Evidence, Requirement};
+use crate::owners::{Handles, Owned};
 use crate::path::Path;
 
 /// All that policies see of a change; `data` is all that they see besides.
@@ -111,6 +112,11 @@ pub struct InputHead<'a> {
     pub approvers: Vec<&'a PersonName>,
     /// People whose approval of this head would count, and who have not given it.
     pub could_approve: Vec<&'a PersonName>,
+    /// What of the files that it brings somebody owns, where their owners are asked for.
+    pub owned: Vec<Owned<'a>>,
+    /// Why nobody can tell whose files they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owners_problem: Option<&'a str>,
 }
 
 /// Who signed a commit.
@@ -160,7 +166,7 @@ impl<'a> Input<'a> {
                 altering: &facts.range.altering,
                 from_gone: facts.range.from_gone,
                 explanations: &facts.range.explanations,
-                heads: heads(configuration, requirement, evidence, path),
+                heads: heads(configuration, facts, requirement, evidence, path),
                 unexplained: &path.unexplained,
             },
             files: &facts.files,
@@ -183,10 +189,12 @@ impl<'a> Input<'a> {
 
 fn heads<'a>(
     configuration: &'a Configuration,
+    facts: &'a Facts,
     requirement: &'a Requirement,
     evidence: &'a Evidence,
     path: &'a Path,
 ) -> Vec<InputHead<'a>> {
+    let handles = requirement.code_owners.then(|| Handles::of(configuration));
     let head = |used: &'a countersign_core::decision::ExplainedHead| {
         let approvers = evidence.approvers(&used.head);
         let involved = evidence.involved.get(&used.head);
@@ -195,12 +203,17 @@ fn heads<'a>(
                 .is_none_or(|involved| involved.unknown.is_some() || involved.people.contains_key(*person));
             !out && !approvers.contains(*person)
         };
-        InputHead {
-            head: &used.head,
-            commit: &used.commit,
-            could_approve: requirement.people(configuration).into_iter().filter(free).collect(),
-            approvers: approvers.into_iter().collect(),
-        }
+        let could_approve: Vec<_> = requirement.people(configuration).into_iter().filter(free).collect();
+        let approvers: Vec<_> = approvers.into_iter().collect();
+        let owned = handles
+            .as_ref()
+            .map(|handles| handles.owned(facts, &used.head, &used.commit, &approvers, &could_approve));
+        let (owned, owners_problem) = match owned.unwrap_or(Ok(Vec::new())) {
+            Ok(owned) => (owned, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        let (head, commit) = (&used.head, &used.commit);
+        InputHead { head, commit, approvers, could_approve, owned, owners_problem }
     };
     path.heads.iter().map(head).collect()
 }

@@ -22,6 +22,7 @@ use countersign_git::error::GitError;
 
 use crate::evidence::{heads, merged_otherwise, taking_part};
 use crate::look::Look;
+use crate::owners;
 use crate::preview::{self, Content};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, MAX_RANGE};
@@ -108,6 +109,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         if !nowhere {
             facts.statuses = self.statuses(reading, &configured, &facts).await?;
+            if configured.environment.approvals.code_owners {
+                facts.owners = owners::of(reading, look, &facts, &content, &subject.paths)?;
+            }
         }
         self.objects(reading, &configured, &mut facts, &content, &subject, look).await?;
         Ok(facts)
@@ -230,6 +234,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             pull_requests: way.evidence.pull_requests,
             statements,
             statuses: Vec::new(),
+            owners: Vec::new(),
             proposed: way.proposed,
             render: way.problem.map_or(Render::None, |problem| Render::Failed { problems: vec![problem] }),
             objects: Vec::new(),

@@ -8,6 +8,7 @@ mod ended;
 mod evidence;
 mod look;
 mod objects;
+mod owners;
 mod preview;
 mod reading;
 mod reviewed;

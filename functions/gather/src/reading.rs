@@ -18,6 +18,7 @@ use countersign_core::statement::SignedStatement;
 use countersign_core::{keys, ports};
 use countersign_git::error::GitError;
 use countersign_git::mirror::{Limits, Source};
+use countersign_git::owners::places;
 use countersign_git::repository::Repository;
 use countersign_render::budget::Budget;
 use countersign_render::rendered::inputs;
@@ -68,7 +69,22 @@ impl Reading<'_> {
         let tree = content.tree().map_err(of_git)?;
         let inputs = inputs(&tree, &target.placement.path, budget);
         let plain = inputs.len() == 1;
-        Ok(if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs })
+        let mut inputs = if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs };
+        // Who owns the files is a part of what is decided on: whoever changes it is reviewed.
+        if target.environment.approvals.code_owners {
+            inputs.extend(self.owners_files());
+        }
+        Ok(inputs)
+    }
+
+    /// The kind of the repository's host.
+    pub fn host_kind(&self) -> HostKind {
+        self.active.configuration.hosts.get(&self.id.host).map_or(HostKind::Plain, |host| host.kind)
+    }
+
+    /// Where the repository's CODEOWNERS may lie.
+    pub fn owners_files(&self) -> impl Iterator<Item = String> {
+        places(self.host_kind()).iter().map(|place| (*place).to_owned())
     }
 
     /// What the target's inputs hash to in `content`: what is at their paths, and what placing depends on.

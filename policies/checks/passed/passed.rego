@@ -19,7 +19,7 @@ import data.lib.people
 says := {"failure": "says no of", "neutral": "did not look at"}
 
 deny contains {"message": message} if {
-	some [head, required] in checks.asked
-	some status in checks.words(head, required.name)
-	message := sprintf("%s %s %s: %s", [required.name, says[status.state], people.short(head), status.reason])
+	some asked in checks.asked
+	some status in checks.words(asked.head, asked.status.name)
+	message := sprintf("%s %s %s: %s", [status.name, says[status.state], people.short(asked.head), status.reason])
 }

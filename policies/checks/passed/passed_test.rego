@@ -9,7 +9,7 @@ facts(statuses) := {
 	"range": {"heads": [{"head": "1111111122222222"}]},
 }
 
-status(state, counts) := {
+word(state, counts) := {
 	"name": "build",
 	"head": "1111111122222222",
 	"state": state,
@@ -18,30 +18,30 @@ status(state, counts) := {
 }
 
 test_what_succeeded_runs_or_is_missing_passes if {
-	deny == set() with input as facts([status("success", true)])
-	deny == set() with input as facts([status("pending", true)])
+	deny == set() with input as facts([word("success", true)])
+	deny == set() with input as facts([word("pending", true)])
 	deny == set() with input as facts([])
 }
 
 test_a_failure_is_told if {
-	denied := deny with input as facts([status("failure", true)])
+	denied := deny with input as facts([word("failure", true)])
 	denied == {{"message": "build says no of 11111111: ci (account 12) says failure of 11111111"}}
 }
 
 test_what_was_skipped_did_not_look if {
-	denied := deny with input as facts([status("neutral", true)])
+	denied := deny with input as facts([word("neutral", true)])
 	denied == {{"message": "build did not look at 11111111: ci (account 12) says neutral of 11111111"}}
 }
 
 test_one_failure_among_several_denies if {
-	count(deny) == 1 with input as facts([status("success", true), status("failure", true)])
+	count(deny) == 1 with input as facts([word("success", true), word("failure", true)])
 }
 
 test_the_word_of_somebody_else_denies_nothing if {
-	deny == set() with input as facts([status("failure", false)])
+	deny == set() with input as facts([word("failure", false)])
 }
 
 test_another_head_is_not_asked_about if {
-	other := object.union(status("failure", true), {"head": "3333333344444444"})
+	other := object.union(word("failure", true), {"head": "3333333344444444"})
 	deny == set() with input as facts([other])
 }

@@ -18,22 +18,22 @@ import data.lib.checks
 import data.lib.people
 
 deny contains {"message": message} if {
-	some [head, required] in checks.asked
-	count(checks.words(head, required.name)) == 0
+	some asked in checks.asked
+	count(checks.words(asked.head, asked.status.name)) == 0
 	message := sprintf("%s has no status %s (%q) of %s yet%s", [
-		people.short(head),
-		required.name,
-		required.context,
-		required.from,
-		void(head, required.name),
+		people.short(asked.head),
+		asked.status.name,
+		asked.status.context,
+		asked.status.from,
+		void(asked.head, asked.status.name),
 	])
 }
 
 deny contains {"message": message} if {
-	some [head, required] in checks.asked
-	some status in checks.words(head, required.name)
+	some asked in checks.asked
+	some status in checks.words(asked.head, asked.status.name)
 	status.state == "pending"
-	message := sprintf("%s waits for %s: %s", [people.short(head), required.name, status.reason])
+	message := sprintf("%s waits for %s: %s", [people.short(asked.head), status.name, status.reason])
 }
 
 # Why statuses that were set do not count.

@@ -9,7 +9,7 @@ facts(statuses) := {
 	"range": {"heads": [{"head": "1111111122222222"}]},
 }
 
-status(state, counts) := {
+word(state, counts) := {
 	"name": "build",
 	"head": "1111111122222222",
 	"state": state,
@@ -18,8 +18,8 @@ status(state, counts) := {
 }
 
 test_what_arrived_passes if {
-	deny == set() with input as facts([status("success", true)])
-	deny == set() with input as facts([status("failure", true)])
+	deny == set() with input as facts([word("success", true)])
+	deny == set() with input as facts([word("failure", true)])
 }
 
 test_what_is_missing_is_named if {
@@ -28,12 +28,12 @@ test_what_is_missing_is_named if {
 }
 
 test_what_runs_is_waited_for if {
-	denied := deny with input as facts([status("pending", true)])
+	denied := deny with input as facts([word("pending", true)])
 	denied == {{"message": "11111111 waits for build: ci (account 12) says pending of 11111111"}}
 }
 
 test_it_says_why_the_word_of_somebody_else_does_not_count if {
-	forged := object.union(status("success", false), {"reason": "mallory says success, but only account 12 is expected to say so"})
+	forged := object.union(word("success", false), {"reason": "mallory says success, but only account 12 is expected to say so"})
 	denied := deny with input as facts([forged])
 	denied == {{"message": concat("; ", [
 		"11111111 has no status build (\"ci/build\") of account 12 yet",
@@ -42,12 +42,12 @@ test_it_says_why_the_word_of_somebody_else_does_not_count if {
 }
 
 test_a_status_of_another_head_is_none if {
-	other := object.union(status("success", true), {"head": "3333333344444444"})
+	other := object.union(word("success", true), {"head": "3333333344444444"})
 	count(deny) == 1 with input as facts([other])
 }
 
 test_every_head_is_asked_about if {
-	both := json.patch(facts([status("success", true)]), [{
+	both := json.patch(facts([word("success", true)]), [{
 		"op": "add",
 		"path": "/range/heads/-",
 		"value": {"head": "3333333344444444"},

@@ -2,6 +2,7 @@
 
 mod faults;
 mod looks;
+mod owners;
 mod previews;
 mod private;
 mod statuses;

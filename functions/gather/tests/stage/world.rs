@@ -125,7 +125,15 @@ impl World {
         }
     }
 
-    /// Lets the environment of the shop's cluster ask for the status `build`, which account 12 sets as `ci/build`.
+    /// Lets the environment ask the owners of what is changed.
+    pub async fn ask_owners(&self) {
+        let key = keys::bundle_configuration(&self.bundle);
+        let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
+        configuration["environments"]["production"]["approvals"]["codeOwners"] = json!(true);
+        store::put_json(&self.store, &key, &configuration).await.unwrap();
+    }
+
+    /// Lets the environment ask for the status `build`, which account 12 sets as `ci/build`.
     pub async fn ask_for_a_status(&self) {
         let key = keys::bundle_configuration(&self.bundle);
         let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
@@ -184,6 +192,24 @@ impl World {
         let made =
             self.git.commit(Some("refs/heads/main"), &who, &who, "a change", &tree, &[&before]).unwrap();
         made.to_string().parse().unwrap()
+    }
+
+    /// Commits one more file at the root of what a branch has.
+    pub fn add_file(&self, branch: &str, name: &str, text: &str) -> CommitId {
+        let reference = format!("refs/heads/{branch}");
+        let before = self.git.find_commit(self.git.refname_to_id(&reference).unwrap()).unwrap();
+        let mut root = self.git.treebuilder(Some(&before.tree().unwrap())).unwrap();
+        root.insert(name, self.git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
+        let tree = self.git.find_tree(root.write().unwrap()).unwrap();
+        let who = git2::Signature::new("Ann", "ann@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let made = self.git.commit(Some(&reference), &who, &who, "a file", &tree, &[&before]).unwrap();
+        made.to_string().parse().unwrap()
+    }
+
+    /// Lets a branch lead to a commit.
+    pub fn point(&self, branch: &str, commit: &CommitId) {
+        let id = git2::Oid::from_str(commit.as_str()).unwrap();
+        self.git.reference(&format!("refs/heads/{branch}"), id, true, "pushed").unwrap();
     }
 
     /// Forgets every object that no reference leads to, as a server does after a forced push.

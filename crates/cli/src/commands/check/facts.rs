@@ -91,6 +91,7 @@ impl Subject<'_> {
             pull_requests: Vec::new(),
             statements: Vec::new(),
             statuses: Vec::new(),
+            owners: Vec::new(),
             proposed: BTreeMap::new(),
             render: Render::None,
             objects: Vec::new(),

@@ -21,35 +21,35 @@ fn statuses_that_could_never_count_or_vouch_for_themselves() {
     for (statuses, expected) in [
         (
             "  other: { context: x, apps: { github: 1 } }\n",
-            "43: `environments.production.statuses`: there is no status `ci` | declare it under `statuses`, or correct the name",
+            "42: `environments.production.statuses.0`: there is no status `ci` | declare it under `statuses`, or correct the name",
         ),
         (
             "  ci: { context: \" \", apps: { github: 1 } }\n",
-            "48: `statuses.ci.context` is no name of a status | write it exactly as the forge shows it, as `ci/build`",
+            "47: `statuses.ci.context` is no name of a status | write it exactly as the forge shows it, as `ci/build`",
         ),
         (
             "  ci: { context: countersign/staging, apps: { github: 1 } }\n",
-            "48: `statuses.ci.context` begins with `countersign/`, as the marks that this installation sets itself | name a status of another application",
+            "47: `statuses.ci.context` begins with `countersign/`, as the marks that this installation sets itself | name a status of another application",
         ),
         (
             "  ci: { context: x, accounts: { github: 1 } }\n",
-            "48: `statuses.ci.accounts.github`: 1 is the account of `people.ada` | let a program set it with an account of its own: a person could vouch for their own change",
+            "47: `statuses.ci.accounts.github`: 1 is the account of `people.ada` | let a program set it with an account of its own: a person could vouch for their own change",
         ),
         (
             "  ci: { context: x, accounts: { github: 5 }, apps: { github: 1 } }\n",
-            "48: `statuses.ci` expects both an account and an App on `github` | keep the one that sets it: commit statuses are set by an account, check runs by an App",
+            "47: `statuses.ci` expects both an account and an App on `github` | keep the one that sets it: commit statuses are set by an account, check runs by an App",
         ),
         (
             "  ci: { context: x, accounts: { github: 5, local: 1 } }\n",
-            "48: `statuses.ci.accounts.local`: nobody sets statuses in plain Git | remove the line",
+            "47: `statuses.ci.accounts.local`: nobody sets statuses in plain Git | remove the line",
         ),
         (
             "  ci: { context: x, accounts: { github: 5 }, apps: { local: 1 } }\n",
-            "48: `statuses.ci.apps.local`: only GitHub has Apps | name the account that sets it under `accounts`",
+            "47: `statuses.ci.apps.local`: only GitHub has Apps | name the account that sets it under `accounts`",
         ),
         (
             "  ci: { context: x, accounts: { github: 5, lab: 1 } }\n",
-            "48: `statuses.ci.accounts.lab`: there is no host `lab` | declare it under `hosts`, or correct the name",
+            "47: `statuses.ci.accounts.lab`: there is no host `lab` | declare it under `hosts`, or correct the name",
         ),
     ] {
         let found = with(statuses);
@@ -59,8 +59,8 @@ fn statuses_that_could_never_count_or_vouch_for_themselves() {
     assert_eq!(
         nobody,
         [
-            "48: `statuses.ci` is expected of nobody: it could never count | name who sets it: `accounts: { HOST: ID }`, or on GitHub `apps: { HOST: ID }`",
             "34: `applications.shop.environments.production`: the environment asks for the status `ci`, which nobody sets on `github` | name who sets it there: `accounts` or `apps` of `statuses.ci`",
+            "47: `statuses.ci` is expected of nobody: it could never count | name who sets it: `accounts: { HOST: ID }`, or on GitHub `apps: { HOST: ID }`",
         ]
     );
 }
