@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::names::{CommitId, Reference, TreeId};
 use crate::time::Timestamp;
 
@@ -74,6 +75,14 @@ pub struct PullRequest {
     pub reviews: Vec<Review>,
     /// Its labels.
     pub labels: Vec<String>,
+}
+
+impl PullRequest {
+    /// Names everything that is told of it: another whenever any of that is different, and the same after a comment.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
 }
 
 /// The label by which a member lets a fork's pull request be previewed.

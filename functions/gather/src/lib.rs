@@ -102,7 +102,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
 
     /// Gathers what an event makes due, and notes that it was looked at.
     async fn gather_all(&self, message: &Message<Event>, looks: Looks<'_>) -> Result<(), StageError> {
-        let Looks { reading, looks, seen } = looks;
+        let Looks { reading, looks, seen, previewed } = looks;
         let mut all_of_tip = true;
         for looks in looks.chunks(TOGETHER) {
             all_of_tip &= self.gather(&reading, message, looks).await?;
@@ -111,6 +111,11 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
             self.mark_seen(&reading, &follows, tip).await?;
+        }
+        // `poll` compares it with what it finds: a report's own comment changes nothing that is previewed.
+        if let Some(told) = previewed.and_then(|id| reading.told(&id)) {
+            let key = keys::previewed(&reading.id, &told.id);
+            store::put_json(self.store, &key, &told.fingerprint()).await?;
         }
         Ok(())
     }
@@ -183,6 +188,8 @@ struct Looks<'a> {
     looks: Vec<Look>,
     /// The ref and its tip, which is seen once these looks are announced.
     seen: Option<(FollowedRef, CommitId)>,
+    /// The pull request that is previewed.
+    previewed: Option<String>,
 }
 
 fn announcement(trace: &str, attempt: AttemptId, target: &Target) -> Result<Outgoing, StageError> {

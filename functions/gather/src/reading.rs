@@ -12,7 +12,7 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{Store, Write};
-use countersign_core::review::Status;
+use countersign_core::review::{PullRequest, Status};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
 use countersign_core::{keys, ports};
@@ -57,6 +57,16 @@ impl Reading<'_> {
     /// What is to be written by now.
     pub fn take_writes(&self) -> Vec<Write> {
         self.writes.take()
+    }
+
+    /// A pull request as the forge told of it for this event, if it was asked.
+    pub fn told(&self, id: &str) -> Option<PullRequest> {
+        let evidence = self.evidence.borrow();
+        evidence
+            .values()
+            .flat_map(|evidence| &evidence.pull_requests)
+            .find(|request| request.id == id)
+            .cloned()
     }
 
     /// The paths that the target is rendered from in `content`: its own, or whatever its kustomization reads.
