@@ -4,4 +4,5 @@ mod forge;
 mod forks;
 mod merging;
 mod people;
+mod statuses;
 mod story;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{
     ApplicationName, ClusterName, CommitId, EnvironmentName, FollowedRef, HostName, PersonName, Reference,
-    RepositoryId, Target, TeamName,
+    RepositoryId, StatusName, Target, TeamName,
 };
 
 /// The whole of `countersign.yaml`.
@@ -34,6 +34,9 @@ pub struct Configuration {
     /// Source repositories that applications may name.
     #[serde(default)]
     pub repositories: BTreeMap<RepositoryId, Repository>,
+    /// What other applications say of a commit, and whose word on it counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<StatusName, ExpectedStatus>,
     /// What is deployed, from where, to where.
     #[serde(default)]
     pub applications: BTreeMap<ApplicationName, Application>,
@@ -186,6 +189,9 @@ pub struct Person {
     /// Numeric account ids by host; a login can be renamed and taken over, an id cannot.
     #[serde(default)]
     pub accounts: BTreeMap<HostName, u64>,
+    /// The names by which CODEOWNERS files mean them, as `@ada`. They only tell whose approval is asked for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub handles: BTreeSet<String>,
 }
 
 /// A group of people.
@@ -194,6 +200,9 @@ pub struct Person {
 pub struct Team {
     /// Its members.
     pub members: BTreeSet<PersonName>,
+    /// The names by which CODEOWNERS files mean it, as `@acme/sre`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub handles: BTreeSet<String>,
 }
 
 /// A source repository.
@@ -212,6 +221,20 @@ pub struct Repository {
     /// What this repository alone is read with over SSH, as a deploy key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Ssh>,
+}
+
+/// A commit status or a check run that other applications set, and whose it has to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectedStatus {
+    /// The status's context or the check run's name, exactly as the forge shows it.
+    pub context: String,
+    /// The account that sets it as a commit status, by its numeric id, on each host.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<HostName, u64>,
+    /// The GitHub App that sets it as a check run, by its id, on each host of kind `github`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apps: BTreeMap<HostName, u64>,
 }
 
 /// Something that is deployed.
@@ -277,6 +300,9 @@ pub struct Environment {
     /// reviewers did not see is refused, even if nothing rides along.
     #[serde(default)]
     pub exact: bool,
+    /// The statuses that each reviewed head must have, by their names under `statuses`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<StatusName>,
 }
 
 /// How many approvals a change needs, and of whom.
@@ -292,6 +318,9 @@ pub struct Approvals {
     /// Whether only approvals signed with a person's own key count.
     #[serde(default)]
     pub signed: bool,
+    /// Whether the owners of the files that a change touches must approve it, as the repository's CODEOWNERS says.
+    #[serde(default)]
+    pub code_owners: bool,
 }
 
 /// A cluster that changes are applied to.

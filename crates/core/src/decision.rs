@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::facts::{Hold, ObjectKey, Operation, Position};
-use crate::names::{AttemptId, CommitId, FollowedRef, PersonName, Target, TreeId};
+use crate::names::{AttemptId, CommitId, FollowedRef, PersonName, StatusName, Target, TreeId};
+use crate::review::StatusState;
 use crate::statement::SignedStatement;
 use crate::time::Timestamp;
 
@@ -74,6 +75,9 @@ pub struct Decision {
     pub rules: Vec<RuleResult>,
     /// Who approved, and whether it counts.
     pub approvals: Vec<Approval>,
+    /// What programs said of the reviewed heads, and whether it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<WeighedStatus>,
     /// Reviewed heads that explain the way to the commit, each with the commit that it explains.
     pub explained: Vec<ExplainedHead>,
 }
@@ -86,8 +90,19 @@ pub enum Verdict {
     Allowed,
     /// It has not.
     Denied,
-    /// Only rules that need reviews fail, and reviews cannot exist yet. Previews only; authorizes nothing.
+    /// Only rules fail that need what cannot exist yet: in a preview reviews, anywhere statuses. It authorizes
+    /// nothing.
     Pending,
+}
+
+/// What a rule cannot pass without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Needs {
+    /// Reviews by people.
+    Review,
+    /// Statuses that other programs set.
+    Status,
 }
 
 /// How one rule answered.
@@ -108,6 +123,9 @@ pub struct RuleResult {
     pub controls: Vec<String>,
     /// What came out.
     pub outcome: RuleOutcome,
+    /// What it waits for, while it is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Needs>,
     /// What it found.
     pub violations: Vec<Violation>,
 }
@@ -132,7 +150,7 @@ pub enum RuleOutcome {
     Failed,
     /// All that it found is waived.
     Waived,
-    /// It needs reviews, and they cannot exist yet.
+    /// It needs reviews or statuses, and they cannot exist yet.
     Pending,
     /// It did not answer: an error, a panic, an undefined or wrong answer. Denies.
     Errored,
@@ -178,6 +196,28 @@ pub struct Approval {
     /// Whether it counts.
     pub counts: bool,
     /// Why, or why not.
+    pub reason: String,
+}
+
+/// What a program said of a reviewed head, and whether it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WeighedStatus {
+    /// The name by which the environment asks for it.
+    pub name: StatusName,
+    /// The forge's id.
+    pub id: String,
+    /// The status's context or the check run's name.
+    pub context: String,
+    /// The head that it was set on.
+    pub head: CommitId,
+    /// What it says.
+    pub state: StatusState,
+    /// What the evidence says of who set it, for people.
+    pub shown_as: String,
+    /// Whether it is the word of the application that is expected to say it. A failure that counts counts too.
+    pub counts: bool,
+    /// What was said by whom, and why it does not count.
     pub reason: String,
 }
 

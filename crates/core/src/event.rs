@@ -69,6 +69,13 @@ pub enum EventKind {
         /// The head that the pull request asks to bring there, where the forge says it.
         head: Option<CommitId>,
     },
+    /// A program said something of a commit: it set a commit status or a check run.
+    Status {
+        /// The commit.
+        commit: CommitId,
+        /// The status's context or the check run's name, where the forge says it.
+        context: Option<String>,
+    },
     /// A signed command arrived, by `POST /commands` or as a statement.
     Command {
         /// The statement as signed.
@@ -137,6 +144,7 @@ impl Event {
             EventKind::PullRequest { pull_request, .. } | EventKind::Review { pull_request, .. } => {
                 ["pull-request", &repository, pull_request.as_str()]
             }
+            EventKind::Status { commit, .. } => ["status", &repository, commit.as_str()],
             EventKind::TargetDue { target } => return target.key(),
             EventKind::Command { .. } => ["commands", &repository, ""],
             EventKind::Ping => ["ping", &repository, ""],

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::names::{AttemptId, CommitId, FollowedRef, Target, TreeId};
-use crate::review::{CommitFacts, PullRequest};
+use crate::owners::CodeOwners;
+use crate::review::{CommitFacts, PullRequest, Status};
 use crate::statement::SignedStatement;
 use crate::time::Timestamp;
 
@@ -45,6 +46,12 @@ pub struct Facts {
     pub pull_requests: Vec<PullRequest>,
     /// Signed statements that speak of a commit that takes part. Unverified.
     pub statements: Vec<SignedStatement>,
+    /// What programs said of the heads that take part, under the contexts that the environment asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<Status>,
+    /// Who owns what the heads that take part bring, where their owners are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<CodeOwners>,
     /// Commits of the pull requests and proposals, by the head that they lead to.
     pub proposed: BTreeMap<CommitId, Vec<CommitFacts>>,
     /// What came of rendering.
@@ -155,6 +162,14 @@ pub struct Range {
     pub altering: Vec<CommitId>,
     /// Every run that a proposed head explains.
     pub explanations: Vec<Explanation>,
+}
+
+impl Range {
+    /// Whether no authorized state leads to the tip, so that only an approval of that very commit explains it.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.from.is_none() || matches!(self.relation, Relation::Initial | Relation::Diverges)
+    }
 }
 
 /// How a commit stands to what was last authorized.

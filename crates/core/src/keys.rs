@@ -108,6 +108,12 @@ pub fn seen_tip(follows: &FollowedRef) -> String {
     format!("refs/{}", follows.key())
 }
 
+/// What a forge told of a pull request when `gather` last previewed it, as a fingerprint.
+#[must_use]
+pub fn previewed(repository: &RepositoryId, pull_request: &str) -> String {
+    format!("refs/pull-requests/{}", Digest::of_parts(&[&repository.to_string(), pull_request]).hex())
+}
+
 /// What `poll` last saw of a repository, and when it looks again.
 #[must_use]
 pub fn polled(repository: &RepositoryId) -> String {

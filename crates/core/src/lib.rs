@@ -15,6 +15,7 @@ pub mod facts;
 pub mod leaf;
 pub mod manifest;
 pub mod outcome;
+pub mod owners;
 pub mod review;
 pub mod statement;
 pub mod target;

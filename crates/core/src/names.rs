@@ -144,6 +144,10 @@ label!(
     /// A person by their name in the control repository.
     PersonName, "person name"
 );
+label!(
+    /// A status that other applications set, by its name in the control repository.
+    StatusName, "status name"
+);
 name!(
     /// A repository's path on its host, as `team/shop`.
     RepositoryPath, "repository path", "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$",

@@ -2,11 +2,14 @@
 //! as a comment on a pull request and in a terminal.
 
 mod changes;
+mod evidence;
 mod markdown;
+mod rules;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::{Approval, Decision, RuleOutcome, RuleResult, Severity, Verdict, Violation};
+use crate::decision::{Decision, Needs, RuleOutcome, RuleResult, Severity, Verdict};
 use crate::leaf::Disposition;
 use crate::names::Target;
 use crate::outcome::{Action, Outcome, OutcomeResult};
@@ -44,9 +47,11 @@ pub fn markdown(report: &Report) -> String {
 pub enum Standing {
     /// Policy denies.
     Denied,
-    /// Only reviews are missing.
+    /// Only reviews are missing, or reviews and statuses.
     Waiting,
-    /// Only reviews were missing when its pull request ended: nobody waits for them any more.
+    /// Only statuses are missing, which other programs set.
+    Checking,
+    /// It waited when its pull request ended: nobody waits for reviews any more.
     Abandoned,
     /// It is allowed, and the cluster does not run it as it should.
     Failed,
@@ -67,7 +72,8 @@ impl Standing {
         match self {
             Self::Denied => "denied",
             Self::Waiting => "waiting for reviews",
-            Self::Abandoned => "ended without its reviews",
+            Self::Checking => "waiting for statuses",
+            Self::Abandoned => "ended while it waited",
             Self::Failed => "failed",
             Self::WouldBeAllowed => "would be allowed",
             Self::Deployed => "deployed",
@@ -91,6 +97,9 @@ pub fn standing(report: &Report) -> Standing {
     };
     match report.verdict() {
         Verdict::Denied => Standing::Denied,
+        Verdict::Pending if awaited(report.targets.iter().map(|target| &target.decision)) == "statuses" => {
+            Standing::Checking
+        }
         Verdict::Pending => Standing::Waiting,
         Verdict::Allowed if report.states().any(|(_, state)| state.has_failed()) => Standing::Failed,
         Verdict::Allowed if all(|_, state| state.preview) => Standing::WouldBeAllowed,
@@ -99,6 +108,18 @@ pub fn standing(report: &Report) -> Standing {
             Standing::Overtaken
         }
         Verdict::Allowed => Standing::Allowed,
+    }
+}
+
+/// What pending decisions wait for, in words.
+fn awaited<'a>(decisions: impl Iterator<Item = &'a Decision>) -> &'static str {
+    let rules = decisions.flat_map(|decision| &decision.rules);
+    let pending = rules.filter(|rule| rule.severity == Severity::Error);
+    let awaited: BTreeSet<_> = pending.filter_map(|rule| rule.waits_for).collect();
+    match (awaited.contains(&Needs::Review), awaited.contains(&Needs::Status)) {
+        (true, true) => "reviews and statuses",
+        (false, true) => "statuses",
+        (_, false) => "reviews",
     }
 }
 
@@ -136,6 +157,20 @@ fn others(report: &Report) -> String {
     text
 }
 
+/// How a target stands, in a sentence that says what is awaited.
+fn sentence(target: &ReportedTarget) -> Cow<'static, str> {
+    let missing = || awaited(std::iter::once(&target.decision));
+    match (target.state.disposition, target.state.verdict) {
+        (Disposition::Preview, Verdict::Pending) => {
+            format!("Preview: only {} are missing.", missing()).into()
+        }
+        (Disposition::Refused, Verdict::Pending) => {
+            format!("Not deployed: only {} are missing.", missing()).into()
+        }
+        _ => status(&target.target, &target.state).0.into(),
+    }
+}
+
 /// How a target stands, in a sentence, and whether the commit runs there as it should.
 fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
     let control = target.is_control();
@@ -143,12 +178,12 @@ fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
         (Disposition::Authorized, _) if control => ("Activated: every target is looked at again.", true),
         (Disposition::Refused, Verdict::Denied) if control => ("Denied: nothing was activated.", false),
         (Disposition::Preview, Verdict::Allowed) => ("Preview: policy would allow this change.", false),
-        (Disposition::Preview, Verdict::Pending) => ("Preview: only reviews are missing.", false),
-        (Disposition::Preview, Verdict::Denied) => ("Preview: policy would deny this change.", false),
+        (Disposition::Preview, Verdict::Pending) => ("Preview: something is still awaited.", false),
+        (Disposition::Refused, Verdict::Pending) => ("Not deployed: something is still awaited.", false),
+        (Disposition::Preview, _) => ("Preview: policy would deny this change.", false),
         (Disposition::Superseded, _) => {
             ("Superseded: the target or the policy moved meanwhile, another look follows.", false)
         }
-        (Disposition::Refused, Verdict::Pending) => ("Not deployed: only reviews are missing.", false),
         (Disposition::Refused, _) => ("Denied: nothing was deployed.", false),
         (Disposition::Unchanged, _) => ("Allowed: what it asks for runs already.", true),
         (Disposition::Authorized, _) => match state.outcome.as_ref().map(|outcome| &outcome.result) {
@@ -170,106 +205,20 @@ fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
 
 fn section(target: &ReportedTarget) -> String {
     let decision = &target.decision;
-    let mut text = format!(
-        "\n## {}\n\n**{}** {}\n",
-        target.target,
-        status(&target.target, &target.state).0,
-        plain(&decision.reason)
-    );
+    let mut text =
+        format!("\n## {}\n\n**{}** {}\n", target.target, sentence(target), plain(&decision.reason));
     let failing = |rule: &&RuleResult| !matches!(rule.outcome, RuleOutcome::Passed | RuleOutcome::Waived);
     let mut rules: Vec<_> = decision.rules.iter().filter(failing).collect();
     rules.sort_by_key(|rule| (rule.severity == Severity::Warning, rule.outcome == RuleOutcome::Pending));
     for rule in rules {
-        text += &rule_text(rule);
+        text += &rules::failing(rule);
     }
-    text += &waived(decision);
-    text += &passed(decision);
-    text += &approvals(&decision.approvals);
+    text += &rules::waived(decision);
+    text += &rules::passed(decision);
+    text += &evidence::approvals(&decision.approvals);
+    text += &evidence::statuses(&decision.statuses);
     text += &outcome(target.outcome.as_ref());
     text + &changes::changes(target)
-}
-
-/// One rule that did not pass: what, where, why, and what to do.
-fn rule_text(rule: &RuleResult) -> String {
-    let how = match (rule.outcome, rule.severity) {
-        (RuleOutcome::Pending, _) => "waits for reviews",
-        (RuleOutcome::Errored, _) => "did not answer, which denies",
-        (RuleOutcome::OverBudget, _) => "did more work than its budget allows, which denies",
-        (_, Severity::Error) => "denies",
-        (_, Severity::Warning) => "warns",
-    };
-    let mut text = format!("\n### {}: {how}\n\n", plain(&rule.title));
-    text += &list(&rule.violations, violation);
-    if !rule.description.is_empty() {
-        text += &format!("\nWhy: {}\n", plain(&rule.description));
-    }
-    if !rule.remedy.is_empty() {
-        text += &format!("\nWhat to do: {}\n", plain(&rule.remedy));
-    }
-    let controls = if rule.controls.is_empty() {
-        String::new()
-    } else {
-        format!(", {}", plain(&rule.controls.join(", ")))
-    };
-    text + &format!("\nRule {}{controls}\n", code(&rule.rule))
-}
-
-fn violation(violation: &Violation) -> String {
-    let mut text = String::from("- ");
-    if let Some(at) = &violation.at {
-        text += &format!("{}: ", code(&at.to_string()));
-    }
-    text += &plain(&violation.message);
-    let object = violation.object.as_ref().map(|object| code(&object.to_string()));
-    let field = violation.field.as_ref().map(|field| format!("field {}", code(field)));
-    let place: Vec<_> = [object, field].into_iter().flatten().collect();
-    if !place.is_empty() {
-        text += &format!(" ({})", place.join(", "));
-    }
-    if let Some(waiver) = &violation.waiver {
-        text += &format!(", waived by {}", code(waiver));
-    }
-    text + "\n"
-}
-
-fn waived(decision: &Decision) -> String {
-    let waived: Vec<_> = decision
-        .rules
-        .iter()
-        .filter(|rule| rule.outcome == RuleOutcome::Waived)
-        .flat_map(|rule| &rule.violations)
-        .collect();
-    if waived.is_empty() {
-        String::new()
-    } else {
-        format!("\n### Waived\n\n{}", list(&waived, |found| violation(found)))
-    }
-}
-
-fn passed(decision: &Decision) -> String {
-    let passed = decision.rules.iter().filter(|rule| rule.outcome == RuleOutcome::Passed).count();
-    match passed {
-        0 => String::new(),
-        1 => "\n1 rule passed.\n".to_owned(),
-        more => format!("\n{more} rules passed.\n"),
-    }
-}
-
-fn approvals(approvals: &[Approval]) -> String {
-    if approvals.is_empty() {
-        return String::new();
-    }
-    let line = |approval: &Approval| {
-        let who = match &approval.person {
-            Some(person) => format!("{person} ({})", code(&approval.shown_as)),
-            None => code(&approval.shown_as),
-        };
-        let signed = if approval.signed { "signed" } else { "not signed" };
-        let counts = if approval.counts { "counts" } else { "does not count" };
-        let head = code(short(approval.head.as_str()));
-        format!("- {who} on {head}, {signed}: **{counts}**, {}\n", plain(&approval.reason))
-    };
-    format!("\n### Approvals\n\n{}", list(approvals, line))
 }
 
 fn outcome(outcome: Option<&Outcome>) -> String {

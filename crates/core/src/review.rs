@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::names::{CommitId, Reference, TreeId};
 use crate::time::Timestamp;
 
@@ -76,6 +77,14 @@ pub struct PullRequest {
     pub labels: Vec<String>,
 }
 
+impl PullRequest {
+    /// Names everything that is told of it: another whenever any of that is different, and the same after a comment.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
 /// The label by which a member lets a fork's pull request be previewed.
 pub const FORK_PREVIEW_LABEL: &str = "countersign/preview";
 
@@ -140,4 +149,41 @@ pub enum ReviewVerdict {
     ChangesRequested,
     /// Only a comment.
     Commented,
+}
+
+/// What a program said of a commit: a commit status or a check run, the latest of its kind by whoever set it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The forge's id.
+    pub id: String,
+    /// The status's context or the check run's name.
+    pub context: String,
+    /// The commit that it was set on.
+    pub commit: CommitId,
+    /// What it says.
+    pub state: StatusState,
+    /// What it says in the forge's own word, as `timed_out`.
+    pub said: String,
+    /// The account that set it; for a check run, none.
+    pub setter: Identity,
+    /// The id of the GitHub App that set it, for a check run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<u64>,
+    /// When it was set.
+    pub set: Timestamp,
+}
+
+/// What a status says, whatever the forge calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StatusState {
+    /// All is well.
+    Success,
+    /// It is not known yet.
+    Pending,
+    /// Something is wrong, or it was not found out: failed, timed out, canceled.
+    Failure,
+    /// Nothing was looked at, or what was found is left to the reader: skipped, neutral, a warning.
+    Neutral,
 }

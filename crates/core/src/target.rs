@@ -38,6 +38,9 @@ pub struct TargetState {
     pub hold: Option<Hold>,
     /// Attempts at what is wanted that failed in a row.
     pub failures: u32,
+    /// Looks in a row that found the same commit waiting for statuses.
+    #[serde(default)]
+    pub waits: u32,
     /// When another look is due, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -141,6 +144,9 @@ pub struct TargetReport {
     pub attempt: AttemptId,
     /// The leaf's index.
     pub index: u64,
+    /// When the look began.
+    #[serde(default)]
+    pub began: Timestamp,
     /// Whether it only previews.
     pub preview: bool,
     /// What was decided.

@@ -4,6 +4,8 @@
 mod read;
 #[cfg(feature = "report")]
 mod report;
+#[cfg(feature = "read")]
+mod statuses;
 #[cfg_attr(not(feature = "read"), expect(dead_code, reason = "reading and reporting each need a part of it"))]
 mod wire;
 
@@ -61,6 +63,11 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
 /// Pull requests, those first that changed last.
 fn pulls<'a>(place: &Place<'a>, state: &str) -> Call<'a> {
     place.call(&["pulls"]).with("state", state).with("sort", "recentupdate").with("limit", PAGE)
+}
+
+/// The statuses of a commit, newest first.
+fn listed_statuses<'a>(place: &Place<'a>, commit: &'a CommitId) -> Call<'a> {
+    place.call(&["statuses", commit.as_str()]).with("sort", "highestindex").with("limit", PAGE)
 }
 
 /// The pull request whose merging made `commit`.

@@ -9,6 +9,8 @@ mod checks;
 mod read;
 #[cfg(feature = "report")]
 mod report;
+#[cfg(feature = "read")]
+mod statuses;
 #[cfg_attr(not(feature = "read"), expect(dead_code, reason = "reading and reporting each need a part of it"))]
 mod wire;
 

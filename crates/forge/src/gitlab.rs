@@ -4,6 +4,8 @@
 mod read;
 #[cfg(feature = "report")]
 mod report;
+#[cfg(feature = "read")]
+mod statuses;
 #[cfg_attr(
     not(all(feature = "read", feature = "report")),
     expect(dead_code, reason = "reading and reporting each need a part of it")

@@ -93,9 +93,12 @@ impl<S: Store, K: Secrets + Clone + Send> Hosts<S, K> {
 
 #[cfg(feature = "read")]
 mod read {
+    use std::collections::BTreeSet;
+
     use countersign_core::git_access::GitAccess;
     use countersign_core::names::{CommitId, Reference};
     use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
+    use countersign_core::review::Status;
 
     use super::{Forge, Hosts, PortError, RepositoryId, Secrets, Store};
 
@@ -121,6 +124,20 @@ mod read {
                 Forge::Github(forge) => forge.open_pull_requests(repository).await,
                 Forge::Gitlab(forge) => forge.open_pull_requests(repository).await,
                 Forge::Silent => Ok(None),
+            }
+        }
+
+        async fn statuses(
+            &self,
+            repository: &RepositoryId,
+            commit: &CommitId,
+            contexts: &BTreeSet<String>,
+        ) -> Result<Vec<Status>, PortError> {
+            match self.of(repository).await? {
+                Forge::Gitea(forge) => forge.statuses(repository, commit, contexts).await,
+                Forge::Github(forge) => forge.statuses(repository, commit, contexts).await,
+                Forge::Gitlab(forge) => forge.statuses(repository, commit, contexts).await,
+                Forge::Silent => Ok(Vec::new()),
             }
         }
 

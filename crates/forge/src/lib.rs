@@ -23,6 +23,8 @@ mod place;
 mod candidates;
 #[cfg(feature = "report")]
 mod comment;
+#[cfg(feature = "read")]
+mod statuses;
 #[cfg(feature = "report")]
 mod told;
 

@@ -24,6 +24,8 @@ pub(crate) struct Told {
     pub(crate) section: Section,
     /// How the commit stands.
     pub(crate) standing: Standing,
+    /// Whether it is only a preview, which ends with its pull request.
+    preview: bool,
     /// Why, where one reason says it all.
     reason: Option<String>,
 }
@@ -47,6 +49,7 @@ impl Told {
             bases: bases.collect(),
             section: Section { environment: report.environment.clone(), index, text: markdown(report) },
             standing: standing(report),
+            preview: report.targets.iter().all(|target| target.state.preview),
             reason: reason(report),
         }
     }
@@ -67,7 +70,8 @@ impl Told {
     /// open one waits for must not be shown as awaited.
     pub(crate) fn in_light_of(mut self, open: impl IntoIterator<Item = bool>) -> Self {
         let open: Vec<_> = open.into_iter().collect();
-        if self.standing == Standing::Waiting && !open.is_empty() && !open.contains(&true) {
+        let waits = matches!(self.standing, Standing::Waiting | Standing::Checking) && self.preview;
+        if waits && !open.is_empty() && !open.contains(&true) {
             self.standing = Standing::Abandoned;
         }
         self

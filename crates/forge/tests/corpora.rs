@@ -16,7 +16,7 @@ use serde_json::Value;
 const GITHUB: &[(&str, &str, &[&str])] = &[
     ("branch_create", "create", &["due refs/heads/feature-branch"]),
     ("branch_delete", "delete", &["deleted refs/heads/feature-branch -"]),
-    ("check_run_created", "check_run", &[]),
+    ("check_run_created", "check_run", &["status ec26c3e5 Octocoders-linter"]),
     ("check_suite_created", "check_suite", &[]),
     ("deployment", "deployment", &[]),
     ("deployment_status", "deployment_status", &[]),
@@ -45,7 +45,7 @@ const GITHUB: &[(&str, &str, &[&str])] = &[
     ("push_tag_delete", "push", &["deleted refs/tags/v0.0.1 d2b75aa7"]),
     ("release", "release", &[]),
     ("repository", "repository", &[]),
-    ("status", "status", &[]),
+    ("status", "status", &["status 6113728f default"]),
     ("tag_create", "create", &["due refs/tags/v0.0.1"]),
     ("tag_delete", "delete", &["deleted refs/tags/v0.0.1 -"]),
 ];
@@ -185,6 +185,9 @@ fn told(kind: &EventKind) -> String {
             format!("{} {pull_request} {head}>{base}", word(&action))
         }
         EventKind::RefDue { reference, .. } => format!("due {reference}"),
+        EventKind::Status { commit, context } => {
+            format!("status {} {}", short(Some(commit.as_str())), context.as_deref().unwrap_or("-"))
+        }
         EventKind::Ping => "ping".to_owned(),
         other => format!("{other:?}"),
     }

@@ -4,6 +4,7 @@ pub mod error;
 
 pub mod merged;
 pub mod mirror;
+pub mod owners;
 pub mod repository;
 pub mod tree;
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::configuration::{Approvals, Configuration, HostKind};
-use countersign_core::decision::Approval;
+use countersign_core::decision::{Approval, WeighedStatus};
 use countersign_core::facts::{Facts, Relation};
 use countersign_core::names::{CommitId, PersonName, TeamName};
 use countersign_core::signatures::VerifiedSignatures;
@@ -27,6 +27,8 @@ use proposals::Proposal;
 use statements::Statements;
 use votes::Vote;
 
+use crate::status::{self, RequiredStatus};
+
 /// What a change of this target needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +41,10 @@ pub struct Requirement {
     pub signed: bool,
     /// Whether the rendered objects must equal those that were reviewed.
     pub exact: bool,
+    /// Whether the owners of the files that differ must be among those who approve.
+    pub code_owners: bool,
+    /// The statuses that each reviewed head must have.
+    pub statuses: Vec<RequiredStatus>,
     /// Teams whose members' approvals count here: `teams`, and the application's own. For the control
     /// repository: `teams`, or every team if it names none.
     pub eligible_teams: BTreeSet<TeamName>,
@@ -54,21 +60,28 @@ impl Requirement {
             let listed = approvals.teams.iter().cloned().collect::<BTreeSet<_>>();
             let eligible =
                 if listed.is_empty() { configuration.teams.keys().cloned().collect() } else { listed };
-            return Some(Self::new(approvals, eligible, false));
+            return Some(Self::new(approvals, eligible));
         }
         let target = configuration.target(target)?;
         let approvals = &target.environment.approvals;
         let own = [target.application.team.clone()];
         let eligible = approvals.teams.iter().cloned().chain(own).collect();
-        Some(Self::new(approvals, eligible, target.environment.exact))
+        let host = &facts.target.follows.repository.host;
+        Some(Self {
+            exact: target.environment.exact,
+            statuses: status::required(configuration, &target.environment.statuses, host),
+            ..Self::new(approvals, eligible)
+        })
     }
 
-    fn new(approvals: &Approvals, eligible_teams: BTreeSet<TeamName>, exact: bool) -> Self {
+    fn new(approvals: &Approvals, eligible_teams: BTreeSet<TeamName>) -> Self {
         Self {
             count: approvals.count,
             teams: approvals.teams.clone(),
             signed: approvals.signed,
-            exact,
+            exact: false,
+            code_owners: approvals.code_owners,
+            statuses: Vec::new(),
             eligible_teams,
         }
     }
@@ -87,6 +100,8 @@ pub struct Evidence {
     pub proposals: Vec<Proposal>,
     /// Every approval that was ever given, oldest first.
     pub approvals: Vec<Approval>,
+    /// What programs said of the heads that take part.
+    pub statuses: Vec<WeighedStatus>,
     /// For each head, who took part in it.
     pub involved: BTreeMap<CommitId, Involved>,
 }
@@ -127,7 +142,8 @@ impl Evidence {
         };
         let approvals =
             votes.iter().filter(|vote| vote.approves).map(|vote| weighing.approval(vote)).collect();
-        Self { proposals, approvals, involved }
+        let statuses = status::weigh(&requirement.statuses, facts);
+        Self { proposals, approvals, statuses, involved }
     }
 
     /// Everyone whose approval of `head` counts.
@@ -209,7 +225,7 @@ impl Weighing<'_> {
             return Some(format!("the proposed head is {} now", short(&vote.about)));
         }
         let change = &self.facts.change;
-        if stands_alone(self.facts) && vote.commit == change.commit {
+        if self.facts.range.stands_alone() && vote.commit == change.commit {
             return self.stale(vote);
         }
         let about: Vec<_> = self.proposals.iter().filter(|proposal| proposal.head == vote.about).collect();
@@ -262,12 +278,6 @@ impl Weighing<'_> {
         let wants = self.requirement.signed && !vote.signed;
         wants.then(|| "only approvals signed with a person's own key count here".to_owned())
     }
-}
-
-/// Whether no authorized state leads to the tip, so that only an approval of that very commit explains it.
-#[must_use]
-pub fn stands_alone(facts: &Facts) -> bool {
-    facts.range.from.is_none() || matches!(facts.range.relation, Relation::Initial | Relation::Diverges)
 }
 
 /// The first digits of a commit, for people.

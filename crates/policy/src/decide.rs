@@ -1,7 +1,9 @@
 //! From facts and a bundle to a decision. Total: whatever goes wrong is a part of the result, and denies.
 
 use countersign_core::configuration::Configuration;
-use countersign_core::decision::{DECISION_VERSION, Decision, RuleOutcome, RuleResult, Severity, Verdict};
+use countersign_core::decision::{
+    DECISION_VERSION, Decision, Needs, RuleOutcome, RuleResult, Severity, Verdict,
+};
 use countersign_core::digest::Digest;
 use countersign_core::facts::{FACTS_VERSION, Facts, Operation, Render};
 use countersign_core::signatures::VerifiedSignatures;
@@ -28,7 +30,7 @@ pub enum Mode {
     Preview,
     /// Someone asks on a laptop.
     Check {
-        /// Whether what needs reviews fails, instead of being pending.
+        /// Whether what needs reviews or statuses fails, instead of being pending.
         strict: bool,
     },
 }
@@ -74,8 +76,10 @@ pub(crate) fn decide_on(
     let mut judged = Judged::default();
     judge(ground, facts, signatures, &mut judged);
     judged.rules.sort_by(|a, b| a.rule.cmp(&b.rule));
-    let may_wait = preview || mode == Mode::Check { strict: false };
-    let verdict = findings::verdict(&mut judged.rules, may_wait);
+    let verdict = findings::verdict(&mut judged.rules, |needs| match needs {
+        Needs::Review => preview || mode == Mode::Check { strict: false },
+        Needs::Status => mode != Mode::Check { strict: true },
+    });
     let reason = reason::of(verdict, &judged.rules, &judged.evidence, &judged.path);
     let held = facts.change.operation == Operation::Hold && verdict == Verdict::Allowed;
     Decision {
@@ -105,6 +109,7 @@ pub(crate) fn decide_on(
         reason,
         rules: judged.rules,
         approvals: judged.evidence.approvals,
+        statuses: judged.evidence.statuses,
         explained: judged.path.heads,
     }
 }

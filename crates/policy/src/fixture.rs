@@ -212,6 +212,8 @@ pub fn facts(bundle: Digest) -> Facts {
         files: Vec::new(),
         pull_requests: vec![pull_request()],
         statements: Vec::new(),
+        statuses: Vec::new(),
+        owners: Vec::new(),
         proposed: BTreeMap::from([(commit('b'), vec![commit_facts('b', 'a', "ada@example.com")])]),
         render: Render::Rendered,
         objects: vec![ObjectFacts {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::configuration::Configuration;
-use countersign_core::decision::Approval;
+use countersign_core::decision::{Approval, WeighedStatus};
 use countersign_core::digest::Digest;
 use countersign_core::facts::{
     Cause, Change, Conflict, Explanation, Facts, FileChange, History, ImageFacts, ObjectDiff, ObjectFacts,
@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::approval::proposals::Proposal;
 use crate::approval::{Evidence, Requirement};
+use crate::owners::{Handles, Owned};
 use crate::path::Path;
 
 /// All that policies see of a change; `data` is all that they see besides.
@@ -49,6 +50,9 @@ pub struct Input<'a> {
     pub pull_requests: &'a [Proposal],
     /// Every approval that was ever given for a head that takes part, whether it counts, and why.
     pub approvals: &'a [Approval],
+    /// What programs said of the heads that take part, under the contexts of the statuses that are required;
+    /// whether it is the word of whom it is expected from, and why not.
+    pub statuses: &'a [WeighedStatus],
     /// What a change of this target needs.
     pub required: &'a Requirement,
     /// Commits of the proposals, by the head that they lead to.
@@ -108,6 +112,11 @@ pub struct InputHead<'a> {
     pub approvers: Vec<&'a PersonName>,
     /// People whose approval of this head would count, and who have not given it.
     pub could_approve: Vec<&'a PersonName>,
+    /// What of the files that it brings somebody owns, where their owners are asked for.
+    pub owned: Vec<Owned<'a>>,
+    /// Why nobody can tell whose files they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owners_problem: Option<&'a str>,
 }
 
 /// Who signed a commit.
@@ -157,12 +166,13 @@ impl<'a> Input<'a> {
                 altering: &facts.range.altering,
                 from_gone: facts.range.from_gone,
                 explanations: &facts.range.explanations,
-                heads: heads(configuration, requirement, evidence, path),
+                heads: heads(configuration, facts, requirement, evidence, path),
                 unexplained: &path.unexplained,
             },
             files: &facts.files,
             pull_requests: &evidence.proposals,
             approvals: &evidence.approvals,
+            statuses: &evidence.statuses,
             required: requirement,
             proposed: &facts.proposed,
             signatures: signatures.commits.iter().map(|(commit, by)| (commit, signatory(by))).collect(),
@@ -179,10 +189,12 @@ impl<'a> Input<'a> {
 
 fn heads<'a>(
     configuration: &'a Configuration,
+    facts: &'a Facts,
     requirement: &'a Requirement,
     evidence: &'a Evidence,
     path: &'a Path,
 ) -> Vec<InputHead<'a>> {
+    let handles = requirement.code_owners.then(|| Handles::of(configuration));
     let head = |used: &'a countersign_core::decision::ExplainedHead| {
         let approvers = evidence.approvers(&used.head);
         let involved = evidence.involved.get(&used.head);
@@ -191,12 +203,17 @@ fn heads<'a>(
                 .is_none_or(|involved| involved.unknown.is_some() || involved.people.contains_key(*person));
             !out && !approvers.contains(*person)
         };
-        InputHead {
-            head: &used.head,
-            commit: &used.commit,
-            could_approve: requirement.people(configuration).into_iter().filter(free).collect(),
-            approvers: approvers.into_iter().collect(),
-        }
+        let could_approve: Vec<_> = requirement.people(configuration).into_iter().filter(free).collect();
+        let approvers: Vec<_> = approvers.into_iter().collect();
+        let owned = handles
+            .as_ref()
+            .map(|handles| handles.owned(facts, &used.head, &used.commit, &approvers, &could_approve));
+        let (owned, owners_problem) = match owned.unwrap_or(Ok(Vec::new())) {
+            Ok(owned) => (owned, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        let (head, commit) = (&used.head, &used.commit);
+        InputHead { head, commit, approvers, could_approve, owned, owners_problem }
     };
     path.heads.iter().map(head).collect()
 }

@@ -16,8 +16,10 @@ pub mod waiver;
 pub mod approval;
 pub mod decide;
 pub mod input;
+pub mod owners;
 pub mod path;
 pub mod replay;
+pub mod status;
 
 pub mod test;
 

@@ -3,7 +3,7 @@
 //! The engine knows nothing of these comments, so they are read here. Every field that is not known is a
 //! mistake: a misspelt `severity` must never turn a rule into a weaker one.
 
-use countersign_core::decision::Severity;
+use countersign_core::decision::{Needs, Severity};
 use countersign_core::facts::Problem;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,17 +35,10 @@ pub struct Custom {
     pub remedy: String,
     /// Controls of standards that it serves, as `SOC2 CC8.1`; an empty list says that it serves none.
     pub controls: Vec<String>,
-    /// `review` for a rule that cannot pass before people have reviewed: it is pending until they can.
+    /// `review` for a rule that cannot pass before people have reviewed, `status` for one that cannot before a
+    /// program has set a status: it is pending until they can.
     #[serde(default)]
     pub needs: Option<Needs>,
-}
-
-/// What a rule cannot pass without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Needs {
-    /// Reviews by people.
-    Review,
 }
 
 /// Whether `source` has a metadata comment.

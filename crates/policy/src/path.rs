@@ -7,7 +7,7 @@ use countersign_core::decision::ExplainedHead;
 use countersign_core::facts::{Facts, Range, Relation};
 use countersign_core::names::CommitId;
 
-use crate::approval::{Evidence, stands_alone};
+use crate::approval::Evidence;
 
 /// How the range is explained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn choose(facts: &Facts, evidence: &Evidence, exact: bool) -> Path {
         Some(_) if facts.range.altering.is_empty() && facts.range.relation == Relation::Diverges => {
             Path::default()
         }
-        Some(from) if !stands_alone(facts) => {
+        Some(from) if !facts.range.stands_alone() => {
             let reviewed = exact.then(|| through(facts, evidence, from, is_as_reviewed));
             let reviewed = reviewed.filter(|path| path.unexplained.is_empty());
             reviewed.unwrap_or_else(|| through(facts, evidence, from, |_, _| true))

@@ -22,6 +22,7 @@ use countersign_git::error::GitError;
 
 use crate::evidence::{heads, merged_otherwise, taking_part};
 use crate::look::Look;
+use crate::owners;
 use crate::preview::{self, Content};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, MAX_RANGE};
@@ -105,6 +106,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         };
         if let Some(problem) = problem {
             facts.render = Render::Failed { problems: vec![problem] };
+        }
+        if !nowhere {
+            facts.statuses = self.statuses(reading, &configured, &facts).await?;
+            if configured.environment.approvals.code_owners {
+                facts.owners = owners::of(reading, look, &facts, &content, &subject.paths)?;
+            }
         }
         self.objects(reading, &configured, &mut facts, &content, &subject, look).await?;
         Ok(facts)
@@ -226,6 +233,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             files,
             pull_requests: way.evidence.pull_requests,
             statements,
+            statuses: Vec::new(),
+            owners: Vec::new(),
             proposed: way.proposed,
             render: way.problem.map_or(Render::None, |problem| Render::Failed { problems: vec![problem] }),
             objects: Vec::new(),
@@ -335,6 +344,7 @@ fn kind_of(kind: &EventKind) -> &'static str {
         EventKind::Deleted { .. } => "deleted",
         EventKind::PullRequest { .. } => "pullRequest",
         EventKind::Review { .. } => "review",
+        EventKind::Status { .. } => "status",
         EventKind::Command { .. } => "command",
         EventKind::RefDue { .. } => "refDue",
         EventKind::TargetDue { .. } => "targetDue",

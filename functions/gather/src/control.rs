@@ -15,6 +15,7 @@ use countersign_core::target::{ActiveBundle, TargetState};
 use crate::Gatherer;
 use crate::collect::{Subject, Way};
 use crate::look::Look;
+use crate::owners;
 use crate::preview::Content;
 use crate::reading::{Reading, of_git};
 
@@ -46,7 +47,11 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         })?;
         let active: Option<ActiveBundle> = store::get_json(self.store, keys::ACTIVE_BUNDLE).await?;
         let from = active.map(|active| active.commit);
-        let paths = [CONFIGURATION, POLICIES, DATA, WAIVERS].map(str::to_owned).to_vec();
+        let mut paths = [CONFIGURATION, POLICIES, DATA, WAIVERS].map(str::to_owned).to_vec();
+        let code_owners = reading.active.configuration.control.approvals.code_owners;
+        if code_owners {
+            paths.extend(reading.owners_files());
+        }
         let subject = Subject { follows, from, paths, state }.shown_to(look);
         let way = match look.command {
             Some(_) => Way::nowhere(&subject),
@@ -56,6 +61,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let mut facts =
             self.facts(reading, event, look, attempt, &subject, way, &content, Operation::Activate)?;
         facts.target.path = String::new();
+        if code_owners && look.command.is_none() {
+            facts.owners = owners::of(reading, look, &facts, &content, &subject.paths)?;
+        }
         if let Some(problem) = problem {
             facts.render = Render::Failed { problems: vec![problem] };
             return Ok(facts);

@@ -8,9 +8,11 @@ mod ended;
 mod evidence;
 mod look;
 mod objects;
+mod owners;
 mod preview;
 mod reading;
 mod reviewed;
+mod statuses;
 
 use std::time::Duration;
 
@@ -85,16 +87,35 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             let base = FollowedRef { repository: event.repository.clone(), reference: base.clone() };
             return self.report_end(&parsed.trace, event, &active.configuration, &base, head).await;
         }
-        let looks = self.looks(event, &active).await?;
-        let Some(Looks { reading, looks, seen }) = looks else { return Ok(()) };
+        if let EventKind::Status { commit, context } = &event.kind {
+            let looks = self.status_looks(&active, &event.repository, commit, context.as_deref()).await?;
+            for looks in looks {
+                self.gather_all(&parsed, looks).await?;
+            }
+            return Ok(());
+        }
+        match self.looks(event, &active).await? {
+            Some(looks) => self.gather_all(&parsed, looks).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gathers what an event makes due, and notes that it was looked at.
+    async fn gather_all(&self, message: &Message<Event>, looks: Looks<'_>) -> Result<(), StageError> {
+        let Looks { reading, looks, seen, previewed } = looks;
         let mut all_of_tip = true;
         for looks in looks.chunks(TOGETHER) {
-            all_of_tip &= self.gather(&reading, &parsed, looks).await?;
+            all_of_tip &= self.gather(&reading, message, looks).await?;
         }
-        tracing::info!(trace = parsed.trace, event = event.id, looks = looks.len(), "gathered");
+        tracing::info!(trace = message.trace, event = message.body.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
             self.mark_seen(&reading, &follows, tip).await?;
+        }
+        // `poll` compares it with what it finds: a report's own comment changes nothing that is previewed.
+        if let Some(told) = previewed.and_then(|id| reading.told(&id)) {
+            let key = keys::previewed(&reading.id, &told.id);
+            store::put_json(self.store, &key, &told.fingerprint()).await?;
         }
         Ok(())
     }
@@ -125,7 +146,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
             EventKind::Command { statement } => self.command_look(active, statement).await,
             // A deleted branch removes nothing: removal is asked for in the control repository.
-            EventKind::Deleted { .. } | EventKind::Ping => Ok(None),
+            EventKind::Deleted { .. } | EventKind::Ping | EventKind::Status { .. } => Ok(None),
         }
     }
 
@@ -167,6 +188,8 @@ struct Looks<'a> {
     looks: Vec<Look>,
     /// The ref and its tip, which is seen once these looks are announced.
     seen: Option<(FollowedRef, CommitId)>,
+    /// The pull request that is previewed.
+    previewed: Option<String>,
 }
 
 fn announcement(trace: &str, attempt: AttemptId, target: &Target) -> Result<Outgoing, StageError> {

@@ -64,7 +64,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if is_control {
             looks.extend(self.control_look(&reading, &tip).await?);
         }
-        Ok(Some(Looks { reading, looks, seen: Some((follows, tip)) }))
+        Ok(Some(Looks { reading, looks, seen: Some((follows, tip)), previewed: None }))
     }
 
     /// The targets that may have changed since the tip that was seen last, and those that are not settled;
@@ -184,7 +184,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let wanted = state.as_ref().and_then(|state| wanted_beside_a_denial(state, &tip));
         let commit = wanted.filter(|wanted| reading.repository.has(wanted)).unwrap_or(tip);
         let look = Look { target: target.clone(), commit, preview: None, command: None };
-        Ok(Some(Looks { reading, looks: vec![look], seen: None }))
+        Ok(Some(Looks { reading, looks: vec![look], seen: None, previewed: None }))
     }
 
     /// Looks at what a command asks for.
@@ -217,7 +217,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let tip = reading.repository.tip(&follows.reference).map_err(of_git)?;
         let Some(commit) = recovered.or(tip) else { return Ok(None) };
         let look = Look { target, commit, preview: None, command: Some(statement.clone()) };
-        Ok(Some(Looks { reading, looks: vec![look], seen: None }))
+        Ok(Some(Looks { reading, looks: vec![look], seen: None, previewed: None }))
     }
 
     /// The state of a target, as `record` last wrote it.

@@ -75,7 +75,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             looks.push(look(Target::control()));
         }
         drop(content);
-        Ok(Some(Looks { reading, looks, seen: None }))
+        Ok(Some(Looks { reading, looks, seen: None, previewed: Some(proposed.id.to_owned()) }))
     }
 
     /// Whether a pull request is looked at. One of a fork waits until a member labels it: its author need not be

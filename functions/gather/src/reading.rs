@@ -12,11 +12,13 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{Store, Write};
+use countersign_core::review::{PullRequest, Status};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
 use countersign_core::{keys, ports};
 use countersign_git::error::GitError;
 use countersign_git::mirror::{Limits, Source};
+use countersign_git::owners::places;
 use countersign_git::repository::Repository;
 use countersign_render::budget::Budget;
 use countersign_render::rendered::inputs;
@@ -33,6 +35,8 @@ pub struct Reading<'a> {
     /// The repository as it was fetched for this event.
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
+    /// What programs said, by the commit and the contexts that were asked about.
+    pub statuses: RefCell<BTreeMap<(CommitId, BTreeSet<String>), Vec<Status>>>,
     writes: RefCell<Vec<Write>>,
     /// The objects of decisions that were read for this event.
     pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
@@ -55,6 +59,16 @@ impl Reading<'_> {
         self.writes.take()
     }
 
+    /// A pull request as the forge told of it for this event, if it was asked.
+    pub fn told(&self, id: &str) -> Option<PullRequest> {
+        let evidence = self.evidence.borrow();
+        evidence
+            .values()
+            .flat_map(|evidence| &evidence.pull_requests)
+            .find(|request| request.id == id)
+            .cloned()
+    }
+
     /// The paths that the target is rendered from in `content`: its own, or whatever its kustomization reads.
     pub fn inputs(
         &self,
@@ -65,7 +79,22 @@ impl Reading<'_> {
         let tree = content.tree().map_err(of_git)?;
         let inputs = inputs(&tree, &target.placement.path, budget);
         let plain = inputs.len() == 1;
-        Ok(if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs })
+        let mut inputs = if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs };
+        // Who owns the files is a part of what is decided on: whoever changes it is reviewed.
+        if target.environment.approvals.code_owners {
+            inputs.extend(self.owners_files());
+        }
+        Ok(inputs)
+    }
+
+    /// The kind of the repository's host.
+    pub fn host_kind(&self) -> HostKind {
+        self.active.configuration.hosts.get(&self.id.host).map_or(HostKind::Plain, |host| host.kind)
+    }
+
+    /// Where the repository's CODEOWNERS may lie.
+    pub fn owners_files(&self) -> impl Iterator<Item = String> {
+        places(self.host_kind()).iter().map(|place| (*place).to_owned())
     }
 
     /// What the target's inputs hash to in `content`: what is at their paths, and what placing depends on.
@@ -101,6 +130,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             id: id.clone(),
             repository,
             evidence: RefCell::default(),
+            statuses: RefCell::default(),
             writes: RefCell::default(),
             owned: RefCell::default(),
         })
@@ -123,6 +153,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             id: id.clone(),
             repository,
             evidence: RefCell::default(),
+            statuses: RefCell::default(),
             writes: RefCell::default(),
             owned: RefCell::default(),
         })

@@ -5,7 +5,7 @@ use countersign_core::event::{EventKind, PullRequestAction};
 use countersign_core::keys;
 use countersign_core::names::{CommitId, FollowedRef, Reference, RepositoryId};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::ForgeRead;
+use countersign_core::ports::forge::{ForgeRead, OpenPullRequest};
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::{self, Store};
 use countersign_core::statement::STATEMENTS;
@@ -82,9 +82,22 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
         let mut hints = Vec::new();
         for one in open.into_iter().filter(|one| follows.contains(&one.base)) {
             let before = known.remove(&one.id);
-            state.pull_requests.insert(one.id.clone(), one.version.clone());
             if before.as_ref() == Some(&one.version) {
+                state.pull_requests.insert(one.id, one.version);
                 continue;
+            }
+            match self.was_previewed(repository, &one).await {
+                Ok(previewed) => {
+                    state.pull_requests.insert(one.id.clone(), one.version.clone());
+                    if previewed {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%repository, %error, "its pull request cannot be read now");
+                    state.pull_requests.extend(before.map(|version| (one.id, version)));
+                    continue;
+                }
             }
             state.sent += 1;
             let id = format!("poll/{repository}/pull-request/{}/{}", one.id, state.sent);
@@ -98,6 +111,20 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             hints.push(message(id, now, repository.clone(), kind)?);
         }
         Ok(hints)
+    }
+
+    /// Whether a webhook told of all that is told of a pull request now. Most versions that nobody heard of are our
+    /// own comment's.
+    async fn was_previewed(
+        &self,
+        repository: &RepositoryId,
+        one: &OpenPullRequest,
+    ) -> Result<bool, PortError> {
+        let key = keys::previewed(repository, &one.id);
+        let Some(previewed) = store::get_json::<Digest>(self.store, &key).await? else { return Ok(false) };
+        let evidence = self.forge.evidence(repository, &one.base, std::slice::from_ref(&one.head)).await?;
+        let told = evidence.pull_requests.iter().find(|request| request.id == one.id);
+        Ok(told.is_some_and(|request| request.fingerprint() == previewed))
     }
 }
 

@@ -17,6 +17,7 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::queue::Queue as _;
 use countersign_core::ports::store::{self, Store as _};
+use countersign_core::review::PullRequest;
 use countersign_core::target::{ActiveBundle, SeenTip};
 use countersign_core::time::Timestamp;
 use countersign_git::mirror::Repositories;
@@ -36,17 +37,22 @@ fn main_branch() -> Reference {
     "refs/heads/main".parse().unwrap()
 }
 
-/// A forge with these open pull requests.
+/// A forge with these open pull requests, and what it tells of them; nothing where it does not answer that.
 #[derive(Default)]
-struct Forge(Mutex<Option<Vec<OpenPullRequest>>>);
+struct Forge {
+    open: Mutex<Option<Vec<OpenPullRequest>>>,
+    told: Mutex<Option<Vec<PullRequest>>>,
+}
 
 impl ForgeRead for Forge {
     async fn open_pull_requests(&self, _: &RepositoryId) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
-        Ok(self.0.lock().unwrap().clone())
+        Ok(self.open.lock().unwrap().clone())
     }
 
     async fn evidence(&self, _: &RepositoryId, _: &Reference, _: &[CommitId]) -> Result<Evidence, PortError> {
-        Ok(Evidence::default())
+        let told = self.told.lock().unwrap().clone();
+        let pull_requests = told.ok_or_else(|| PortError::Unavailable("the forge is away".to_owned()))?;
+        Ok(Evidence { pull_requests, statements: Vec::new() })
     }
 }
 
@@ -308,7 +314,7 @@ async fn pull_requests_that_changed_unheard_are_previewed() {
         fork: false,
         version: version.to_owned(),
     };
-    let tell = |one| *world.forge.0.lock().unwrap() = Some(vec![one]);
+    let tell = |one| *world.forge.open.lock().unwrap() = Some(vec![one]);
     tell(open("1", "refs/heads/other"));
     assert_eq!(world.poll(120).await, [] as [&str; 0], "nothing follows its base");
     tell(open("1", "refs/heads/main"));
@@ -317,6 +323,44 @@ async fn pull_requests_that_changed_unheard_are_previewed() {
     assert_eq!(world.poll(240).await, [] as [&str; 0]);
     tell(open("2", "refs/heads/main"));
     assert_eq!(world.poll(300).await, both);
+}
+
+#[tokio::test]
+async fn what_a_webhook_told_of_a_pull_request_is_not_previewed_once_more() {
+    let (world, first) = shop().await;
+    let tell = |version: &str, told: Option<&PullRequest>| {
+        *world.forge.open.lock().unwrap() = Some(vec![OpenPullRequest {
+            id: "7".to_owned(),
+            base: main_branch(),
+            head: first.clone(),
+            fork: false,
+            version: version.to_owned(),
+        }]);
+        *world.forge.told.lock().unwrap() = told.map(|told| vec![told.clone()]);
+    };
+    let nothing: [&str; 0] = [];
+    let told: PullRequest = serde_json::from_value(json!({
+        "id": "7", "title": "Faster", "author": {"account": 1}, "base": main_branch(), "head": first, "fork": false,
+        "state": "open", "pushers": [], "reviews": [], "labels": [],
+    }))
+    .unwrap();
+    // As `gather` notes it, when it has previewed what a webhook told of.
+    for repository in ["local/control", "local/shop"] {
+        let key = keys::previewed(&repository.parse().unwrap(), "7");
+        store::put_json(&world.store, &key, &told.fingerprint()).await.unwrap();
+    }
+    tell("1", Some(&told));
+    assert_eq!(world.poll(120).await, nothing, "it was previewed");
+    tell("2", None);
+    assert_eq!(world.poll(180).await, nothing, "the forge does not say what changed");
+    tell("2", Some(&told));
+    assert_eq!(world.poll(240).await, nothing, "our own comment changed it, and nothing else");
+    let labeled = PullRequest { labels: vec!["urgent".to_owned()], ..told };
+    tell("2", Some(&labeled));
+    assert_eq!(world.poll(300).await, nothing, "that version is known");
+    tell("3", Some(&labeled));
+    assert_eq!(world.poll(360).await, ["local/control #7", "local/shop #7"]);
+    assert_eq!(world.poll(420).await, nothing);
 }
 
 #[tokio::test]

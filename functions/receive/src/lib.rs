@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod command;
+mod status;
 
 use countersign_core::active::{BundleConfiguration, ConfigurationCache};
 use countersign_core::configuration::Configuration;
@@ -115,6 +116,12 @@ impl<S: Store, Q: Queue, K: Secrets> Receiver<'_, S, Q, K> {
         if let (Some(event), true) = (unknown.first(), known.is_empty()) {
             let text = format!("repository {} is not in countersign.yaml: nothing is done", event.repository);
             return Ok(Answer::new(202, "unknown_repository", text));
+        }
+        let told = known.len();
+        let known: Vec<_> =
+            known.into_iter().flat_map(|event| status::with_what_it_changes(configuration, event)).collect();
+        if told > 0 && known.is_empty() {
+            return Ok(Answer::new(200, "unasked_status", "no environment here asks for this status"));
         }
         let trace: String = delivery.hex().chars().take(16).collect();
         self.send(&trace, &known).await?;

@@ -80,11 +80,19 @@ impl World {
                 "lost": {"kind": "plain", "url": "repositories", "webhookSecret": "file:/no/such/secret"},
             },
             "people": {"ada": {"keys": [openssh(ada.public_key())]}},
-            "repositories": {"local/shop": {}},
+            "repositories": {"local/shop": {}, "hub/team/shop": {}},
+            "statuses": {"build": {"context": "ci/build", "accounts": {"hub": 12}}},
             "applications": {
                 "shop": {"team": "t", "repository": "local/shop", "environments": {"production": environment}},
+                "web": {"team": "t", "repository": "hub/team/shop", "environments": {
+                    "production": environment,
+                    "checked": {"path": "deploy", "branch": "release", "namespaces": ["web"]},
+                }},
             },
-            "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"]}},
+            "environments": {
+                "production": {"approvals": {"count": 1}, "clusters": ["east"]},
+                "checked": {"approvals": {"count": 1}, "clusters": ["east"], "statuses": ["build"]},
+            },
             "clusters": {"east": {"kind": "simulated", "uid": "u"}},
         });
         let bundle = Digest::of(b"bundle");
@@ -266,4 +274,31 @@ async fn a_statement_makes_due_what_it_could_change() {
     assert_eq!(kinds().await, [EventKind::Command { statement }]);
     assert_eq!(world.statement(&world.root, "local/control", command).await.1.status, 200);
     assert!(kinds().await.is_empty(), "a repeat is no second command");
+}
+
+#[tokio::test]
+async fn a_status_makes_due_what_asks_for_it_and_nothing_else() {
+    let world = World::new().await;
+    let head = "2".repeat(40);
+    let status = async |context: &str| {
+        let body = json!({"sha": head, "context": context, "repository": {"full_name": "team/shop"}});
+        let body = serde_json::to_vec(&body).unwrap();
+        let headers = [
+            ("X-Hub-Signature-256", sign(SECRET, &body).unwrap()),
+            ("X-GitHub-Event", "status".to_owned()),
+            ("X-GitHub-Delivery", format!("d-{}", context.replace('/', "-"))),
+        ];
+        world.webhook("hub", &body, &headers).await
+    };
+    let nothing = status("coverage").await;
+    assert_eq!((nothing.status, nothing.counted_as), (200, "unasked_status"));
+    assert!(world.events().await.is_empty());
+    assert_eq!(status("ci/build").await.counted_as, "accepted");
+    let mut events = world.events().await;
+    events.sort_by(|a, b| a.id.cmp(&b.id));
+    let kinds: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
+    let due = EventKind::RefDue { reference: "refs/heads/release".parse().unwrap(), every_target: false };
+    let said = EventKind::Status { commit: head.parse().unwrap(), context: Some("ci/build".to_owned()) };
+    assert_eq!(kinds, [said, due]);
+    assert_eq!(events[1].id, format!("{}/refs/heads/release", events[0].id));
 }

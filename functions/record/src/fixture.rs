@@ -55,6 +55,7 @@ pub fn decision(digit: char, seconds: i64) -> Decision {
         reason: "every rule passed".to_owned(),
         rules: Vec::new(),
         approvals: Vec::new(),
+        statuses: Vec::new(),
         explained: vec![ExplainedHead { head: commit('e'), commit: commit(digit) }],
     }
 }

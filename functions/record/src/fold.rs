@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::authorization;
+use countersign_core::decision::Verdict;
 use countersign_core::facts::Operation;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord};
 use countersign_core::outcome::OutcomeResult;
@@ -13,6 +14,8 @@ use countersign_core::time::Timestamp;
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 /// Later retries come at most this long after one another.
 const LAST_RETRY: Duration = Duration::from_mins(10);
+/// The first look at what waits for statuses comes after this: their webhooks bring it sooner.
+const FIRST_WAIT: Duration = Duration::from_mins(1);
 /// How long after an authorization has ended without an outcome another look is due.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -42,7 +45,24 @@ pub fn decision(
         Disposition::Unchanged => advance(&mut next, record),
         Disposition::Refused | Disposition::Superseded | Disposition::Preview => {}
     }
+    if about_commit && record.disposition != Disposition::Superseded {
+        wait(&mut next, state, time, record);
+    }
     Some(next)
+}
+
+/// What waits for statuses is looked at again also where no webhook tells of them.
+fn wait(next: &mut TargetState, before: Option<&TargetState>, time: Timestamp, record: &DecisionRecord) {
+    if record.verdict != Verdict::Pending {
+        next.waits = 0;
+        return;
+    }
+    if before.is_none_or(|before| before.latest.commit != record.commit) {
+        next.waits = 0;
+    }
+    let again = time.plus(doubled(FIRST_WAIT, next.waits));
+    next.due = Some(next.due.filter(|due| *due > time).map_or(again, |due| due.min(again)));
+    next.waits = next.waits.saturating_add(1);
 }
 
 fn look(index: u64, record: &DecisionRecord) -> Look {
@@ -71,6 +91,7 @@ fn first(latest: Look, record: &DecisionRecord) -> TargetState {
         outcome: None,
         hold: None,
         failures: 0,
+        waits: 0,
         due: None,
     }
 }
@@ -191,8 +212,12 @@ fn latest_outcome(time: Timestamp, record: &OutcomeRecord) -> LatestOutcome {
 
 /// How long after the given failure in a row the next look is due: doubling from 10 seconds to 10 minutes.
 fn backoff(failures: u32) -> Duration {
-    let doubled = FIRST_RETRY.saturating_mul(1_u32 << failures.saturating_sub(1).min(10));
-    doubled.min(LAST_RETRY)
+    doubled(FIRST_RETRY, failures.saturating_sub(1))
+}
+
+/// A time that was doubled so often, up to [`LAST_RETRY`].
+fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(1_u32 << times.min(10)).min(LAST_RETRY)
 }
 
 /// A commit's report after a decision at `index`, which leaves the target in `state`.
@@ -211,10 +236,10 @@ pub fn report(
     });
     // A preview never hides what was decided of the same commit once it was merged.
     let key = record.target.to_string();
-    let hides = next
-        .targets
-        .get(&key)
-        .is_some_and(|known| record.disposition == Disposition::Preview && !known.preview);
+    // Nor one that was looked at later, by an event in another group.
+    let hides = next.targets.get(&key).is_some_and(|known| {
+        record.disposition == Disposition::Preview && (!known.preview || known.began > record.began)
+    });
     let command = matches!(record.operation, Operation::Hold | Operation::Release);
     if next.as_of > index || hides || command || record.disposition == Disposition::Superseded {
         return next;
@@ -229,6 +254,7 @@ pub fn report(
         TargetReport {
             attempt: bringing.map_or(record.attempt, |wanted| wanted.attempt),
             index,
+            began: record.began,
             preview: record.disposition == Disposition::Preview,
             verdict: record.verdict,
             disposition: record.disposition,

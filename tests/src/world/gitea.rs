@@ -140,6 +140,7 @@ impl Gitea {
             "pull_request_sync",
             "pull_request_label",
             "pull_request_review",
+            "status",
         ];
         let hook = json!({
             "type": "gitea", "active": true, "events": events,

@@ -39,7 +39,7 @@ const CONTROL: &str = "countersign.control";
 #[command(after_help = "Examples:\n  countersign check --control ../control\n  \
     countersign check --control ../control --from origin/main --to HEAD --strict\n  \
     git config countersign.control ../control && countersign check --environment production\n\n\
-    Exit codes: 0 allowed or pending, 1 denied (with --strict also what waits for reviews), 2 error.")]
+    Exit codes: 0 allowed or pending, 1 denied (with --strict also what waits for reviews or statuses), 2 error.")]
 pub struct CheckArguments {
     /// The source repository: a working folder, or a repository.
     #[arg(value_name = "PATH", default_value = ".")]

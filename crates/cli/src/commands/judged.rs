@@ -1,6 +1,8 @@
 //! A decision as people read it: each rule that did not pass with its reason, place and remedy.
 
-use countersign_core::decision::{Approval, Decision, RuleOutcome, RuleResult, Severity, Violation};
+use countersign_core::decision::{
+    Approval, Decision, RuleOutcome, RuleResult, Severity, Violation, WeighedStatus,
+};
 use countersign_core::facts::{ChangeKind, FieldDiff, ObjectDiff, Problem};
 use countersign_core::tree::Tree;
 use serde_json::Value;
@@ -114,22 +116,35 @@ fn violation_text(
 pub fn approvals(approvals: &[Approval], colored: bool) -> String {
     let row = |approval: &Approval| {
         let who = approval.person.as_ref().map_or_else(|| clean(&approval.shown_as), ToString::to_string);
-        let counts: Cell = if approval.counts {
-            ("counts", Paint::Good).into()
-        } else {
-            ("does not count", Paint::Bad).into()
-        };
         let signed = if approval.signed { "signed" } else { "not signed" };
         let head = short(approval.head.as_str());
         vec![
             Cell::from(format!("    {who}")),
             head.into(),
             signed.into(),
-            counts,
+            counted_or_not(approval.counts),
             clean(&approval.reason).into(),
         ]
     };
     table(&approvals.iter().map(row).collect::<Vec<_>>(), colored)
+}
+
+/// Every status of other programs: which, on what, and whether it counts.
+#[must_use]
+pub fn statuses(statuses: &[WeighedStatus], colored: bool) -> String {
+    let row = |status: &WeighedStatus| {
+        vec![
+            Cell::from(format!("    {}", clean(&status.context))),
+            short(status.head.as_str()).into(),
+            counted_or_not(status.counts),
+            clean(&status.reason).into(),
+        ]
+    };
+    table(&statuses.iter().map(row).collect::<Vec<_>>(), colored)
+}
+
+fn counted_or_not(counts: bool) -> Cell {
+    if counts { ("counts", Paint::Good).into() } else { ("does not count", Paint::Bad).into() }
 }
 
 /// What differs, object by object and field by field.

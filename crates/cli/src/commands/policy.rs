@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use countersign_core::bundle::CONFIGURATION;
-use countersign_core::decision::Severity;
+use countersign_core::decision::{Needs, Severity};
 use countersign_core::facts::Problem;
 use countersign_policy::engine::describe;
 use countersign_policy::engine::package;
-use countersign_policy::metadata::{Metadata, Needs};
+use countersign_policy::metadata::Metadata;
 use countersign_policy::test::report::TestReport;
 use serde_json::{Value, json};
 
@@ -147,8 +147,13 @@ struct Described {
 }
 
 impl Described {
-    fn needs_review(&self) -> bool {
-        self.metadata.custom.needs == Some(Needs::Review)
+    /// What it cannot pass without, in a word; nothing for most.
+    fn needs(&self) -> &'static str {
+        match self.metadata.custom.needs {
+            Some(Needs::Review) => "review",
+            Some(Needs::Status) => "status",
+            None => "",
+        }
     }
 
     fn document(&self) -> Value {
@@ -156,7 +161,7 @@ impl Described {
         json!({
             "rule": self.name, "file": self.file, "title": self.metadata.title,
             "description": self.metadata.description, "severity": custom.severity, "remedy": custom.remedy,
-            "controls": custom.controls, "needsReview": self.needs_review(),
+            "controls": custom.controls, "needs": custom.needs,
         })
     }
 
@@ -165,9 +170,8 @@ impl Described {
             Severity::Error => Cell::from("error"),
             Severity::Warning => ("warning", Paint::Open).into(),
         };
-        let needs = if self.needs_review() { "review" } else { "" };
         let title = clean(&self.metadata.title);
-        vec![self.name.as_str().into(), severity, needs.into(), title.into()]
+        vec![self.name.as_str().into(), severity, self.needs().into(), title.into()]
     }
 }
 
@@ -209,7 +213,10 @@ fn reference(rules: &[Described]) -> String {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let needs = if rule.needs_review() { ", needs a review" } else { "" };
+        let needs = match rule.needs() {
+            "" => String::new(),
+            what => format!(", needs a {what}"),
+        };
         text += &format!("\n### `{}`: {}\n\n", rule.name, rule.metadata.title);
         text += &format!("{}\n\n", rule.metadata.description.trim());
         text += &format!("- **What to do**: {}\n", custom.remedy.trim());

@@ -1,6 +1,6 @@
 //! Finds the forge of a repository: what people said there, and where they are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use countersign_core::active::ConfigurationCache;
@@ -10,6 +10,7 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{
     Evidence, ForgeRead, ForgeReport, GitCredential, OpenPullRequest, Report,
 };
+use countersign_core::review::Status;
 use countersign_forge::host::Clock;
 use countersign_forge::hosts::Hosts;
 use countersign_git::plain::PlainForge;
@@ -61,6 +62,15 @@ impl ForgeRead for HostForges {
         repository: &RepositoryId,
     ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
         self.others.open_pull_requests(repository).await
+    }
+
+    async fn statuses(
+        &self,
+        repository: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        self.others.statuses(repository, commit, contexts).await
     }
 
     async fn evidence(

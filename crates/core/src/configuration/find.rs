@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClusterState, Configuration, HostKind, TargetConfiguration, branch_reference};
+use super::{ClusterState, Configuration, Environment, HostKind, TargetConfiguration, branch_reference};
 use crate::names::{FollowedRef, RepositoryId, Target};
 
 impl Configuration {
@@ -72,6 +72,35 @@ impl Configuration {
     #[must_use]
     pub fn knows(&self, repository: &RepositoryId) -> bool {
         self.control.repository == *repository || self.repositories.contains_key(repository)
+    }
+
+    /// The contexts of the statuses that an environment asks for.
+    #[must_use]
+    pub fn status_contexts(&self, environment: &Environment) -> BTreeSet<&str> {
+        let asked = environment.statuses.iter().filter_map(|name| self.statuses.get(name));
+        asked.map(|status| status.context.as_str()).collect()
+    }
+
+    /// Whether an environment asks for a status of this context; without one, whether it asks for any.
+    #[must_use]
+    pub fn asks_for_status(&self, environment: &Environment, context: Option<&str>) -> bool {
+        let asked = self.status_contexts(environment);
+        context.map_or(!asked.is_empty(), |context| asked.contains(context))
+    }
+
+    /// The references of `repository` that a target follows whose environment asks for a status of this context;
+    /// without one, for any.
+    #[must_use]
+    pub fn refs_asking_for_status(
+        &self,
+        repository: &RepositoryId,
+        context: Option<&str>,
+    ) -> BTreeSet<FollowedRef> {
+        self.targets()
+            .filter(|target| target.application.repository == *repository)
+            .filter(|target| self.asks_for_status(target.environment, context))
+            .filter_map(|target| target.follows())
+            .collect()
     }
 
     /// The Git URL of `repository`: its own, or its host's URL and its path.

@@ -1,5 +1,6 @@
 //! Forges: what people said about commits, and where results are told.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use super::PortError;
@@ -7,7 +8,7 @@ use crate::decision::{Decision, Verdict};
 use crate::facts::ObjectDiff;
 use crate::names::{CommitId, EnvironmentName, Reference, RepositoryId, Target};
 use crate::outcome::Outcome;
-use crate::review::PullRequest;
+use crate::review::{PullRequest, Status};
 use crate::statement::SignedStatement;
 use crate::target::TargetReport;
 
@@ -100,6 +101,20 @@ pub trait ForgeRead: Sync {
         base: &Reference,
         commits: &[CommitId],
     ) -> impl Future<Output = Result<Evidence, PortError>> + Send;
+
+    /// What programs said of `commit` under one of `contexts`: the latest of each context by each that set it.
+    /// Nothing where programs say nothing, as in plain Git, or the forge does not know the commit.
+    ///
+    /// # Errors
+    /// When the forge cannot be read.
+    fn statuses(
+        &self,
+        _repository: &RepositoryId,
+        _commit: &CommitId,
+        _contexts: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<Vec<Status>, PortError>> + Send {
+        async { Ok(Vec::new()) }
+    }
 }
 
 /// What is to be told of one commit in one environment.

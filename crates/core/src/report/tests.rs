@@ -203,3 +203,45 @@ fn what_would_change_is_told_until_it_is_done() {
     let text = markdown(&report);
     assert!(!text.contains("would be"), "what was done says more: {text}");
 }
+
+#[test]
+fn what_is_missing_is_named() {
+    let waiting = |needs: &[&str], disposition: &str| {
+        report(|decision, state, _| {
+            state["verdict"] = json!("pending");
+            state["disposition"] = json!(disposition);
+            decision["rules"] = needs
+                .iter()
+                .map(|needs| {
+                    json!({ "rule": "a.b", "title": "T", "description": "", "remedy": "", "severity": "error",
+                        "controls": [], "outcome": "pending", "waitsFor": needs, "violations": [] })
+                })
+                .collect();
+        })
+    };
+    for (needs, standing_words, missing) in [
+        (&[][..], "waiting for reviews", "reviews"),
+        (&["review"], "waiting for reviews", "reviews"),
+        (&["status"], "waiting for statuses", "statuses"),
+        (&["status", "review"], "waiting for reviews", "reviews and statuses"),
+    ] {
+        let preview = waiting(needs, "preview");
+        assert_eq!(headline(&preview), standing_words);
+        let text = markdown(&preview);
+        assert!(text.contains(&format!("**Preview: only {missing} are missing.**")), "{text}");
+        let text = markdown(&waiting(needs, "refused"));
+        assert!(text.contains(&format!("**Not deployed: only {missing} are missing.**")), "{text}");
+        assert_eq!(text.contains("### T: waits for statuses"), needs.contains(&"status"), "{text}");
+    }
+}
+
+#[test]
+fn what_programs_said_is_listed_with_whether_it_counts() {
+    let report = report(|decision, _, _| {
+        decision["statuses"] = json!([{ "name": "build", "id": "4", "context": "ci/build",
+            "head": decision["commit"], "state": "success", "shownAs": "mallory (account 9)", "counts": false,
+            "reason": "mallory (account 9) says success of 12345678, but only App 7 is expected to say so" }]);
+    });
+    let wanted = "### Statuses\n\n- `ci/build` on `1234567890ab`: **does not count**, mallory (account 9) says success of 12345678, but only App 7 is expected to say so\n";
+    assert!(markdown(&report).contains(wanted), "{}", markdown(&report));
+}

@@ -50,15 +50,29 @@ impl Client {
         call: &Call<'_>,
         pages: usize,
     ) -> Result<List<T>, Failure> {
+        // Some forges write an empty list as null.
+        self.list_of(token, call, pages, |items: Option<Vec<T>>| items.unwrap_or_default()).await
+    }
+
+    /// As [`Self::list`], where a page is more than its `items`.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub(crate) async fn list_of<P: DeserializeOwned, T>(
+        &self,
+        token: &Token,
+        call: &Call<'_>,
+        pages: usize,
+        items: impl Fn(P) -> Vec<T>,
+    ) -> Result<List<T>, Failure> {
         let mut list = List { items: Vec::new(), complete: false };
         let mut seen = BTreeSet::new();
         let mut query: Option<String> = None;
         for page in 1..=pages {
             let answer = self.answer(token, call, query.as_deref()).await?;
-            // Some forges write an empty list as null.
-            let items = answer.json::<Option<Vec<T>>>()?.unwrap_or_default();
-            let empty = items.is_empty();
-            list.items.extend(items);
+            let found = items(answer.json::<P>()?);
+            let empty = found.is_empty();
+            list.items.extend(found);
             query = match next(&answer) {
                 Some(next) => Some(next),
                 None if !empty && is_partial(&answer, list.items.len()) => {

@@ -1,10 +1,12 @@
 //! What people said on Gitea and Forgejo: pull requests, their reviews, and who pushed to them.
 
+use std::collections::BTreeSet;
+
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::review::{PullRequest, Review, ReviewVerdict};
+use countersign_core::review::{PullRequest, Review, ReviewVerdict, Status};
 use countersign_core::time::Timestamp;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
@@ -70,6 +72,16 @@ impl<S: Secrets + Send + Sync> ForgeRead for Gitea<S> {
         let token = self.token().await?;
         let open = self.client.list::<Pull>(&token, &pulls(&place, "open"), MAX_OPEN_PAGES).await?;
         Ok(Some(open.items.into_iter().filter_map(Pull::open).collect()))
+    }
+
+    async fn statuses(
+        &self,
+        repository: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        let place = Place::of(repository)?;
+        Ok(self.statuses_of(&place, commit, contexts).await?)
     }
 
     async fn evidence(

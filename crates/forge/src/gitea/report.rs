@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::wire::{Pull, User};
-use super::{Gitea, PAGE, pull_of, pulls};
+use super::{Gitea, listed_statuses, pull_of, pulls};
 use crate::client::Call;
 use crate::client::failure::Failure;
 use crate::comment::{Comment, Thread};
@@ -84,8 +84,7 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
     ) -> Result<(), Failure> {
         let state = state(told.standing);
         let description = told.description(MAX_DESCRIPTION);
-        let path = place.path(&["statuses", report.commit.as_str()]);
-        let call = Call::get(&path).with("sort", "highestindex").with("limit", PAGE);
+        let call = listed_statuses(place, &report.commit);
         let known = self.client.list::<Status>(token, &call, MAX_STATUS_PAGES).await?.items;
         let latest = known.iter().find(|status| status.context == told.context);
         let stands = latest.is_some_and(|status| {
@@ -96,6 +95,7 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
         if stands {
             return Ok(());
         }
+        let path = place.path(&["statuses", report.commit.as_str()]);
         let body = json!({ "context": told.context, "state": state, "description": description });
         self.client.run(token, &Call::send(Method::POST, &path, body)).await
     }
@@ -124,7 +124,7 @@ fn state(standing: Standing) -> &'static str {
     match standing {
         Standing::Denied | Standing::Abandoned => "failure",
         Standing::Failed => "error",
-        Standing::Waiting | Standing::Allowed => "pending",
+        Standing::Waiting | Standing::Checking | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed => "success",
         Standing::Overtaken => "warning",
     }

@@ -1,5 +1,7 @@
 //! The adapter on a small Gitea: what it keeps, it answers as the real one does.
 
+mod statuses;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -155,7 +155,7 @@ impl<S: Secrets + Send + Sync> Github<S> {
 /// The status and conclusion of a check run.
 fn state(standing: Standing) -> (&'static str, Option<&'static str>) {
     match standing {
-        Standing::Waiting | Standing::Allowed => ("in_progress", None),
+        Standing::Waiting | Standing::Checking | Standing::Allowed => ("in_progress", None),
         Standing::Denied | Standing::Abandoned | Standing::Failed => ("completed", Some("failure")),
         Standing::WouldBeAllowed | Standing::Deployed => ("completed", Some("success")),
         Standing::Overtaken => ("completed", Some("neutral")),

@@ -6,7 +6,7 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::review::{Identity, PullRequest, Review, ReviewVerdict};
+use countersign_core::review::{Identity, PullRequest, Review, ReviewVerdict, Status};
 use countersign_core::time::Timestamp;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
@@ -80,6 +80,21 @@ impl<S: Secrets + Send + Sync> ForgeRead for Github<S> {
             other => other?,
         };
         Ok(Some(open))
+    }
+
+    async fn statuses(
+        &self,
+        repository: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        let place = Place::of(repository)?;
+        Ok(match self.statuses_of(&place, commit, contexts).await {
+            Err(failure) if self.forget_session(&failure) => {
+                self.statuses_of(&place, commit, contexts).await?
+            }
+            other => other?,
+        })
     }
 
     async fn evidence(

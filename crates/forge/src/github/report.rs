@@ -157,7 +157,7 @@ fn state(standing: Standing) -> &'static str {
     match standing {
         Standing::Denied | Standing::Abandoned => "failure",
         Standing::Failed => "error",
-        Standing::Waiting | Standing::Allowed => "pending",
+        Standing::Waiting | Standing::Checking | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed | Standing::Overtaken => "success",
     }
 }

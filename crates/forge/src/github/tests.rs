@@ -1,6 +1,7 @@
 //! The adapter on GitHub as its published description says.
 
 mod openapi;
+mod statuses;
 mod telling;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::secrets::Secrets;
-use countersign_core::review::PullRequest;
+use countersign_core::review::{PullRequest, Status};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 
@@ -57,6 +57,15 @@ impl<S: Secrets + Send + Sync> ForgeRead for Gitlab<S> {
         let call = call.with("order_by", "updated_at").with("sort", "desc");
         let open = self.client.list::<MergeRequest>(&token, &call, MAX_OPEN_PAGES).await?;
         Ok(Some(open.items.into_iter().filter_map(MergeRequest::open).collect()))
+    }
+
+    async fn statuses(
+        &self,
+        repository: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        Ok(self.statuses_of(repository, commit, contexts).await?)
     }
 
     async fn evidence(

@@ -118,7 +118,7 @@ fn without_actions(text: &str) -> String {
 fn state(standing: Standing) -> &'static str {
     match standing {
         Standing::Denied | Standing::Abandoned | Standing::Failed => "failed",
-        Standing::Waiting | Standing::Allowed => "pending",
+        Standing::Waiting | Standing::Checking | Standing::Allowed => "pending",
         Standing::WouldBeAllowed | Standing::Deployed => "success",
         Standing::Overtaken => "canceled",
     }

@@ -1,5 +1,7 @@
 //! The adapter on a small GitLab, in the shapes that its documentation ("REST API resources") has.
 
+mod statuses;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

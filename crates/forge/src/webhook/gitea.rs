@@ -31,6 +31,7 @@ pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseEr
         "pull_request_comment" | "pull_request_review_comment" => {
             hub::review(&body, ReviewAction::Commented)?
         }
+        "status" => hub::status(&body, "sha", "context")?,
         _ => Meaning::Unknown,
     };
     Ok((name, first(headers, &DELIVERIES), meaning))

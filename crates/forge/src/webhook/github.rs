@@ -22,6 +22,8 @@ pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseEr
             None => Meaning::Unknown,
         },
         "pull_request_review" => review(&body)?,
+        "status" => hub::status(&body, "sha", "context")?,
+        "check_run" => hub::status(&body, "check_run.head_sha", "check_run.name")?,
         _ => Meaning::Unknown,
     };
     Ok((name, first(headers, &["X-GitHub-Delivery"]), meaning))

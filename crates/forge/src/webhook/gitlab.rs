@@ -19,6 +19,9 @@ pub(crate) fn parse(headers: &Headers, body: &[u8]) -> Result<Delivered, ParseEr
     let meaning = match body.find_text("object_kind") {
         Some("push" | "tag_push") => push(&body)?,
         Some("merge_request") => merge_request(&body)?,
+        // Statuses of other programs come as pipelines of their own, which do not tell their names.
+        Some("pipeline") => status(&body, "object_attributes.sha", None)?,
+        Some("build") => status(&body, "sha", Some("build_name"))?,
         _ => Meaning::Unknown,
     };
     Ok((name, first(headers, &DELIVERIES), meaning))
@@ -65,6 +68,15 @@ fn merge_request(body: &Body) -> Result<Meaning, ParseError> {
     let mut kinds = vec![EventKind::PullRequest { action, pull_request: number, base, head, fork }];
     kinds.extend(branch);
     happened(body, "user.username", kinds)
+}
+
+fn status(body: &Body, commit: &str, context: Option<&str>) -> Result<Meaning, ParseError> {
+    // Older releases do not name the project of a job.
+    if body.find_text("project.path_with_namespace").is_none() {
+        return Ok(Meaning::Nothing);
+    }
+    let context = context.map(|path| body.text(path).map(str::to_owned)).transpose()?;
+    happened(body, "user.username", vec![EventKind::Status { commit: body.name(commit)?, context }])
 }
 
 fn happened(body: &Body, actor: &str, kinds: Vec<EventKind>) -> Result<Meaning, ParseError> {

@@ -82,6 +82,12 @@ pub(crate) fn reviewed(
     if action == ReviewAction::Commented { vec![review] } else { vec![review, branch] }
 }
 
+/// A program set a status, or a check run, of the name that is at `context` on the commit that is at `commit`.
+pub(crate) fn status(body: &Body, commit: &str, context: &str) -> Result<Meaning, ParseError> {
+    let context = Some(body.text(context)?.to_owned());
+    happened(body, vec![EventKind::Status { commit: body.name(commit)?, context }])
+}
+
 struct Pull {
     number: String,
     base: Reference,

@@ -183,6 +183,30 @@ fn gitlab_tells_approvals_as_actions_of_the_merge_request() {
 }
 
 #[test]
+fn a_status_says_of_which_commit_and_under_which_name() {
+    let repository = json!({"full_name": "team/shop"});
+    let status = |context: &str| json!([{"type": "status", "commit": ONE, "context": context}]);
+    let body = json!({"sha": ONE, "context": "ci/build", "state": "success", "repository": repository});
+    assert_eq!(kinds(github("status", &body)), status("ci/build"));
+    assert_eq!(kinds(parsed(HostKind::Gitea, &[("X-Gitea-Event", "status")], &body)), status("ci/build"));
+    let run = json!({"action": "completed", "check_run": {"head_sha": ONE, "name": "build"}, "repository": repository});
+    assert_eq!(kinds(github("check_run", &run)), status("build"));
+    assert!(
+        matches!(github("status", &json!({"sha": ONE, "repository": repository})), Err(ParseError::Field { path, .. }) if path == "$.context")
+    );
+
+    let gitlab = |body: Value| parsed(HostKind::Gitlab, &[("X-Gitlab-Event", "Pipeline Hook")], &body);
+    let project = json!({"path_with_namespace": "team/shop"});
+    let pipeline = json!({"object_kind": "pipeline", "object_attributes": {"sha": ONE, "status": "success"}, "project": project});
+    assert_eq!(kinds(gitlab(pipeline)), json!([{"type": "status", "commit": ONE, "context": null}]));
+    let job = json!({"object_kind": "build", "sha": ONE, "build_name": "test", "build_status": "success"});
+    assert_eq!(kinds(gitlab(job.clone())), json!([]), "an older release does not say where");
+    let mut job = job;
+    job["project"] = project;
+    assert_eq!(kinds(gitlab(job)), status("test"));
+}
+
+#[test]
 fn what_is_not_what_the_forge_sends_is_told_with_its_place() {
     let malformed = |text: &str| {
         let headers = [("X-GitHub-Event", "push")].into_iter().collect();

@@ -114,6 +114,7 @@ pub fn decision(record: &DecisionRecord) -> Decision {
         reason: record.reason.clone(),
         rules: Vec::new(),
         approvals: Vec::new(),
+        statuses: Vec::new(),
         explained: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use countersign_core::signatures::VerifiedSignatures;
 
 use super::people::People;
 use super::proposals::Proposal;
-use super::{short, stands_alone};
+use super::short;
 
 /// Who took part in a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn by_head(
             None => involved.unknown = Some("the commits that its head brings are not known".to_owned()),
         }
     }
-    if stands_alone(facts) {
+    if facts.range.stands_alone() {
         let tip = &facts.change.commit;
         let proposed = facts.proposed.get(tip).into_iter().flatten();
         let commit = facts.range.commits.iter().chain(proposed).find(|commit| commit.id == *tip);

@@ -5,6 +5,7 @@ mod applications;
 mod hosts;
 mod people;
 mod rules;
+mod statuses;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +36,7 @@ pub fn check(file: &str, document: &Node, configuration: &Configuration) -> Vec<
     people::people(&mut checker, configuration);
     people::teams(&mut checker, configuration);
     rules::environments(&mut checker, configuration);
+    statuses::statuses(&mut checker, configuration);
     applications::applications(&mut checker, configuration);
     checker.problems
 }

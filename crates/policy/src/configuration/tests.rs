@@ -6,6 +6,7 @@ use super::*;
 mod holes;
 mod mistakes;
 mod references;
+mod statuses;
 
 const VALID: &str = include_str!("tests/valid.yaml");
 

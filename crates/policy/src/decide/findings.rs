@@ -1,11 +1,10 @@
 //! From what rules answer to results: places, waivers, and what may still be pending.
 
-use countersign_core::decision::{RuleOutcome, RuleResult, Verdict, Violation};
+use countersign_core::decision::{Needs, RuleOutcome, RuleResult, Severity, Verdict, Violation};
 use countersign_core::facts::{Facts, ObjectKey, Position};
 
 use super::{Ground, denies};
 use crate::engine::{Answer, Finding, Rule};
-use crate::metadata::Needs;
 use crate::waiver;
 
 /// The results of every rule, in the order of their names.
@@ -32,8 +31,8 @@ fn result(ground: Ground<'_>, facts: &Facts, rule: &Rule, answer: Answer) -> Rul
             let outcome = match (found.len(), found.len() - waived) {
                 (0, _) => RuleOutcome::Passed,
                 (_, 0) => RuleOutcome::Waived,
-                // What needs reviews becomes a failure where they can exist.
-                _ if rule.metadata.custom.needs == Some(Needs::Review) => RuleOutcome::Pending,
+                // What needs something becomes a failure where that can exist.
+                _ if rule.metadata.custom.needs.is_some() => RuleOutcome::Pending,
                 _ => RuleOutcome::Failed,
             };
             (outcome, found)
@@ -47,6 +46,7 @@ fn result(ground: Ground<'_>, facts: &Facts, rule: &Rule, answer: Answer) -> Rul
         severity: rule.metadata.custom.severity,
         controls: rule.metadata.custom.controls.clone(),
         outcome,
+        waits_for: rule.metadata.custom.needs.filter(|_| outcome == RuleOutcome::Pending),
         violations,
     }
 }
@@ -76,18 +76,15 @@ fn place(facts: &Facts, object: &ObjectKey, field: Option<&str>) -> Option<Posit
     }
 }
 
-/// The verdict. A rule that waits for reviews fails where nothing may wait. Without any result, nothing was
-/// asked, and nothing is allowed.
-pub fn verdict(results: &mut [RuleResult], may_wait: bool) -> Verdict {
-    if !may_wait {
-        for result in results.iter_mut().filter(|result| result.outcome == RuleOutcome::Pending) {
-            result.outcome = RuleOutcome::Failed;
-        }
+/// The verdict. A rule that waits for what may not be waited for fails. Without any result, nothing was asked, and
+/// nothing is allowed.
+pub fn verdict(results: &mut [RuleResult], may_wait: impl Fn(Needs) -> bool) -> Verdict {
+    for result in results.iter_mut().filter(|result| result.waits_for.is_some_and(|needs| !may_wait(needs))) {
+        result.outcome = RuleOutcome::Failed;
+        result.waits_for = None;
     }
-    let waits = |result: &RuleResult| {
-        result.outcome == RuleOutcome::Pending
-            && result.severity == countersign_core::decision::Severity::Error
-    };
+    let waits =
+        |result: &RuleResult| result.outcome == RuleOutcome::Pending && result.severity == Severity::Error;
     if results.is_empty() || results.iter().any(denies) {
         Verdict::Denied
     } else if results.iter().any(waits) {

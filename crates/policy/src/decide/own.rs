@@ -22,6 +22,7 @@ pub fn result(
         severity: Severity::Error,
         controls: Vec::new(),
         outcome: if violations.is_empty() { RuleOutcome::Passed } else { RuleOutcome::Failed },
+        waits_for: None,
         violations,
     }
 }

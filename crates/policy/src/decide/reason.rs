@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::decision::{RuleOutcome, RuleResult, Verdict};
+use countersign_core::decision::{Needs, RuleOutcome, RuleResult, Verdict};
 use countersign_core::names::PersonName;
 
 use super::denies;
@@ -15,11 +15,13 @@ const MAX_MESSAGE: usize = 300;
 /// Why `results` come to `verdict`.
 pub fn of(verdict: Verdict, results: &[RuleResult], evidence: &Evidence, path: &Path) -> String {
     match verdict {
-        Verdict::Denied => first("Denied", results.iter().filter(|result| denies(result)))
+        Verdict::Denied => first("Denied by", results.iter().filter(|result| denies(result)))
             .unwrap_or_else(|| "Denied: no rule was asked.".to_owned()),
         Verdict::Pending => {
-            let waiting = results.iter().filter(|result| result.outcome == RuleOutcome::Pending);
-            first("Waiting for reviews", waiting).unwrap_or_else(|| "Waiting for reviews.".to_owned())
+            let waiting = || results.iter().filter(|result| result.outcome == RuleOutcome::Pending);
+            let for_reviews = waiting().any(|result| result.waits_for == Some(Needs::Review));
+            let start = if for_reviews { "Waiting for reviews" } else { "Waiting for statuses" };
+            first(&format!("{start}, by"), waiting()).unwrap_or_else(|| format!("{start}."))
         }
         Verdict::Allowed => allowed(results, evidence, path),
     }
@@ -41,10 +43,7 @@ fn first<'a>(start: &str, results: impl Iterator<Item = &'a RuleResult>) -> Opti
         1 => " (and 1 more finding)".to_owned(),
         more => format!(" (and {more} more findings)"),
     };
-    Some(
-        format!("{start} by {rule}{place}: {}{more}.", message.trim_end_matches('.'))
-            .replace("reviews by", "reviews, by"),
-    )
+    Some(format!("{start} {rule}{place}: {}{more}.", message.trim_end_matches('.')))
 }
 
 fn allowed(results: &[RuleResult], evidence: &Evidence, path: &Path) -> String {

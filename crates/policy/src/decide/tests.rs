@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 mod activation;
 mod commands;
+mod owners;
+mod statuses;
 
 fn bundle() -> Digest {
     Digest::of(b"bundle")
@@ -62,7 +64,7 @@ fn outcome<'a>(decision: &'a Decision, rule: &str) -> &'a RuleResult {
 fn a_reviewed_change_is_allowed_and_the_decision_says_all_of_it() {
     let decision = decide(&changed(|_| {}), Mode::Enforce);
     assert_eq!(decision.verdict, Verdict::Allowed, "{}", decision.reason);
-    assert_eq!(decision.reason, "Allowed: 12 rules passed; approved by grace.");
+    assert_eq!(decision.reason, "Allowed: 15 rules passed; approved by grace.");
     assert_eq!((decision.based_on, decision.facts, decision.bundle), (Some(4), digest(), bundle()));
     assert_eq!(decision.explained[0].head, commit('b'));
     assert_eq!(
@@ -199,7 +201,7 @@ fn a_waiver_excuses_until_its_end() {
     let waived = waived_until(101);
     assert_eq!(waived.verdict, Verdict::Allowed);
     assert_eq!(outcome(&waived, "images.pinned").violations[0].waiver.as_deref(), Some("w1"));
-    assert_eq!(waived.reason, "Allowed: 11 rules passed, 1 waived; approved by grace.");
+    assert_eq!(waived.reason, "Allowed: 14 rules passed, 1 waived; approved by grace.");
     let ended = waived_until(100);
     assert_eq!(ended.verdict, Verdict::Denied);
     assert_eq!(

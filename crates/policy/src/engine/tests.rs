@@ -108,7 +108,7 @@ fn too_many_findings_are_over_budget() {
 fn each_rule_has_its_own_interpreter_and_its_own_budget() {
     let rules = compile(&fixture::policies(), &fixture::data()).unwrap();
     let names: Vec<_> = rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert!(names.is_sorted() && names.contains(&"images.pinned") && names.len() == 12, "{names:?}");
+    assert!(names.is_sorted() && names.contains(&"images.pinned") && names.len() == 15, "{names:?}");
 }
 
 #[test]

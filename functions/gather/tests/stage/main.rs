@@ -2,6 +2,8 @@
 
 mod faults;
 mod looks;
+mod owners;
 mod previews;
 mod private;
+mod statuses;
 mod world;

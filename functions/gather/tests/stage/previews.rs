@@ -1,8 +1,11 @@
 //! Pull requests: looked at, and never authorized.
 
+use countersign_core::digest::Digest;
 use countersign_core::event::{EventKind, PullRequestAction, ReviewAction};
 use countersign_core::facts::{ChangeKind, Relation, Render};
+use countersign_core::keys;
 use countersign_core::names::CommitId;
+use countersign_core::ports::store;
 use countersign_core::review::{FORK_PREVIEW_LABEL, Identity, PullRequest, PullRequestState};
 
 use crate::world::{World, main_branch, pushed};
@@ -53,7 +56,7 @@ async fn what_is_closed_merged_foreign_or_contained_is_not_previewed() {
 }
 
 /// A pull request as a forge tells of it.
-fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -> PullRequest {
+pub fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -> PullRequest {
     PullRequest {
         id: "7".to_owned(),
         title: "A change".to_owned(),
@@ -68,6 +71,24 @@ fn told(head: &CommitId, fork: bool, state: PullRequestState, labels: &[&str]) -
         reviews: Vec::new(),
         labels: labels.iter().map(|label| (*label).to_owned()).collect(),
     }
+}
+
+#[tokio::test]
+async fn what_was_told_of_a_pull_request_that_is_previewed_is_noted() {
+    let mut world = World::on("gitea").await;
+    let base = world.push("main", None, "1", "1");
+    let head = world.push("topic", Some(&base), "2", "1");
+    let noted = async |world: &World| {
+        let key = keys::previewed(&crate::world::repository(), "7");
+        store::get_json::<Digest>(&world.store, &key).await.unwrap()
+    };
+    world.pull_requests = vec![told(&head, false, PullRequestState::Open, &[])];
+    world.take("p1", pull_request(PullRequestAction::Opened, &head, false)).await;
+    let first = noted(&world).await;
+    assert_eq!(first, Some(world.pull_requests[0].fingerprint()));
+    world.pull_requests = vec![told(&head, false, PullRequestState::Open, &["urgent"])];
+    world.take("p2", pull_request(PullRequestAction::Edited, &head, false)).await;
+    assert_ne!(noted(&world).await, first);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A repository that two applications live in, and what the stage made of events about it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use countersign_core::keys;
 use countersign_core::message::{FactsGathered, Message, QueueName, ReportDue};
 use countersign_core::names::{AttemptId, CommitId, Reference, RepositoryId, Target};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential};
+use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store, Version, Versioned, Written};
-use countersign_core::review::PullRequest;
+use countersign_core::review::{PullRequest, PullRequestState, Status};
 use countersign_core::stage::{Incoming, StageError};
 use countersign_core::target::{ActiveBundle, TargetState};
 use countersign_core::time::Timestamp;
@@ -38,6 +39,7 @@ pub struct Watched {
 pub struct Meanwhile<'a> {
     plain: PlainForge,
     pull_requests: Vec<PullRequest>,
+    statuses: Vec<Status>,
     happens: &'a (dyn Fn() -> Result<(), PortError> + Sync),
     credential: Option<GitCredential>,
 }
@@ -50,6 +52,8 @@ pub struct World {
     bundle: Digest,
     /// What the forge tells of, beside signed statements.
     pub pull_requests: Vec<PullRequest>,
+    /// What programs said, as the forge tells of it.
+    pub statuses: Vec<Status>,
     /// What opens the repository.
     pub credential: Option<GitCredential>,
 }
@@ -109,7 +113,33 @@ impl World {
         store::put_json(&store, &keys::bundle_configuration(&bundle), &configuration).await.unwrap();
         let active = ActiveBundle { bundle, index: 0, commit: "0".repeat(40).parse().unwrap() };
         store::put_json(&store, keys::ACTIVE_BUNDLE, &active).await.unwrap();
-        Self { folder, git, store, queue, bundle, pull_requests: Vec::new(), credential: None }
+        Self {
+            folder,
+            git,
+            store,
+            queue,
+            bundle,
+            pull_requests: Vec::new(),
+            statuses: Vec::new(),
+            credential: None,
+        }
+    }
+
+    /// Lets the environment ask the owners of what is changed.
+    pub async fn ask_owners(&self) {
+        let key = keys::bundle_configuration(&self.bundle);
+        let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
+        configuration["environments"]["production"]["approvals"]["codeOwners"] = json!(true);
+        store::put_json(&self.store, &key, &configuration).await.unwrap();
+    }
+
+    /// Lets the environment ask for the status `build`, which account 12 sets as `ci/build`.
+    pub async fn ask_for_a_status(&self) {
+        let key = keys::bundle_configuration(&self.bundle);
+        let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
+        configuration["statuses"] = json!({"build": {"context": "ci/build", "accounts": {"local": 12}}});
+        configuration["environments"]["production"]["statuses"] = json!(["build"]);
+        store::put_json(&self.store, &key, &configuration).await.unwrap();
     }
 
     /// Reads the repository from a server from now on, with this credential.
@@ -164,6 +194,24 @@ impl World {
         made.to_string().parse().unwrap()
     }
 
+    /// Commits one more file at the root of what a branch has.
+    pub fn add_file(&self, branch: &str, name: &str, text: &str) -> CommitId {
+        let reference = format!("refs/heads/{branch}");
+        let before = self.git.find_commit(self.git.refname_to_id(&reference).unwrap()).unwrap();
+        let mut root = self.git.treebuilder(Some(&before.tree().unwrap())).unwrap();
+        root.insert(name, self.git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
+        let tree = self.git.find_tree(root.write().unwrap()).unwrap();
+        let who = git2::Signature::new("Ann", "ann@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let made = self.git.commit(Some(&reference), &who, &who, "a file", &tree, &[&before]).unwrap();
+        made.to_string().parse().unwrap()
+    }
+
+    /// Lets a branch lead to a commit.
+    pub fn point(&self, branch: &str, commit: &CommitId) {
+        let id = git2::Oid::from_str(commit.as_str()).unwrap();
+        self.git.reference(&format!("refs/heads/{branch}"), id, true, "pushed").unwrap();
+    }
+
     /// Forgets every object that no reference leads to, as a server does after a forced push.
     pub fn forget(&self, commit: &CommitId) {
         let (folder, file) = commit.as_str().split_at(2);
@@ -195,6 +243,7 @@ impl World {
         let forge = Meanwhile {
             plain: PlainForge::new(folders),
             pull_requests: self.pull_requests.clone(),
+            statuses: self.statuses.clone(),
             happens,
             credential: self.credential.clone(),
         };
@@ -312,6 +361,30 @@ impl Watched {
 impl ForgeRead for Meanwhile<'_> {
     async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
         Ok(self.credential.clone())
+    }
+
+    async fn open_pull_requests(&self, _: &RepositoryId) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        let open = self.pull_requests.iter().filter(|request| request.state == PullRequestState::Open);
+        let listed = open.map(|request| OpenPullRequest {
+            id: request.id.clone(),
+            base: request.base.clone(),
+            head: request.head.clone(),
+            fork: request.fork,
+            version: String::new(),
+        });
+        Ok(Some(listed.collect()))
+    }
+
+    async fn statuses(
+        &self,
+        _: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        (self.happens)()?;
+        let found = self.statuses.iter();
+        let found = found.filter(|status| status.commit == *commit && contexts.contains(&status.context));
+        Ok(found.cloned().collect())
     }
 
     async fn evidence(

@@ -246,3 +246,34 @@ fn what_is_said_late_does_not_hide_how_it_ended() {
     assert_eq!(outcome(&state, 3, at(3), &applied).outcome, state.outcome);
     assert_eq!(report_outcome(told.clone(), 3, at(3), &applied).targets, told.targets);
 }
+
+#[test]
+fn what_waits_for_statuses_is_looked_at_ever_more_rarely() {
+    let waiting = |digit, seconds| {
+        let mut record = refused(digit, seconds);
+        record.verdict = Verdict::Pending;
+        record
+    };
+    let (mut state, _) = running();
+    let mut waits = Vec::new();
+    for (index, digit) in (3..).zip("bbbbbbc".chars()) {
+        let now = at(i64::try_from(index).unwrap() * 10_000);
+        state = decision(Some(&state), index, now, &waiting(digit, 3)).unwrap();
+        waits.push(state.due.unwrap().since(now).as_secs());
+    }
+    assert_eq!(waits, [60, 120, 240, 480, 600, 600, 60]);
+    assert!(!state.is_settled(), "it is looked at again whatever happens");
+    let soon = TargetState { due: Some(at(100_001)), ..state.clone() };
+    let state = decision(Some(&soon), 10, at(100_000), &waiting('c', 4)).unwrap();
+    assert_eq!(state.due, Some(at(100_001)), "what is due sooner stays due");
+    let state = decision(Some(&state), 11, at(200_000), &refused('c', 5)).unwrap();
+    assert_eq!(state.waits, 0);
+}
+
+#[test]
+fn a_preview_that_was_looked_at_before_does_not_hide_a_later_one() {
+    let preview = |seconds| record(&decided('a', seconds), Disposition::Preview);
+    let told = report(None, 1, &preview(5), None);
+    assert_eq!(report(Some(told.clone()), 2, &preview(4), None), told);
+    assert_ne!(report(Some(told.clone()), 2, &preview(6), None), told);
+}

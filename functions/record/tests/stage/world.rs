@@ -189,6 +189,7 @@ impl World {
             verdict: Verdict::Allowed,
             reason: "every rule passed".to_owned(),
             rules: Vec::new(),
+            statuses: Vec::new(),
             approvals: vec![Approval {
                 id: "r1".to_owned(),
                 person: Some("grace".parse().unwrap()),

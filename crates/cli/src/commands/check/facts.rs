@@ -90,6 +90,8 @@ impl Subject<'_> {
             files,
             pull_requests: Vec::new(),
             statements: Vec::new(),
+            statuses: Vec::new(),
+            owners: Vec::new(),
             proposed: BTreeMap::new(),
             render: Render::None,
             objects: Vec::new(),

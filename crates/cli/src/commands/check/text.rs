@@ -59,7 +59,7 @@ impl Checked<'_> {
             counts.join(", ")
         );
         if overall == Verdict::Pending {
-            text += "\nonly reviews are missing, and they can be given once it is proposed";
+            text += "\nonly reviews or statuses are missing, and they can be given once it is proposed";
         }
         text
     }

@@ -89,6 +89,7 @@ impl Story {
                 };
                 parts.extend(section("rules", judged::rules(decision, &|_, _| None, colored)));
                 parts.extend(section("approvals", judged::approvals(&decision.approvals, colored)));
+                parts.extend(section("statuses", judged::statuses(&decision.statuses, colored)));
                 parts.extend(section("explained", explained(decision)));
                 parts.extend(section(
                     "changes",

@@ -12,6 +12,7 @@ pub fn people(checker: &mut Checker<'_>, configuration: &Configuration) {
     let mut keys = Owners::new("key");
     let mut accounts = Owners::new("account");
     let mut emails = Owners::new("e-mail address");
+    let mut handles = Owners::new("handle");
     for (name, person) in &configuration.people {
         let name = name.as_str();
         for (index, text) in person.keys.iter().enumerate() {
@@ -26,6 +27,12 @@ pub fn people(checker: &mut Checker<'_>, configuration: &Configuration) {
             let path = ["people", name, "accounts", host.as_str()];
             checker.resolve(&path, "hosts", "host", host.as_str());
             accounts.claim(checker, &path, format!("{host}/{id}").into_bytes());
+        }
+        for handle in &person.handles {
+            let path = ["people", name, "handles"];
+            if is_handle(checker, &path, handle) {
+                handles.claim(checker, &path, handle.to_lowercase().into_bytes());
+            }
         }
         for (index, email) in person.emails.iter().enumerate() {
             let index = index.to_string();
@@ -42,6 +49,18 @@ pub fn people(checker: &mut Checker<'_>, configuration: &Configuration) {
             }
         }
     }
+}
+
+/// Reports a handle that no CODEOWNERS file could hold.
+fn is_handle(checker: &mut Checker<'_>, path: &[&str], handle: &str) -> bool {
+    let named = handle.strip_prefix('@').is_some_and(|name| !name.is_empty());
+    let is_handle = named && !handle.contains(|letter: char| letter.is_whitespace());
+    if !is_handle {
+        let message =
+            format!("`{}`: {:?} is not a name as CODEOWNERS files have it", path.join("."), shorten(handle));
+        checker.report(path, message, "write it as `@ada`, or for a team as `@acme/sre`");
+    }
+    is_handle
 }
 
 /// Who was first to name something.
@@ -74,6 +93,9 @@ impl Owners {
 
 pub fn teams(checker: &mut Checker<'_>, configuration: &Configuration) {
     for (name, team) in &configuration.teams {
+        for handle in &team.handles {
+            is_handle(checker, &["teams", name.as_str(), "handles"], handle);
+        }
         let path = ["teams", name.as_str(), "members"];
         if checker.is_empty(&path) {
             let message = format!("team `{name}` has no members: what it must approve could never pass");
