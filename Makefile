@@ -38,12 +38,12 @@ docs: build ## Write the generated references again: rules and schemas
 	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
 
 tools: ## Build the real servers that tests use, once, into the cache
-	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw
+	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw kustomize
 	@bash tests/tools/github-openapi/fetch.sh
 
 test: tools build ## Run every test, also on a real Kubernetes API server
 	@cargo fetch --quiet --locked # What functions link is asked offline, also of crates that no test builds.
-	@cargo test --quiet --workspace --features countersign-tests/aws --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
+	@cargo test --quiet --workspace --features countersign-tests/aws,countersign-render/oracle --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh
@@ -52,10 +52,14 @@ bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH=
 	@cargo build --quiet --release -p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
 	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
 
-soak: tools build ## Run the long tests: simulation, kills, load, faults, fuzzing (SHORT=1 for a few minutes of each)
+bench-render: ## Measure what a build of a kustomization costs, beside kustomize 5.8.2 itself
+	@cargo bench --quiet -p countersign-render --features oracle --bench builds
+	@cargo bench --quiet -p countersign-gather --bench unchanged
+
+soak: tools build ## Run the long tests: simulation, kills, load, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
 	@bash tests/soak.sh $(CARGO_TARGET_DIR)/debug
 
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test infra trace soak
+.PHONY: help build demo check policies docs tools test infra trace soak bench bench-render

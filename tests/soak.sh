@@ -7,14 +7,15 @@ programs=${1:?usage: soak.sh FOLDER-OF-THE-PROGRAMS}
 cd "$(dirname "$0")/.." || exit 2
 
 if [ -n "${SHORT:-}" ]; then
-    : "${SEEDS:=200}" "${KILLS:=20}" "${KILL_ONCE:=yes}" "${LOAD_SECONDS:=30}" "${FUZZ_SECONDS:=20}"
+    : "${SEEDS:=200}" "${KILLS:=20}" "${KILL_ONCE:=yes}" "${LOAD_SECONDS:=30}" "${COMPOSITIONS:=500}" "${FUZZ_SECONDS:=20}"
 fi
-: "${PARTS:=simulation kills load faults fuzz}"
+: "${PARTS:=simulation kills load faults render fuzz}"
 : "${SEEDS:=20000}"        # seeds of the simulation
 : "${KILLS:=300}"          # kills at random, besides those at every point
 : "${KILL_ONCE:=}"         # whether each point is hit only once
 : "${LOAD_SECONDS:=600}"   # how long the load lasts
 : "${LOAD_RATE:=20}"       # pushes a second
+: "${COMPOSITIONS:=5000}"   # kustomizations that are compared with kustomize
 : "${FUZZ_SECONDS:=600}"   # how long each parser is fuzzed
 : "${SEED:=1}"             # what random moments are drawn from
 
@@ -57,6 +58,11 @@ faults() {
     run faults cargo test --quiet -p countersign-tests --test it -- survival::
 }
 
+render() {
+    COMPOSITIONS=$COMPOSITIONS COMPOSITION_SEED=$SEED run render cargo test --quiet -p countersign-render \
+        --features oracle --test differential -- --nocapture
+}
+
 fuzz() {
     local cache=${COUNTERSIGN_CACHE:-$HOME/.cache/countersign} target
     export PATH=$PATH:$cache/tools/cargo-fuzz/bin
@@ -73,9 +79,9 @@ fuzz() {
 
 for part in $PARTS; do
     case $part in
-    simulation | kills | load | faults | fuzz) "$part" ;;
+    simulation | kills | load | faults | render | fuzz) "$part" ;;
     *)
-        printf 'no part is named %s: there are simulation, kills, load, faults, fuzz\n' "$part" >&2
+        printf 'no part is named %s: there are simulation, kills, load, faults, render, fuzz\n' "$part" >&2
         exit 2
         ;;
     esac

@@ -221,6 +221,15 @@ pub struct Repository {
     /// What this repository alone is read with over SSH, as a deploy key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Ssh>,
+    /// Whether kustomizations of other repositories may be built on it, at a full commit id. Who may change those
+    /// can then read what this repository holds.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bases: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A commit status or a check run that other applications set, and whose it has to be.

@@ -24,6 +24,17 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+/// What identifies what lies at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing is there.
+    Nothing,
+    /// An id of all that is there: two are equal exactly if everything at or below that path is.
+    Is(String),
+    /// Something is there, in a tree that keeps no ids, as a working folder.
+    Unknown,
+}
+
 /// Why a tree could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -72,6 +83,14 @@ pub trait Tree {
     /// # Errors
     /// When the file has more than `limit` bytes (it is not read then), or the store below fails.
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError>;
+
+    /// What identifies what lies at `path`.
+    ///
+    /// # Errors
+    /// When the store below fails.
+    fn identity(&self, path: &str) -> Result<Identity, TreeError> {
+        Ok(if self.kind(path)?.is_some() { Identity::Unknown } else { Identity::Nothing })
+    }
 }
 
 /// A tree of files kept in memory, by path.

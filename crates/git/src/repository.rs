@@ -35,6 +35,12 @@ pub(crate) struct Item {
     pub(crate) id: Oid,
 }
 
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:o} {}", self.mode, self.id)
+    }
+}
+
 impl Repository {
     /// Opens the repository at `path`, bare or not. Folders above are not searched.
     ///
@@ -131,6 +137,28 @@ impl Repository {
     /// When either is not here.
     pub fn descends(&self, commit: &CommitId, from: &CommitId) -> Result<bool, GitError> {
         self.reaches(self.find(commit)?, self.find(from)?)
+    }
+
+    /// Whether `commit` is on a branch or under a tag. What only a pull request brought is not, though anyone may
+    /// have sent it.
+    ///
+    /// # Errors
+    /// When the references or the commits cannot be read.
+    pub fn is_on_reference(&self, commit: &CommitId) -> Result<bool, GitError> {
+        let wanted = self.find(commit)?;
+        let mut tips = Vec::new();
+        for (_, tip) in self.references()? {
+            tips.push(self.find(&tip)?);
+        }
+        if tips.contains(&wanted) {
+            return Ok(true);
+        }
+        for tip in tips {
+            if self.reaches(tip, wanted)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The root tree of a commit.
@@ -241,7 +269,7 @@ impl Repository {
 
     /// What lies at `path` below a tree, as mode and object id.
     pub(crate) fn shown_at(&self, root: Oid, path: &str) -> Result<Option<String>, GitError> {
-        Ok(self.item_at(root, path)?.map(|item| format!("{:o} {}", item.mode, item.id)))
+        Ok(self.item_at(root, path)?.map(|item| item.to_string()))
     }
 
     /// What lies at `path` below a tree.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
+use countersign_core::names::CommitId;
+use countersign_core::tree::{Entry, EntryKind, Identity, Tree, TreeError};
 use git2::Oid;
 
 use crate::error::GitError;
@@ -65,9 +66,53 @@ impl Tree for CommitTree<'_> {
             .map_err(|size| TreeError::TooLarge { path: path.to_owned(), size, limit })?;
         Ok(Some(bytes))
     }
+
+    fn identity(&self, path: &str) -> Result<Identity, TreeError> {
+        let found = self.item(path)?;
+        Ok(found.map_or(Identity::Nothing, |item| Identity::Is(item.to_string())))
+    }
+}
+
+/// The files of one commit, with the repository that holds them.
+pub struct KeptTree {
+    repository: Repository,
+    root: Oid,
+}
+
+impl KeptTree {
+    fn tree(&self) -> CommitTree<'_> {
+        CommitTree::new(&self.repository, self.root)
+    }
+}
+
+impl Tree for KeptTree {
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        self.tree().kind(path)
+    }
+
+    fn entries(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
+        self.tree().entries(path)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        self.tree().read(path, limit)
+    }
+
+    fn identity(&self, path: &str) -> Result<Identity, TreeError> {
+        self.tree().identity(path)
+    }
 }
 
 impl Repository {
+    /// The files of a commit, which keep the repository.
+    ///
+    /// # Errors
+    /// When the commit is not here.
+    pub fn into_tree(self, commit: &CommitId) -> Result<KeptTree, GitError> {
+        let root = self.root(self.find(commit)?)?;
+        Ok(KeptTree { repository: self, root })
+    }
+
     /// The bytes of a blob, or its size if that is above `limit`: then it is not read.
     pub(crate) fn blob(&self, id: Oid, limit: u64) -> Result<Result<Vec<u8>, u64>, GitError> {
         let failed = |error: git2::Error| self.failed(&format!("reading blob {id}"), &error);

@@ -35,6 +35,7 @@ mod paths;
 mod replacements;
 mod schema;
 mod selector;
+pub(crate) mod shared;
 pub(crate) mod sort;
 mod value_add;
 mod variables;

@@ -6,6 +6,7 @@
 
 // In the order in which a file flows through them: found, parsed, made an object, placed, looked at.
 pub mod budget;
+pub mod closure;
 mod files;
 pub mod kustomize;
 mod objects;

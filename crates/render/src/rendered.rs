@@ -9,6 +9,7 @@ use countersign_core::tree::Tree;
 use serde_json::Value;
 
 use crate::budget::Budget;
+use crate::closure::Closure;
 use crate::files::{self, Found};
 use crate::kustomize::build::build;
 use crate::kustomize::context::{Context, LoadRestrictor};
@@ -26,9 +27,12 @@ pub struct Rendered {
     pub objects: Vec<RenderedObject>,
     /// The files that were read, sorted.
     pub files: Vec<String>,
-    /// Every path of the tree that the result depends on, also those at which nothing is: as long as what is at
-    /// each of them stays the same, so does the result.
-    pub closure: BTreeSet<String>,
+    /// What the result depends on, with the id of everything that was read: as long as that stays the same, so does
+    /// the result.
+    pub closure: Closure,
+    /// The commits of other repositories that were read, as `REPOSITORY@COMMIT`. Each is pinned by a line of a file
+    /// that is in the closure.
+    pub bases: BTreeSet<String>,
     /// What is allowed, and should be written in another way.
     pub warnings: Vec<Problem>,
     /// The names of the files, by their number.
@@ -135,8 +139,8 @@ pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Resul
         Some(Found::Manifests(path)) => {
             let (objects, files) = plain::collect(tree, &path, options.budget, &mut problems);
             let lines = options.budget.lines;
-            let closure = BTreeSet::from([path]);
-            Rendered { objects, names: files.clone(), files, closure, warnings: Vec::new(), lines }
+            let closure = closure_of(tree, &path, &mut problems);
+            Rendered { objects, names: files.clone(), files, closure, lines, ..Rendered::nothing() }
         }
         None => Rendered::nothing(),
     };
@@ -148,13 +152,13 @@ pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Resul
 /// Every path of the tree that rendering `path` depends on, also when it fails: as long as what is at each of them
 /// stays the same, so does the result.
 #[must_use]
-pub fn inputs(tree: &impl Tree, path: &str, budget: &Budget) -> BTreeSet<String> {
+pub fn inputs(tree: &impl Tree, path: &str, options: &Options<'_>) -> BTreeSet<String> {
     match files::find(tree, path, &mut Problems::default()) {
         Some(Found::Kustomization(folder)) => {
-            let mut context = Context::new(tree, None, LoadRestrictor::RootOnly, budget);
+            let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
             // Only what was read counts: a failure depends on that as well.
-            let _result = build(&mut context, &folder, &Order::Legacy);
-            context.closure
+            let _result = build(&mut context, &folder, &options.sort.order());
+            context.closure.paths()
         }
         Some(Found::Manifests(path)) => BTreeSet::from([path]),
         None => BTreeSet::from([path.to_owned()]),
@@ -195,11 +199,20 @@ fn kustomize(tree: &dyn Tree, folder: &str, options: &Options<'_>, problems: &mu
         objects::keep(origin, resource.node, &mut collected, problems);
     }
     let (closure, warnings) = (std::mem::take(&mut context.closure), std::mem::take(&mut context.warnings));
+    let bases = std::mem::take(&mut context.bases);
     let names = context.into_names();
     // The folder itself is numbered, for what is wrong with it.
     let mut files: Vec<String> = names.iter().filter(|name| *name != folder).cloned().collect();
     files.sort_unstable();
-    Rendered { objects: collected, files, closure, warnings, names, lines: options.budget.lines }
+    Rendered { objects: collected, files, closure, bases, warnings, names, lines: options.budget.lines }
+}
+
+/// The closure of plain manifests: the folder or file that holds them.
+fn closure_of(tree: &dyn Tree, path: &str, problems: &mut Problems) -> Closure {
+    Closure::of(tree, path).unwrap_or_else(|error| {
+        files::unreadable(path, &error, problems);
+        Closure::default()
+    })
 }
 
 impl RenderedObject {
@@ -215,7 +228,8 @@ impl Rendered {
         Self {
             objects: Vec::new(),
             files: Vec::new(),
-            closure: BTreeSet::new(),
+            closure: Closure::default(),
+            bases: BTreeSet::new(),
             warnings: Vec::new(),
             names: Vec::new(),
             lines: 0,

@@ -7,6 +7,7 @@ pub(crate) mod json;
 pub(crate) mod map;
 pub(crate) mod node;
 pub(crate) mod scalar;
+pub(crate) mod time;
 pub mod write;
 
 #[cfg(test)]

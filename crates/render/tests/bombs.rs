@@ -189,7 +189,7 @@ fn paths_that_lead_out() {
         ("'%2e%2e/secret.yaml'", "nothing is at"),
         ("../secret.yaml", "is not in or below the kustomization's folder"),
         ("nothing.yaml", "nothing is at"),
-        ("http://example.com/x.yaml", "must be pinned to a full commit id"),
+        ("http://example.com/x.yaml", "files are not read over HTTP"),
         ("https://example.com/x?ref=main", "must be pinned to a full commit id"),
         ("https://example.com/x?ref=0123456789012345678901234567890123456789", "is not allowed here"),
     ] {

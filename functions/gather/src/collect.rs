@@ -80,16 +80,17 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let (content, problem) = Content::of(&reading.repository, look).map_err(of_git)?;
         let mut inputs = BTreeSet::from([configured.placement.path.clone()]);
         let mut paths = inputs.clone();
+        let mut made = None;
         if !nowhere {
-            inputs = reading.inputs(&configured, &content, self.budget)?;
+            let now = self.rendered(reading, &configured, &content).await?;
+            inputs.clone_from(&now.inputs);
             paths.clone_from(&inputs);
-            if let Some(from) = from.clone().filter(|from| reading.repository.has(from)) {
-                let before = Content::Commit(&reading.repository, from);
-                paths.extend(reading.inputs(&configured, &before, self.budget)?);
-            }
+            paths.extend(self.inputs_before(reading, &configured, &content, &inputs, from.as_ref()).await?);
             if look.preview.is_none() {
-                self.note_inputs(&follows, &configured, &inputs).await?;
+                self.read_inputs(reading, &follows).await?;
+                reading.note_inputs(&follows, &configured, &inputs);
             }
+            made = Some(now);
         }
         let paths = paths.into_iter().collect();
         let subject = Subject { follows: follows.clone(), from, paths, state: state.as_ref() }.shown_to(look);
@@ -113,8 +114,29 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 facts.owners = owners::of(reading, look, &facts, &content, &subject.paths)?;
             }
         }
-        self.objects(reading, &configured, &mut facts, &content, &subject, look).await?;
+        match made {
+            Some(made) => self.objects(reading, &configured, &mut facts, made, &subject, look).await?,
+            None => self.no_objects(&mut facts, &subject).await?,
+        }
         Ok(facts)
+    }
+
+    /// The paths that a target was rendered from where the range begins, beside those of now.
+    async fn inputs_before(
+        &self,
+        reading: &Reading<'_>,
+        configured: &TargetConfiguration<'_>,
+        content: &Content<'_>,
+        inputs: &BTreeSet<String>,
+        from: Option<&CommitId>,
+    ) -> Result<BTreeSet<String>, StageError> {
+        let Some(from) = from.filter(|from| reading.repository.has(from)) else { return Ok(BTreeSet::new()) };
+        let before = Content::Commit(&reading.repository, from.clone());
+        // The same at all that was read: the same was read.
+        if reading.closure(configured, inputs, &before)? == reading.closure(configured, inputs, content)? {
+            return Ok(BTreeSet::new());
+        }
+        Ok(self.rendered(reading, configured, &before).await?.inputs)
     }
 
     /// Measures the range, and collects what people said about the commits that take part.

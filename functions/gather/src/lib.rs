@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bases;
 pub mod candidates;
 pub mod collect;
 mod conflicts;
@@ -176,9 +177,13 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             }
             announced.push(announcement(&message.trace, attempt, &look.target)?);
         }
-        let wrote = self.store.write_all(&writes).await?;
+        // What targets are rendered from comes first: a retry that finds the facts would not note it again.
+        let mut all = reading.take_inputs()?;
+        let before = all.len();
+        all.append(&mut writes);
+        let wrote = self.store.write_all(&all).await?;
         self.queue.send(&QueueName::Facts, &announced).await?;
-        Ok(all_of_tip && ours.iter().all(|at| wrote.get(*at) == Some(&true)))
+        Ok(all_of_tip && ours.iter().all(|at| wrote.get(before + at) == Some(&true)))
     }
 }
 

@@ -16,7 +16,7 @@ use countersign_core::statement::{Command, Says, SignedStatement};
 use countersign_core::target::{SeenTip, TargetState};
 use countersign_git::error::GitError;
 
-use crate::candidates::{self, Inputs};
+use crate::candidates;
 use crate::preview::{Content, Preview};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, Looks};
@@ -87,36 +87,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             Err(GitError::Final(_)) => return Ok(None),
             Err(error) => return Err(of_git(error)),
         };
-        let inputs = self.known_inputs(follows).await?;
-        let mut touched = candidates::touched(targets, &inputs, files.iter().map(|file| file.path.as_str()));
+        self.read_inputs(reading, follows).await?;
+        let mut touched = reading.touched(follows, targets, files.iter().map(|file| file.path.as_str()));
         touched.extend(self.unsettled(follows).await?);
         Ok(Some(touched))
-    }
-
-    /// What the targets of a ref were rendered from when they were last looked at.
-    pub(crate) async fn known_inputs(&self, follows: &FollowedRef) -> Result<Inputs, StageError> {
-        Ok(store::get_json(self.store, &keys::inputs(follows)).await?.unwrap_or_default())
-    }
-
-    /// Notes what a target is rendered from, unless that is only what is at its own path.
-    pub(crate) async fn note_inputs(
-        &self,
-        follows: &FollowedRef,
-        configured: &TargetConfiguration<'_>,
-        inputs: &BTreeSet<String>,
-    ) -> Result<(), StageError> {
-        let mut known = self.known_inputs(follows).await?;
-        let target = configured.target.to_string();
-        let before = known.get(&target).cloned();
-        if inputs.len() == 1 && inputs.contains(&configured.placement.path) {
-            known.remove(&target);
-        } else {
-            known.insert(target.clone(), inputs.clone());
-        }
-        if known.get(&target) == before.as_ref() {
-            return Ok(());
-        }
-        Ok(store::put_json(self.store, &keys::inputs(follows), &known).await?)
     }
 
     async fn unsettled(&self, follows: &FollowedRef) -> Result<Vec<Target>, StageError> {
@@ -160,7 +134,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if removed || !same_bundle {
             return Ok(true);
         }
-        let known = self.known_inputs(follows).await?.remove(&target.target.to_string());
+        self.read_inputs(reading, follows).await?;
+        let known = reading.known_inputs(follows, &target.target);
         let inputs = known.unwrap_or_else(|| BTreeSet::from([target.placement.path.clone()]));
         let content = Content::Commit(&reading.repository, tip.clone());
         Ok(wanted.closure != reading.closure(target, &inputs, &content)?)

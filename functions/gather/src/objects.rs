@@ -10,46 +10,49 @@ use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::StageError;
 use countersign_core::target::TargetState;
 use countersign_render::diff;
-use countersign_render::rendered::{ManifestBlob, render};
+use countersign_render::rendered::ManifestBlob;
 
 use crate::Gatherer;
 use crate::collect::Subject;
 use crate::look::Look;
 use crate::preview::{Content, Preview};
-use crate::reading::{Reading, of_git};
+use crate::reading::{Made, Reading};
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
-    /// Renders, and fills in what is said about objects.
+    /// Fills in what is said about objects of a look that takes them away, or does not change any.
+    pub(crate) async fn no_objects(
+        &self,
+        facts: &mut Facts,
+        subject: &Subject<'_>,
+    ) -> Result<(), StageError> {
+        if facts.change.operation == Operation::Remove {
+            let before = self.running_manifest(subject.state).await?;
+            let empty = store::put_blob(self.store, keys::manifest, &Manifest::new(Vec::new())).await?;
+            facts.manifest = Some(empty);
+            facts.diff = diff::diff(before.as_ref(), None);
+        }
+        Ok(())
+    }
+
+    /// Fills in what is said about the objects that a target renders to.
     pub(crate) async fn objects(
         &self,
         reading: &Reading<'_>,
         configured: &TargetConfiguration<'_>,
         facts: &mut Facts,
-        content: &Content<'_>,
+        made: Made,
         subject: &Subject<'_>,
         look: &Look,
     ) -> Result<(), StageError> {
-        let fork = look.preview.as_ref().filter(|preview| preview.fork);
-        let before = match fork {
-            Some(preview) => self.base_manifest(reading, configured, preview)?,
-            None => self.running_manifest(subject.state).await?,
-        };
-        match facts.change.operation {
-            Operation::Hold | Operation::Release | Operation::Activate => return Ok(()),
-            Operation::Remove => {
-                let empty = store::put_blob(self.store, keys::manifest, &Manifest::new(Vec::new())).await?;
-                facts.manifest = Some(empty);
-                facts.diff = diff::diff(before.as_ref(), None);
-                return Ok(());
-            }
-            Operation::Deploy | Operation::Rollback => {}
-        }
         if matches!(facts.render, Render::Failed { .. }) {
             return Ok(());
         }
-        let tree = content.tree().map_err(of_git)?;
-        let placement = configured.placement;
-        let rendered = match render(&tree, &placement.path, &placement.namespaces, self.budget) {
+        let fork = look.preview.as_ref().filter(|preview| preview.fork);
+        let before = match fork {
+            Some(preview) => self.base_manifest(reading, configured, preview).await?,
+            None => self.running_manifest(subject.state).await?,
+        };
+        let rendered = match made.result {
             Ok(rendered) => rendered,
             Err(problems) => {
                 facts.render = Render::Failed { problems };
@@ -61,7 +64,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         facts.render = Render::Rendered;
         facts.manifest = Some(digest);
         if configured.environment.exact {
-            facts.reviewed = self.reviewed(reading, configured, facts)?;
+            facts.reviewed = self.reviewed(reading, configured, facts, &made.inputs).await?;
         }
         facts.objects = rendered.facts();
         facts.images = rendered.images();
@@ -73,15 +76,14 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     }
 
     /// What a fork's pull request is compared with: what its base renders to, which its author can read as well.
-    fn base_manifest(
+    async fn base_manifest(
         &self,
         reading: &Reading<'_>,
         configured: &TargetConfiguration<'_>,
         preview: &Preview,
     ) -> Result<Option<Manifest>, StageError> {
-        let tree = reading.repository.tree(&preview.base).map_err(of_git)?;
-        let placement = configured.placement;
-        let Ok(rendered) = render(&tree, &placement.path, &placement.namespaces, self.budget) else {
+        let content = Content::Commit(&reading.repository, preview.base.clone());
+        let Ok(rendered) = self.rendered(reading, configured, &content).await?.result else {
             return Ok(None);
         };
         Ok(Some(rendered.manifest().map_err(not_json)?.manifest))

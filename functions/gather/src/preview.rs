@@ -62,8 +62,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let preview = Preview { base: tip, fork };
         let (content, _) = Content::merged(&reading.repository, &preview, head).map_err(of_git)?;
         let files = content.changed_files(&preview.base, &[]).map_err(of_git)?;
-        let inputs = self.known_inputs(&base).await?;
-        let touched = candidates::touched(&targets, &inputs, files.iter().map(|file| file.path.as_str()));
+        self.read_inputs(&reading, &base).await?;
+        let touched = reading.touched(&base, &targets, files.iter().map(|file| file.path.as_str()));
         let look = |target: Target| Look {
             target,
             commit: head.clone(),

@@ -7,23 +7,25 @@ use std::sync::Arc;
 use countersign_core::active::BundleConfiguration;
 use countersign_core::configuration::{HostKind, TargetConfiguration};
 use countersign_core::digest::Digest;
-use countersign_core::facts::ObjectKey;
-use countersign_core::names::{CommitId, Reference, RepositoryId};
+use countersign_core::facts::{ObjectKey, Problem};
+use countersign_core::names::{CommitId, FollowedRef, Reference, RepositoryId, Target};
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
-use countersign_core::ports::store::{Store, Write};
+use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::review::{PullRequest, Status};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
-use countersign_core::{keys, ports};
+use countersign_core::{digest, keys, ports};
 use countersign_git::error::GitError;
-use countersign_git::mirror::{Limits, Source};
+use countersign_git::mirror::{Limits, Repositories, Source};
 use countersign_git::owners::places;
 use countersign_git::repository::Repository;
 use countersign_render::budget::Budget;
-use countersign_render::rendered::inputs;
+use countersign_render::rendered::{Options, Rendered, inputs, render_with};
 
 use crate::Gatherer;
+use crate::bases::Bases;
+use crate::candidates::{self, Inputs};
 use crate::preview::Content;
 
 /// One event's reading.
@@ -40,6 +42,18 @@ pub struct Reading<'a> {
     writes: RefCell<Vec<Write>>,
     /// The objects of decisions that were read for this event.
     pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
+    /// Other repositories that kustomizations are built on.
+    pub bases: Bases<'a>,
+    /// What the targets of a ref were rendered from, and whether that is to be stored again.
+    known: RefCell<BTreeMap<FollowedRef, (Inputs, bool)>>,
+}
+
+/// What a target renders to, and the paths that this depends on: its own, or whatever its kustomization reads.
+pub struct Made {
+    /// The objects, or what is wrong.
+    pub result: Result<Rendered, Vec<Problem>>,
+    /// The paths.
+    pub inputs: BTreeSet<String>,
 }
 
 /// Statements by command are read in pages of this many.
@@ -48,7 +62,26 @@ const PAGE: usize = 1_000;
 /// Heads of pull requests that one look fetches beside branches.
 const MAX_HEADS: usize = 200;
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(
+        active: &'a BundleConfiguration,
+        id: &RepositoryId,
+        repository: Repository,
+        repositories: &Repositories,
+    ) -> Self {
+        Self {
+            active,
+            id: id.clone(),
+            repository,
+            evidence: RefCell::default(),
+            statuses: RefCell::default(),
+            writes: RefCell::default(),
+            owned: RefCell::default(),
+            bases: Bases::new(&active.configuration, repositories),
+            known: RefCell::default(),
+        }
+    }
+
     /// Writes something at the latest before the facts that name it.
     pub fn later(&self, write: Write) {
         self.writes.borrow_mut().push(write);
@@ -69,22 +102,75 @@ impl Reading<'_> {
             .cloned()
     }
 
-    /// The paths that the target is rendered from in `content`: its own, or whatever its kustomization reads.
-    pub fn inputs(
+    /// The targets of a ref that one of the changed `paths` touches.
+    pub fn touched<'p>(
+        &self,
+        follows: &FollowedRef,
+        targets: &[TargetConfiguration<'_>],
+        paths: impl Iterator<Item = &'p str>,
+    ) -> BTreeSet<Target> {
+        let known = self.known.borrow();
+        let none = Inputs::new();
+        candidates::touched(targets, known.get(follows).map_or(&none, |(inputs, _)| inputs), paths)
+    }
+
+    /// What a target was rendered from when it was last looked at, if that is more than what is at its own path.
+    pub fn known_inputs(&self, follows: &FollowedRef, target: &Target) -> Option<BTreeSet<String>> {
+        self.known.borrow().get(follows)?.0.get(&target.to_string()).cloned()
+    }
+
+    /// Notes what a target is rendered from, unless that is only what is at its own path.
+    pub fn note_inputs(
+        &self,
+        follows: &FollowedRef,
+        target: &TargetConfiguration<'_>,
+        inputs: &BTreeSet<String>,
+    ) {
+        let mut known = self.known.borrow_mut();
+        let (known, changed) = known.entry(follows.clone()).or_default();
+        let name = target.target.to_string();
+        let own = inputs.len() == 1 && inputs.contains(&target.placement.path);
+        *changed |= match own {
+            true => known.remove(&name).is_some(),
+            false => known.insert(name, inputs.clone()).as_ref() != Some(inputs),
+        };
+    }
+
+    /// What is to be stored of what targets are rendered from.
+    pub fn take_inputs(&self) -> Result<Vec<Write>, StageError> {
+        let mut writes = Vec::new();
+        for (follows, (inputs, changed)) in self.known.borrow_mut().iter_mut() {
+            if std::mem::take(changed) {
+                let bytes = digest::canonical_json(inputs).map_err(|error| {
+                    StageError::Final(format!("paths cannot be written as JSON: {error}"))
+                })?;
+                writes.push(Write::Put { key: keys::inputs(follows), bytes });
+            }
+        }
+        Ok(writes)
+    }
+
+    /// What the target renders to in `content`, with the bases that are here.
+    pub fn render(
         &self,
         target: &TargetConfiguration<'_>,
         content: &Content<'_>,
         budget: &Budget,
-    ) -> Result<BTreeSet<String>, StageError> {
+    ) -> Result<Made, StageError> {
         let tree = content.tree().map_err(of_git)?;
-        let inputs = inputs(&tree, &target.placement.path, budget);
-        let plain = inputs.len() == 1;
-        let mut inputs = if plain { BTreeSet::from([target.placement.path.clone()]) } else { inputs };
+        let (path, namespaces) = (&target.placement.path, &target.placement.namespaces);
+        let options = Options { remotes: Some(&self.bases), ..Options::new(namespaces, budget) };
+        let result = render_with(&tree, path, &options);
+        let read = match &result {
+            Ok(rendered) => rendered.closure.paths(),
+            Err(_) => inputs(&tree, path, &options),
+        };
+        let mut inputs = if read.len() == 1 { BTreeSet::from([path.clone()]) } else { read };
         // Who owns the files is a part of what is decided on: whoever changes it is reviewed.
         if target.environment.approvals.code_owners {
             inputs.extend(self.owners_files());
         }
-        Ok(inputs)
+        Ok(Made { result, inputs })
     }
 
     /// The kind of the repository's host.
@@ -125,19 +211,15 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let give_up = (self.fetch_deadline)();
         let repository =
             self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
-        Ok(Reading {
-            active,
-            id: id.clone(),
-            repository,
-            evidence: RefCell::default(),
-            statuses: RefCell::default(),
-            writes: RefCell::default(),
-            owned: RefCell::default(),
-        })
+        Ok(Reading::new(active, id, repository, self.repositories))
     }
 
     /// Where a repository is, with what opens it.
-    async fn source(&self, active: &BundleConfiguration, id: &RepositoryId) -> Result<Source, StageError> {
+    pub(crate) async fn source(
+        &self,
+        active: &BundleConfiguration,
+        id: &RepositoryId,
+    ) -> Result<Source, StageError> {
         Ok(Source { credential: self.forge.git_credential(id).await?, ..place(active, id)? })
     }
 
@@ -148,15 +230,21 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         id: &RepositoryId,
     ) -> Result<Reading<'b>, StageError> {
         let repository = self.repositories.open(id, &place(active, id)?).map_err(of_git)?;
-        Ok(Reading {
-            active,
-            id: id.clone(),
-            repository,
-            evidence: RefCell::default(),
-            statuses: RefCell::default(),
-            writes: RefCell::default(),
-            owned: RefCell::default(),
-        })
+        Ok(Reading::new(active, id, repository, self.repositories))
+    }
+
+    /// Reads what the targets of a ref were rendered from when they were last looked at, once for one event.
+    pub(crate) async fn read_inputs(
+        &self,
+        reading: &Reading<'_>,
+        follows: &FollowedRef,
+    ) -> Result<(), StageError> {
+        if !reading.known.borrow().contains_key(follows) {
+            let stored: Option<Inputs> = store::get_json(self.store, &keys::inputs(follows)).await?;
+            let known = (stored.unwrap_or_default(), false);
+            reading.known.borrow_mut().insert(follows.clone(), known);
+        }
+        Ok(())
     }
 
     /// Fetches the heads of pull requests that are not here: their branches are gone, or live in a fork. A head

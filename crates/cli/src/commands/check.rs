@@ -14,9 +14,10 @@ use countersign_core::tree::Tree;
 use countersign_gather::candidates;
 use countersign_policy::bundle::Bundle;
 use countersign_render::budget::Budget;
-use countersign_render::rendered;
+use countersign_render::rendered::{self, Options};
 use serde_json::{Value, json};
 
+use super::bases::{BaseClone, Bases};
 use super::control::Control;
 use super::problems;
 use crate::installation::now;
@@ -69,6 +70,9 @@ pub struct CheckArguments {
     /// Check this commit instead of the working folder.
     #[arg(long, value_name = "REV")]
     pub to: Option<String>,
+    /// A clone of a repository that a kustomization builds on, where that names a commit of it. Nothing is fetched.
+    #[arg(long = "base", value_name = "URL=DIR")]
+    pub bases: Vec<BaseClone>,
     /// Let rules that wait for reviews deny, as they would without reviews after a merge.
     #[arg(long)]
     pub strict: bool,
@@ -94,11 +98,12 @@ pub fn run(arguments: &CheckArguments) -> anyhow::Result<Printed> {
     let targets = targets(arguments, configuration, &repository)?;
     let ways = ways(arguments, &source, &targets)?;
     let tree = source.tree()?;
-    let (targets, selected) = selected(arguments, &tree, targets, &ways);
+    let bases = Bases { clones: &arguments.bases, configuration: Some(configuration) };
+    let (targets, selected) = selected(arguments, &tree, targets, &ways, &bases);
     let mut judged = Vec::new();
     for target in &targets {
         let way = ways.get(target.placement.branch.as_str());
-        let subject = Subject { source: &source, bundle: &bundle, target, way, time: now() };
+        let subject = Subject { source: &source, bundle: &bundle, target, way, bases: &bases, time: now() };
         judged.push(subject.judge(arguments.strict)?);
     }
     let checked = text::Checked { repository: &repository, source: &source, selected, judged: &judged };
@@ -211,8 +216,14 @@ pub enum Selected {
 }
 
 /// What a target is rendered from, if that is more than what is at its own path.
-fn inputs_of(tree: &impl Tree, target: &TargetConfiguration<'_>) -> Option<(String, BTreeSet<String>)> {
-    let inputs = rendered::inputs(tree, &target.placement.path, &Budget::default());
+fn inputs_of(
+    tree: &impl Tree,
+    target: &TargetConfiguration<'_>,
+    bases: &Bases<'_>,
+) -> Option<(String, BTreeSet<String>)> {
+    let budget = Budget::default();
+    let options = Options { remotes: Some(bases), ..Options::new(&[], &budget) };
+    let inputs = rendered::inputs(tree, &target.placement.path, &options);
     (inputs.len() > 1).then(|| (target.target.to_string(), inputs))
 }
 
@@ -221,13 +232,14 @@ fn selected<'a>(
     tree: &impl Tree,
     targets: Vec<TargetConfiguration<'a>>,
     ways: &BTreeMap<&str, Way>,
+    bases: &Bases<'_>,
 ) -> (Vec<TargetConfiguration<'a>>, Selected) {
     let mut touched: BTreeSet<Target> = BTreeSet::new();
     for (branch, way) in ways {
         let of_branch = targets.iter().filter(|target| target.placement.branch == *branch).cloned();
         let of_branch: Vec<_> = of_branch.collect();
         let read: candidates::Inputs =
-            of_branch.iter().filter_map(|target| inputs_of(tree, target)).collect();
+            of_branch.iter().filter_map(|target| inputs_of(tree, target, bases)).collect();
         touched.extend(candidates::touched(
             &of_branch,
             &read,

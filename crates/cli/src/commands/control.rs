@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use countersign_core::bundle::{CONFIGURATION, MAX_FILE};
 use countersign_core::configuration::Configuration;
 use countersign_core::names::CommitId;
-use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
+use countersign_core::tree::{Entry, EntryKind, Identity, Tree, TreeError};
 use countersign_git::repository::Repository;
 use countersign_git::tree::CommitTree;
 use countersign_policy::configuration;
@@ -104,6 +104,13 @@ impl Tree for ControlTree<'_> {
         match self {
             Self::Folder(tree) => tree.read(path, limit),
             Self::Commit(tree) => tree.read(path, limit),
+        }
+    }
+
+    fn identity(&self, path: &str) -> Result<Identity, TreeError> {
+        match self {
+            Self::Folder(tree) => tree.identity(path),
+            Self::Commit(tree) => tree.identity(path),
         }
     }
 }

@@ -7,9 +7,10 @@ use countersign_core::manifest::Manifest;
 use countersign_core::tree::Tree;
 use countersign_render::budget::Budget;
 use countersign_render::diff::diff;
-use countersign_render::rendered::render;
+use countersign_render::rendered::{Options, render_with};
 use serde_json::json;
 
+use super::bases::{BaseClone, Bases};
 use super::judged;
 use super::render::{around, failed, opened};
 use crate::output::{Printed, colored};
@@ -34,6 +35,9 @@ pub struct DiffArguments {
     /// The namespaces of the target; an object without one takes the first.
     #[arg(long = "namespace", value_name = "NAMESPACE")]
     pub namespaces: Vec<String>,
+    /// A clone of a repository that a kustomization builds on, where that names a commit of it. Nothing is fetched.
+    #[arg(long = "base", value_name = "URL=DIR")]
+    pub bases: Vec<BaseClone>,
 }
 
 /// Compares two revisions. Values of Secrets are masked.
@@ -45,10 +49,12 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Printed> {
         Some(root) => (root.clone(), arguments.path.clone()),
         None => around(Path::new(&arguments.path))?,
     };
+    let (bases, budget) = (Bases { clones: &arguments.bases, configuration: None }, Budget::default());
+    let options = Options { remotes: Some(&bases), ..Options::new(&arguments.namespaces, &budget) };
     let mut manifests = Vec::new();
     for revision in [&arguments.before, &arguments.after] {
         let place = opened(&root, Some(revision))?;
-        match manifest(&place.tree()?, &path, &arguments.namespaces)? {
+        match manifest(&place.tree()?, &path, &options)? {
             Ok(manifest) => manifests.push(manifest),
             Err(printed) => return Ok(printed),
         }
@@ -67,12 +73,12 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Printed> {
 fn manifest(
     tree: &impl Tree,
     path: &str,
-    namespaces: &[String],
+    options: &Options<'_>,
 ) -> anyhow::Result<Result<Option<Manifest>, Printed>> {
     if tree.kind(path.trim_matches('/'))?.is_none() {
         return Ok(Ok(None));
     }
-    match render(tree, path, namespaces, &Budget::default()) {
+    match render_with(tree, path, options) {
         Ok(rendered) => Ok(Ok(Some(rendered.manifest()?.manifest))),
         Err(found) => Ok(Err(failed(tree, &found))),
     }

@@ -26,6 +26,7 @@ pub mod hook;
 pub mod inspect;
 
 // What several commands share.
+pub mod bases;
 pub mod control;
 pub mod folder;
 pub mod judged;

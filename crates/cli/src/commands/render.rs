@@ -14,6 +14,7 @@ use countersign_render::rendered::{Options, Rendered, RenderedObject, Sort, rend
 use countersign_render::yaml::write::to_yaml;
 use serde_json::{Value, json};
 
+use super::bases::{BaseClone, Bases};
 use super::control::{Control, resolve};
 use super::folder::FolderTree;
 use super::shown::counted;
@@ -51,7 +52,8 @@ pub enum Restrictor {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  countersign render deploy/staging --namespace shop-staging --origins\n  \
-    countersign render deploy/staging --repo /srv/git/shop --rev main\n\n\
+    countersign render deploy/staging --repo /srv/git/shop --rev main\n  \
+    countersign render deploy/staging --base https://git.example.com/team/base=../base\n\n\
     Exit codes: 0 rendered, 1 it does not render, 2 error."
 )]
 pub struct RenderArguments {
@@ -76,6 +78,9 @@ pub struct RenderArguments {
     /// Which files a kustomization may read.
     #[arg(long, value_enum, default_value_t = Restrictor::RootOnly)]
     pub load_restrictor: Restrictor,
+    /// A clone of a repository that a kustomization builds on, where that names a commit of it. Nothing is fetched.
+    #[arg(long = "base", value_name = "URL=DIR")]
+    pub bases: Vec<BaseClone>,
     /// The most objects; what rendering may cost grows with it.
     #[arg(long, value_name = "COUNT", default_value_t = Budget::default().objects)]
     pub max_objects: usize,
@@ -167,6 +172,7 @@ fn rendered(
     for_program: bool,
 ) -> anyhow::Result<Printed> {
     let budget = Budget::for_objects(arguments.max_objects);
+    let bases = Bases { clones: &arguments.bases, configuration: None };
     let options = Options {
         sort: match arguments.sort {
             Order::Legacy => Sort::Legacy,
@@ -176,6 +182,7 @@ fn rendered(
             Restrictor::RootOnly => LoadRestrictor::RootOnly,
             Restrictor::None => LoadRestrictor::None,
         },
+        remotes: Some(&bases),
         ..Options::new(&arguments.namespaces, &budget)
     };
     let rendered = match render_with(tree, path, &options) {
@@ -242,6 +249,7 @@ fn document(rendered: &Rendered, secrets: bool) -> anyhow::Result<Value> {
         "images": rendered.images(),
         "files": rendered.files,
         "closure": rendered.closure,
+        "bases": rendered.bases,
         "warnings": rendered.warnings,
         "problems": [],
     }))

@@ -184,7 +184,7 @@ impl Builder<'_, '_> {
     fn remote(&mut self, path: &Said<Text>) -> Outcome<Root> {
         match RemoteBase::parse(&path.value) {
             Ok(base) => self.context.remote(base, path.at),
-            Err(why) => wrong(path.at, why, "copy it into this repository, or pin it"),
+            Err(why) => wrong(path.at, why.message, why.help),
         }
     }
 

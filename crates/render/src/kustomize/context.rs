@@ -6,6 +6,7 @@ use countersign_core::facts::{Position, Problem};
 use countersign_core::tree::{EntryKind, Tree, TreeError};
 
 use crate::budget::{Budget, Exhausted, Meter};
+use crate::closure::Closure;
 use crate::remote::{RemoteBase, Remotes};
 use crate::yaml::node::{At, Node};
 use crate::yaml::scalar::Dialect;
@@ -62,14 +63,16 @@ pub(crate) struct Context<'a> {
     tree: &'a dyn Tree,
     mounts: Vec<Mount<'a>>,
     remotes: Option<&'a dyn Remotes>,
-    mounted: HashMap<RemoteBase, usize>,
+    mounted: HashMap<RemoteBase, Root>,
     /// The names of the files, by their number.
     names: Vec<String>,
     numbers: HashMap<String, u32>,
     pub(crate) meter: Meter<'a>,
     pub(crate) restrictor: LoadRestrictor,
     /// Every path of the tree that was looked at, present or absent.
-    pub(crate) closure: BTreeSet<String>,
+    pub(crate) closure: Closure,
+    /// The commits of other repositories that were read, as `REPOSITORY@COMMIT`.
+    pub(crate) bases: BTreeSet<String>,
     /// What is allowed, and should be written in another way.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -90,7 +93,8 @@ impl<'a> Context<'a> {
             numbers: HashMap::new(),
             meter: Meter::new(budget),
             restrictor,
-            closure: BTreeSet::new(),
+            closure: Closure::default(),
+            bases: BTreeSet::new(),
             warnings: Vec::new(),
         }
     }
@@ -154,15 +158,18 @@ impl<'a> Context<'a> {
         let kind = self.mount(root).0.kind(path).or_else(|error| unreadable(at, &error))?;
         // A folder counts by what is read in it: were it gone, its kustomization would be gone as well.
         if kind != Some(EntryKind::Folder) {
-            self.note(root, path);
+            self.note(root, path, at)?;
         }
         Ok(kind)
     }
 
-    fn note(&mut self, root: &Root, path: &str) {
-        if root.tree == 0 && !self.closure.contains(path) {
-            self.closure.insert(path.to_owned());
+    /// Notes what a path depends on. What is in another repository follows from the line that pins it.
+    fn note(&mut self, root: &Root, path: &str, at: At) -> Outcome<()> {
+        if root.tree == 0 && !self.closure.has(path) {
+            let identity = self.tree.identity(path).or_else(|error| unreadable(at, &error))?;
+            self.closure.note(path, identity);
         }
+        Ok(())
     }
 
     /// The path that `path`, written in a file of `root`, means; an error if it leaves the tree.
@@ -226,28 +233,20 @@ impl<'a> Context<'a> {
 
     /// Mounts the tree of a remote base.
     pub(crate) fn remote(&mut self, base: RemoteBase, at: At) -> Outcome<Root> {
-        let known = self.mounted.get(&base).copied();
-        let tree = match (known, self.remotes) {
-            (Some(tree), _) => tree,
-            (None, Some(remotes)) => {
-                let tree = remotes.tree(&base).or_else(|why| {
-                    wrong(
-                        at,
-                        format!("the remote base cannot be used: {why}"),
-                        "copy it into this repository",
-                    )
-                })?;
-                let label = format!("{}@{}:", base.repository, base.commit);
-                self.mounts.push(Mount { tree: Some(tree), label });
-                self.mounted.insert(base.clone(), self.mounts.len() - 1);
-                self.mounts.len() - 1
-            }
-            (None, None) => {
-                let message = format!("the remote base {} is not allowed here", base.repository);
-                return wrong(at, message, "copy the base into this repository, and name its folder");
-            }
+        if let Some(known) = self.mounted.get(&base) {
+            return Ok(known.clone());
+        }
+        let Some(remotes) = self.remotes else {
+            let message = format!("the remote base {} is not allowed here", yaml::scalar::shown(&base.url));
+            return wrong(at, message, "copy the base into this repository, and name its folder");
         };
-        Ok(Root { tree, folder: base.folder })
+        let found = remotes.find(&base).or_else(|why| wrong(at, why.message, why.help))?;
+        let name = format!("{}@{}", found.repository, base.commit);
+        self.mounts.push(Mount { tree: Some(found.tree), label: format!("{name}:") });
+        self.bases.insert(name);
+        let root = Root { tree: self.mounts.len() - 1, folder: found.folder };
+        self.mounted.insert(base, root.clone());
+        Ok(root)
     }
 
     /// The documents of YAML or JSON text.

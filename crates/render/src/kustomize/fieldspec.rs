@@ -169,8 +169,8 @@ fn new_node(make: Make, last: bool, at: At) -> Node {
 
 /// Sets the text of a scalar, which keeps its quotes. Without a kind, the text says what it is.
 pub(crate) fn set_text(node: &mut Node, at: At, text: Text, kind: Option<Kind>) -> Outcome<()> {
-    let quoted = match &node.content {
-        Content::Scalar(scalar) => scalar.quoted,
+    let (quoted, share) = match &node.content {
+        Content::Scalar(scalar) => (scalar.quoted, scalar.share),
         _ => {
             return wrong(
                 node.at,
@@ -181,7 +181,7 @@ pub(crate) fn set_text(node: &mut Node, at: At, text: Text, kind: Option<Kind>) 
     };
     let kind = kind.unwrap_or_else(|| crate::yaml::scalar::plain_kind(&text));
     let kind = if quoted { Kind::Str } else { kind };
-    *node = Node { at, content: Content::Scalar(Scalar { text, kind, quoted }) };
+    *node = Node { at, content: Content::Scalar(Scalar { text, kind, quoted, share }) };
     Ok(())
 }
 

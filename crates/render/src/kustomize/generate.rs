@@ -111,7 +111,7 @@ impl Generator {
         let options = merged(&self.options, shared);
         set("metadata", self.metadata(name, &options));
         if options.immutable {
-            let scalar = Scalar { text: Text::from("true"), kind: Kind::Bool, quoted: false };
+            let scalar = Scalar { text: Text::from("true"), kind: Kind::Bool, quoted: false, share: 0 };
             set("immutable", Node { at, content: Content::Scalar(scalar) });
         }
         if self.made == Made::Secret {
@@ -300,7 +300,7 @@ fn merge_texts(new: &mut Resource, old: &Resource, path: &[&str]) {
                 Content::Scalar(scalar) => (scalar.text.clone(), scalar.quoted),
                 _ => (Text::from(""), false),
             };
-            let scalar = Scalar { text, kind: Kind::Str, quoted };
+            let scalar = Scalar { text, kind: Kind::Str, quoted, share: 0 };
             merged.set(&field.key, field.at, Node { at: field.value.at, content: Content::Scalar(scalar) });
         }
     }

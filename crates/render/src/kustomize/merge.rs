@@ -4,7 +4,7 @@ use super::context::{Context, Outcome, wrong};
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
-use crate::yaml::node::{At, Content, Kind, Node, Scalar};
+use crate::yaml::node::{At, Content, Kind, Node};
 
 /// The key of a directive.
 pub(super) const DIRECTIVE: &str = "$patch";
@@ -237,11 +237,11 @@ fn scalar(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
     }
     let mut merged = patch.clone();
     // Whatever replaces a text in quotes is in quotes as well.
-    let quoted = object.as_ref().and_then(Node::as_scalar).map(|scalar| scalar.quoted);
-    if let (Some(quoted), Content::Scalar(Scalar { kind, quoted: now, .. })) = (quoted, &mut merged.content) {
-        *now = quoted;
-        if quoted {
-            *kind = Kind::Str;
+    let old = object.as_ref().and_then(Node::as_scalar);
+    if let (Some(old), Content::Scalar(now)) = (old, &mut merged.content) {
+        (now.quoted, now.share) = (old.quoted, old.share);
+        if old.quoted {
+            now.kind = Kind::Str;
         }
     }
     Some(merged)

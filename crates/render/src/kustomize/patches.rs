@@ -11,6 +11,7 @@ use super::resource::Resource;
 use super::schema::Cursor;
 use super::selector::Selector;
 use super::set::ResourceSet;
+use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 use crate::yaml::scalar::Dialect;
 
@@ -226,12 +227,20 @@ fn apply(
     }
     let place = resource.node.at;
     let object = std::mem::replace(&mut resource.node, Node::null(place));
+    if replaces(&patch.node) {
+        // kustomize replaces the object, and forgets what it was replaced with.
+        let message = "$patch: replace of a whole object has no effect";
+        builder.context.warn(patch.node.at, message, "name its fields, or remove the object from resources");
+        resource.node = object;
+        return Ok(());
+    }
     let merged = Merger { context: builder.context }.merge(Some(object), Some(&patch.node), cursor)?;
     let Some(node) = merged.filter(|node| !node.is_nothing()) else {
         resource.empty = true;
         return Ok(());
     };
     resource.node = node;
+    shared::settle(builder.context, resource);
     if !change_kind {
         resource.set_kind(&kind, place);
     }
@@ -241,6 +250,11 @@ fn apply(
     resource.set_namespace(&namespace, place);
     set.renamed(at);
     Ok(())
+}
+
+/// Whether a patch asks for the whole object to be replaced.
+fn replaces(patch: &Node) -> bool {
+    patch.get("$patch").and_then(Node::raw).is_some_and(|directive| &**directive == "replace")
 }
 
 /// Applies an entry of `patches`.
@@ -263,7 +277,11 @@ pub(crate) fn entry(
     }
     let mut patches = source.objects(builder)?;
     let Some(target) = &entry.target else {
-        for patch in &patches {
+        for patch in &mut patches {
+            if entry.rename || entry.change_kind {
+                // kustomize notes both as annotations of the patch, which makes texts of all of them.
+                patch.stringify("annotations");
+            }
             let at = one_target(set, patch)?;
             apply(builder, set, at, patch, entry.rename, entry.change_kind)?;
         }
@@ -351,6 +369,8 @@ fn json(
         if noted {
             annotations(resource);
         }
+        // kustomize reads the object anew from what a JSON patch makes of it.
+        shared::part(resource);
         json_patch::apply(&mut resource.node, operations)?;
         if resource.node.get("metadata").and_then(|metadata| metadata.get("annotations")).is_some() {
             resource.stringify("annotations");

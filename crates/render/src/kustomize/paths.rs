@@ -137,9 +137,12 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
     /// A value of the same shape with nothing in it.
     fn hollow(&self, value: &Node) -> Node {
         let content = match &value.content {
-            Content::Scalar(_) => {
-                Content::Scalar(Scalar { text: Text::from(""), kind: Kind::Unwritable, quoted: false })
-            }
+            Content::Scalar(_) => Content::Scalar(Scalar {
+                text: Text::from(""),
+                kind: Kind::Unwritable,
+                quoted: false,
+                share: 0,
+            }),
             Content::List(_) => Content::List(Vec::new()),
             Content::Map(_) => Content::Map(Default::default()),
         };

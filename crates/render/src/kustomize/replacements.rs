@@ -11,6 +11,7 @@ use super::paths::{self, Change};
 use super::resource::Resource;
 use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
+use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
 use crate::yaml::scalar::{self, Dialect};
 
@@ -179,7 +180,7 @@ impl Replacement {
         match &self.source {
             Source::Text(said) => {
                 let kind = scalar::plain_kind(&said.value);
-                let scalar = Scalar { text: said.value.clone(), kind, quoted: false };
+                let scalar = Scalar { text: said.value.clone(), kind, quoted: false, share: 0 };
                 Ok(Node { at: said.at, content: Content::Scalar(scalar) })
             }
             Source::Field { gvk, name, namespace, path, options, at } => {
@@ -257,6 +258,9 @@ impl TargetFields {
             for (path, said) in paths.iter().zip(&self.paths) {
                 self.copy(context, resource, value, path, said)?;
             }
+            if let Some(resource) = set.get_mut(index) {
+                shared::settle(context, resource);
+            }
             set.renamed(index);
         }
         Ok(())
@@ -320,8 +324,8 @@ fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outco
             return wrong(at, message, "put the field in quotes where it is written");
         }
     };
-    let quoted = old.quoted;
-    *field = Node { at, content: Content::Scalar(Scalar { text, kind, quoted }) };
+    let (quoted, share) = (old.quoted, old.share);
+    *field = Node { at, content: Content::Scalar(Scalar { text, kind, quoted, share }) };
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::id::Id;
 use super::origin::Origin;
+use super::shared::Shares;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
 
@@ -41,6 +42,8 @@ pub(crate) struct Resource {
     pub(crate) variables: Vec<Text>,
     pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) transformations: Vec<Arc<Origin>>,
+    /// Values of it that are one.
+    pub(crate) shares: Shares,
     /// For an object that configures a plugin: whether a patch may rename, or change the kind.
     pub(crate) empty: bool,
 }
@@ -57,6 +60,7 @@ impl Resource {
             variables: Vec::new(),
             origin: None,
             transformations: Vec::new(),
+            shares: Shares::new(),
             empty: false,
         }
     }
@@ -189,8 +193,10 @@ fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
         Some(node) if node.text() == Some(text) => {}
         Some(node) => {
             let quoted = node.as_scalar().is_some_and(|scalar| scalar.quoted);
-            *node =
-                Node { at, content: Content::Scalar(Scalar { text: text.into(), kind: Kind::Str, quoted }) };
+            *node = Node {
+                at,
+                content: Content::Scalar(Scalar { text: text.into(), kind: Kind::Str, quoted, share: 0 }),
+            };
         }
         None => map.set(&Text::from(key), at, Node::string(at, text)),
     }

@@ -14,8 +14,9 @@ use super::namespace::{self, Namespace};
 use super::origin::{self, Origin};
 use super::resource::Resource;
 use super::set::ResourceSet;
+use super::shared::{self, Numbers};
 use super::{patches, replacements};
-use crate::yaml::node::{At, Content, Kind, Node, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
 
 /// An entry of `replicas`.
 pub(crate) struct Replicas {
@@ -167,22 +168,30 @@ fn set_texts(
 ) -> Outcome<()> {
     let specs = of(specs, &resource.id());
     let at = pairs.first().map_or_else(At::default, |(_, said)| said.at);
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut numbers = Numbers::new(resource, pairs.len());
     let mut act = |node: &mut Node| {
         let what = node.what();
         let Content::Map(map) = &mut node.content else {
             return wrong(node.at, format!("this is {what}, not a mapping of texts"), "correct the object");
         };
-        for (key, said) in pairs {
-            map.set(key, said.at, Node::string(said.at, said.value.clone()));
+        for (index, (key, said)) in pairs.iter().enumerate() {
+            let share = match map.get(key).map(Node::as_scalar) {
+                Some(old) => old.map_or(0, |scalar| scalar.share),
+                None => numbers.take(index),
+            };
+            let scalar = Scalar { share, ..Scalar::string(said.value.clone()) };
+            map.set(key, said.at, Node { at: said.at, content: Content::Scalar(scalar) });
         }
         Ok(())
     };
-    if pairs.is_empty() {
-        return Ok(());
-    }
     let mut visit = Visit { make: Make::Map, at, act: &mut act, steps: 0 };
     specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
     let steps = visit.steps;
+    numbers.note(resource, pairs.iter().map(|(_, said)| &said.value));
+    shared::settle(context, resource);
     context.steps(at, steps)
 }
 

@@ -11,6 +11,7 @@ use super::fieldspec::{Make, Visit};
 use super::id::{Id, group_version};
 use super::paths;
 use super::set::ResourceSet;
+use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
 
 /// An entry of `vars`.
@@ -166,6 +167,7 @@ impl Variables {
             of.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
             let steps = visit.steps;
             context.steps(at, steps)?;
+            shared::settle(context, resource);
         }
         Ok(())
     }
@@ -221,7 +223,7 @@ fn expand(scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) {
             _ => Text::from(spelled(value)),
         };
         let kind = if value.kind == Kind::Null { Kind::Str } else { value.kind };
-        *scalar = Scalar { text, kind, quoted: false };
+        *scalar = Scalar { text, kind, quoted: false, share: scalar.share };
         return;
     }
     let mut expanded = String::with_capacity(text.len());
@@ -243,5 +245,5 @@ fn expand(scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) {
         }
     }
     expanded.push_str(rest);
-    *scalar = Scalar { text: expanded.into(), kind: Kind::Str, quoted: false };
+    *scalar = Scalar { share: scalar.share, ..Scalar::string(expanded) };
 }

@@ -27,7 +27,8 @@ pub(crate) fn documents(
     printable(text)?;
     not_crowded(text, meter.budget.nodes / 4)?;
     let events = Parser::new_from_str(text);
-    let mut composer = Composer { events, file, dialect, meter, soft, anchors: HashMap::new() };
+    let open_end = open_end(text);
+    let mut composer = Composer { events, file, dialect, meter, soft, anchors: HashMap::new(), open_end };
     let mut documents = Vec::new();
     loop {
         match composer.next()? {
@@ -65,6 +66,12 @@ fn not_crowded(text: &str, most: u64) -> Result<(), Fault> {
     Err(Fault::new(1, message, "split the file; a file that is JSON may be named .json"))
 }
 
+/// How many characters the text has, if its last line holds something and no line end comes after it.
+fn open_end(text: &str) -> Option<usize> {
+    let last = text.rsplit(['\n', '\r']).next()?;
+    (!last.trim().is_empty()).then(|| text.chars().count())
+}
+
 /// The line that comes after `before`, counted from 1.
 pub(crate) fn line_after(before: &str) -> u32 {
     u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX).saturating_add(1)
@@ -87,6 +94,8 @@ struct Composer<'i, 'm, 'b, 's> {
     meter: &'m mut Meter<'b>,
     soft: Soft<'s>,
     anchors: HashMap<AnchorId, (Node, Weight)>,
+    /// Where the file ends, in characters, if no line end comes after its last line.
+    open_end: Option<usize>,
 }
 
 impl<'i> Composer<'i, '_, '_, '_> {
@@ -118,9 +127,11 @@ impl<'i> Composer<'i, '_, '_, '_> {
             Event::Alias(anchor) => return Ok((self.alias(anchor, line, place)?, false)),
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let text = if block { self.ended(&text, span) } else { &text };
                 let tag = tag.as_deref();
                 let merge = text == "<<" && tag.map_or(plain, is_merge);
-                (self.scalar(&text, plain, tag, merge, line), anchor, merge)
+                (self.scalar(text, plain, tag, merge, line), anchor, merge)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "seq", line);
@@ -141,6 +152,15 @@ impl<'i> Composer<'i, '_, '_, '_> {
         Ok((node, merge))
     }
 
+    /// The text of a block. The parser adds a line end to the file's last line; where there is none, the text has
+    /// none either.
+    fn ended<'t>(&self, text: &'t str, span: Span) -> &'t str {
+        match (self.open_end, text.strip_suffix('\n')) {
+            (Some(end), Some(body)) if span.end.index() >= end => body,
+            _ => text,
+        }
+    }
+
     fn alias(&mut self, anchor: AnchorId, line: u32, place: Place) -> Result<Node, Fault> {
         let Some((_, weight)) = self.anchors.get(&anchor) else {
             let message = "this alias names an anchor that is not complete before it in this document";
@@ -159,7 +179,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
             self.soft(line, message, scalar::QUOTE_IT);
             Kind::Null
         });
-        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain })
+        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain, share: 0 })
     }
 
     fn collection_tag(&mut self, tag: Option<&Tag>, expected: &str, line: u32) {

@@ -85,7 +85,12 @@ impl Reader<'_, '_, '_> {
             Some(b'[') => self.array(place)?,
             Some(b'"') => {
                 let text = self.string()?;
-                Content::Scalar(Scalar { text: self.meter.text(&text), kind: Kind::Str, quoted: true })
+                Content::Scalar(Scalar {
+                    text: self.meter.text(&text),
+                    kind: Kind::Str,
+                    quoted: true,
+                    share: 0,
+                })
             }
             Some(b'-' | b'0'..=b'9') => Content::Scalar(self.number()?),
             _ => Content::Scalar(self.word()?),
@@ -167,14 +172,14 @@ impl Reader<'_, '_, '_> {
         }
         let kind = if whole { Kind::Int } else { Kind::Float };
         self.at += length;
-        Ok(Scalar { text: self.meter.text(text), kind, quoted: false })
+        Ok(Scalar { text: self.meter.text(text), kind, quoted: false, share: 0 })
     }
 
     fn word(&mut self) -> Result<Scalar, Fault> {
         for (word, kind) in [("null", Kind::Null), ("true", Kind::Bool), ("false", Kind::Bool)] {
             if self.rest().starts_with(word.as_bytes()) {
                 self.at += word.len();
-                return Ok(Scalar { text: self.meter.text(word), kind, quoted: false });
+                return Ok(Scalar { text: self.meter.text(word), kind, quoted: false, share: 0 });
             }
         }
         Err(self.wrong("a value"))

@@ -11,6 +11,14 @@ pub(crate) struct Field {
     pub(crate) value: Node,
 }
 
+impl Field {
+    /// Where a person reads what it holds: at its key, or where another file set the value.
+    pub(crate) fn written(&self) -> At {
+        let set_elsewhere = self.value.as_scalar().is_some() && self.value.at.file != self.at.file;
+        if set_elsewhere { self.value.at } else { self.at }
+    }
+}
+
 /// The fields of a mapping. Keys are unique.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Map {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::map::{Field, Map};
-use super::{Place, scalar};
+use super::{Place, scalar, time};
 
 /// A text that is cheap to copy: keys and values are shared by everything that a patch or a label touches.
 pub(crate) type Text = Arc<str>;
@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     Int,
     Float,
     Str,
+    /// A time without quotes, which kustomize writes in full.
+    Time,
     /// A number that JSON cannot hold: it may be used as text, and is refused where it is still a number
     /// when everything is done.
     Unwritable,
@@ -55,12 +57,14 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
     pub(crate) quoted: bool,
+    /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none.
+    pub(crate) share: u16,
 }
 
 impl Scalar {
     /// A string.
     pub(crate) fn string(text: impl Into<Text>) -> Self {
-        Self { text: text.into(), kind: Kind::Str, quoted: false }
+        Self { text: text.into(), kind: Kind::Str, quoted: false, share: 0 }
     }
 
     /// The value that JSON has for it.
@@ -69,6 +73,7 @@ impl Scalar {
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool(scalar::is_true(&self.text)),
             Kind::Int | Kind::Float => scalar::number_value(&self.text),
+            Kind::Time => time::in_full(&self.text).map_or_else(|| Value::from(&*self.text), Value::from),
             Kind::Str | Kind::Unwritable => Value::from(&*self.text),
         }
     }
@@ -98,7 +103,12 @@ impl Node {
     pub(crate) fn null(at: At) -> Self {
         Self {
             at,
-            content: Content::Scalar(Scalar { text: Text::from("null"), kind: Kind::Null, quoted: false }),
+            content: Content::Scalar(Scalar {
+                text: Text::from("null"),
+                kind: Kind::Null,
+                quoted: false,
+                share: 0,
+            }),
         }
     }
 
@@ -172,7 +182,8 @@ impl Node {
 
     /// The text, if this is a string.
     pub(crate) fn text(&self) -> Option<&str> {
-        self.as_scalar().filter(|scalar| scalar.kind == Kind::Str).map(|scalar| &*scalar.text)
+        let is_text = |scalar: &&Scalar| matches!(scalar.kind, Kind::Str | Kind::Time);
+        self.as_scalar().filter(is_text).map(|scalar| &*scalar.text)
     }
 
     /// Whether this is null, or nothing at all.
@@ -197,6 +208,7 @@ impl Node {
                 Kind::Bool => "a boolean",
                 Kind::Int | Kind::Float | Kind::Unwritable => "a number",
                 Kind::Str => "a string",
+                Kind::Time => "a time",
             },
             Content::List(_) => "a list",
             Content::Map(_) => "a mapping",
@@ -240,7 +252,7 @@ impl Node {
                 Box::new(items.iter().enumerate().map(|(index, item)| (index.to_string(), item.at, item)))
             }
             Content::Map(fields) => {
-                Box::new(fields.iter().map(|field| (escaped(&field.key), field.at, &field.value)))
+                Box::new(fields.iter().map(|field| (escaped(&field.key), field.written(), &field.value)))
             }
         }
     }

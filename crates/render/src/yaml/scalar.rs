@@ -5,6 +5,7 @@ use saphyr_parser::Tag;
 use serde_json::{Number, Value};
 
 use super::node::Kind;
+use super::time;
 
 /// The help for a text whose meaning is refused.
 pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
@@ -64,6 +65,7 @@ fn unquoted(text: &str, dialect: Dialect) -> Result<Kind, String> {
     match (untagged(text), dialect) {
         (Ok(Value::Bool(_)), Dialect::Kustomize) if !is_strict_boolean(text) => Ok(Kind::Str),
         (Err(_), Dialect::Kustomize) => Ok(Kind::Unwritable),
+        (Ok(Value::String(_)), Dialect::Kustomize) if time::in_full(text).is_some() => Ok(Kind::Time),
         (value, _) => value.map(|value| kind(&value)),
     }
 }

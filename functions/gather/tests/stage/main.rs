@@ -1,5 +1,6 @@
 //! The stage on a repository of Git and the embedded store and queue: from events to facts.
 
+mod bases;
 mod faults;
 mod looks;
 mod owners;

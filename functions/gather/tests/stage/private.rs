@@ -1,7 +1,7 @@
 //! A private repository behind HTTP: opened by a credential that is read at the moment of use.
 
 #[path = "../../../../crates/git/src/testing/server.rs"]
-mod server;
+pub mod server;
 
 use countersign_core::facts::Render;
 use countersign_core::ports::forge::GitCredential;

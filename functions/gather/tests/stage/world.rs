@@ -144,11 +144,16 @@ impl World {
 
     /// Reads the repository from a server from now on, with this credential.
     pub async fn read_from(&mut self, url: &str, credential: GitCredential) {
+        self.configure(|configuration| configuration["repositories"]["local/shop"]["url"] = json!(url)).await;
+        self.credential = Some(credential);
+    }
+
+    /// Changes the configuration.
+    pub async fn configure(&self, change: impl FnOnce(&mut serde_json::Value)) {
         let key = keys::bundle_configuration(&self.bundle);
         let mut configuration: serde_json::Value = store::get_json(&self.store, &key).await.unwrap().unwrap();
-        configuration["repositories"]["local/shop"]["url"] = json!(url);
+        change(&mut configuration);
         store::put_json(&self.store, &key, &configuration).await.unwrap();
-        self.credential = Some(credential);
     }
 
     /// Commits both applications' values to a branch, on top of what is there or of `parent`.

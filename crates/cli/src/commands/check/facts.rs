@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use countersign_core::configuration::{PlacementState, TargetConfiguration};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::facts::{
-    Cause, Change, FACTS_VERSION, Facts, FileChange, History, Operation, Range, Relation, Render,
+    Cause, Change, FACTS_VERSION, Facts, FileChange, History, Operation, Problem, Range, Relation, Render,
 };
 use countersign_core::manifest::Manifest;
 use countersign_core::names::AttemptId;
@@ -20,10 +20,11 @@ use countersign_policy::decide::{Mode, decide};
 use countersign_provenance::signatures::verify_signatures;
 use countersign_render::budget::Budget;
 use countersign_render::diff::diff;
-use countersign_render::rendered::render;
+use countersign_render::rendered::{Options, Rendered, render_with};
 
 use super::source::Source;
 use super::{Judged, Way};
+use crate::commands::bases::Bases;
 
 /// The most first-parent commits that one change may span, as in `gather`.
 const MAX_RANGE: usize = 1_000;
@@ -41,6 +42,8 @@ pub struct Subject<'a> {
     pub target: &'a TargetConfiguration<'a>,
     /// Where the change begins, and the files that it touches.
     pub way: Option<&'a Way>,
+    /// Clones of other repositories that kustomizations are built on.
+    pub bases: &'a Bases<'a>,
     /// The time that every rule sees.
     pub time: Timestamp,
 }
@@ -152,8 +155,7 @@ impl Subject<'_> {
             facts.diff = diff(before.as_ref(), None);
             return Ok(());
         }
-        let placement = self.target.placement;
-        match render(&self.source.tree()?, &placement.path, &placement.namespaces, &Budget::default()) {
+        match self.rendered(&self.source.tree()?) {
             Ok(rendered) => {
                 let blob = rendered.manifest()?;
                 facts.render = Render::Rendered;
@@ -167,10 +169,15 @@ impl Subject<'_> {
         Ok(())
     }
 
+    fn rendered(&self, tree: &impl Tree) -> Result<Rendered, Vec<Problem>> {
+        let (placement, budget) = (self.target.placement, Budget::default());
+        let options = Options { remotes: Some(self.bases), ..Options::new(&placement.namespaces, &budget) };
+        render_with(tree, &placement.path, &options)
+    }
+
     /// What a tree renders to; nothing if it does not.
     fn manifest(&self, tree: &impl Tree) -> anyhow::Result<Option<Manifest>> {
-        let placement = self.target.placement;
-        match render(tree, &placement.path, &placement.namespaces, &Budget::default()) {
+        match self.rendered(tree) {
             Ok(rendered) => Ok(Some(rendered.manifest()?.manifest)),
             Err(_) => Ok(None),
         }

@@ -119,6 +119,7 @@ impl World {
             all: false,
             from: None,
             to: None,
+            bases: Vec::new(),
             strict: false,
         };
         change(&mut arguments);

@@ -36,6 +36,7 @@ fn two_revisions_of_a_kustomization_are_compared_with_secrets_masked() {
         path: "app".into(),
         repo: Some(folder.path().to_owned()),
         namespaces: Vec::new(),
+        bases: Vec::new(),
     };
     let printed = run(&arguments).unwrap();
     assert!(printed.text.contains("x-c") && printed.text.contains("x-s"), "{}", printed.text);

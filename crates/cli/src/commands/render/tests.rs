@@ -11,6 +11,7 @@ fn arguments(origins: bool, show_secrets: bool) -> RenderArguments {
         format: ObjectForm::Yaml,
         sort: Order::Legacy,
         load_restrictor: Restrictor::RootOnly,
+        bases: Vec::new(),
         max_objects: 100,
         origins,
         show_secrets,
