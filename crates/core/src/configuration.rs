@@ -277,6 +277,9 @@ pub struct Environment {
     /// reviewers did not see is refused, even if nothing rides along.
     #[serde(default)]
     pub exact: bool,
+    /// Whether what was changed by other means is put back as it was authorized. It is reported in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_heal: bool,
 }
 
 /// How many approvals a change needs, and of whom.
