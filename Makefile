@@ -11,9 +11,10 @@ export CARGO_TERM_QUIET ?= $(if $(CI),true,false)
 
 CLUSTER ?= simulated
 FORGE ?= plain
+STACK ?= core
 
 # What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the ports on AWS.
-LAMBDAS := receive gather evaluate record apply observe report poll witness
+LAMBDAS := receive gather evaluate record apply observe drift report poll witness
 CLOUD := $(LAMBDAS:%=countersign-%/lambda) countersign-tests/aws
 
 help: ## Print this help
@@ -41,12 +42,18 @@ tools: ## Build the real servers that tests use, once, into the cache
 	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw kustomize
 	@bash tests/tools/github-openapi/fetch.sh
 
-test: tools build ## Run every test, also on a real Kubernetes API server
+test: tools build infra ## Run every test, also on a real Kubernetes API server
 	@cargo fetch --quiet --locked # What functions link is asked offline, also of crates that no test builds.
 	@cargo test --quiet --workspace --features countersign-tests/aws,countersign-render/oracle --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh
+
+package: ## Build dist/FUNCTION.zip for Lambda, the same bytes wherever (ARCH=x86_64; FUNCTIONS="apply drift" for some)
+	@bash infra/package.sh $(FUNCTIONS)
+
+deploy: ## Deploy a stack with sam (STACK=core, cluster, witness or link; PARAMETERS=FILE with one Name=value a line)
+	@bash infra/deploy.sh $(STACK) $(PARAMETERS)
 
 bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH="--only one --samples 20" for less)
 	@cargo build --quiet --release -p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
@@ -62,4 +69,4 @@ soak: tools build ## Run the long tests: simulation, kills, load, faults, kustom
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test infra trace soak bench bench-render
+.PHONY: help build demo check policies docs tools test infra package deploy bench bench-render trace soak

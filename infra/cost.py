@@ -39,7 +39,7 @@ WORK = {
 ORDERED = DELIVERIES + LOOKS + LOOKS + 1 + 2 + LEAVES
 REQUESTS_PER_MESSAGE = 3
 # Ticks a minute: due and refs (poll), settle (record), drift, witness.
-TICKS_A_MINUTE = 1 + 1 / 5 + 1 / 5 + 1 / 15 + 1 / 5
+TICKS_A_MINUTE = 1 + 1 / 5 + 1 / 5 + 1 / 15 + 1 / 2
 # An idle mapping of a queue holds five long polls of 20 seconds open.
 MAPPINGS, POLLS_A_MINUTE = 9, 5 * 3
 # What stays: three documents of facts and decisions and a manifest for each change, for a year.

@@ -35,7 +35,9 @@ class Templates(unittest.TestCase):
             if not functions(template):
                 continue
             shared = template["Globals"]["Function"]
-            self.assertEqual((shared["Runtime"], shared["Architectures"]), ("provided.al2023", ["arm64"]))
+            self.assertEqual(shared["Runtime"], "provided.al2023")
+            self.assertEqual(shared["Architectures"], [{"Ref": "Architecture"}])
+            self.assertEqual(template["Parameters"]["Architecture"]["Default"], "arm64")
             for function, resource in functions(template).items():
                 with self.subTest(template=name, function=function):
                     properties = resource["Properties"]

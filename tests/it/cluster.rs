@@ -104,7 +104,7 @@ fn verbs_can_be_spawned<C: Cluster>(cluster: &C, bench: &bench::Bench<'_, C>, pr
     fn spawnable(_: impl Future + Send) {}
     let plan = bench.plan(bench::at(1), &[]);
     spawnable(apply::apply(cluster, cluster, &plan, || tokio::time::sleep(Duration::from_millis(1))));
-    spawnable(diff::diff(cluster, &plan));
+    spawnable(diff::diff(cluster, plan.target, plan.objects));
     spawnable(health::of_all(cluster, &[]));
     spawnable(prune::prune(cluster, cluster, pruning));
     spawnable(inventory::read(cluster, &bench.target));

@@ -6,9 +6,12 @@ use serde_json::Value;
 
 mod approvals;
 mod control;
+mod doctor;
+mod drift;
 mod history;
 mod restart;
 mod unheard;
+mod witness;
 
 /// The number of the first line of `text` that holds `part`.
 fn line_of(text: &str, part: &str) -> usize {

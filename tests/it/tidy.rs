@@ -96,6 +96,14 @@ fn observe_never_reads_git_or_a_forge_evaluates_or_signs() {
 }
 
 #[test]
+fn drift_never_reads_git_or_a_forge_or_evaluates() {
+    never_links(
+        "countersign-drift",
+        &all(&[&SOURCE, &FORGE, &POLICY, &ADAPTERS, &["countersign_provenance"]]),
+    );
+}
+
+#[test]
 fn witness_reads_the_log_and_nothing_else() {
     never_links("countersign-witness", &all(&[&SOURCE, &FORGE, &CLUSTER, &POLICY, &ADAPTERS]));
 }
@@ -146,6 +154,7 @@ fn the_countersign_zone_on_lambda_neither_reads_source_nor_deploys() {
 fn the_cluster_zone_on_lambda_neither_reads_source_nor_signs() {
     let others = ["countersign_provenance", KMS, SECRETS];
     on_lambda("apply", &[&SOURCE, &FORGE, &POLICY, &others]);
+    on_lambda("drift", &[&SOURCE, &FORGE, &POLICY, &others]);
     on_lambda("observe", &[&SOURCE, &FORGE, &POLICY, &SIGNING, &others]);
 }
 

@@ -16,6 +16,7 @@ pub mod clone;
 pub mod http;
 mod reading;
 mod server;
+pub mod witness;
 
 use crate::survival::faults::Faults;
 use crate::world::ports::Port;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "batch")]
 pub mod batch;
+mod metrics;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,6 +17,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::metrics::Metrics;
 use crate::s3::{Buckets, S3Store};
 #[cfg(feature = "sqs")]
 use crate::sqs::{QueueUrls, SqsQueue};
@@ -51,6 +53,7 @@ impl Start {
             data: optional("COUNTERSIGN_BUCKET"),
             manifests: optional("COUNTERSIGN_MANIFEST_BUCKET"),
             log: optional("COUNTERSIGN_LOG_BUCKET"),
+            witness: optional("COUNTERSIGN_WITNESS_BUCKET"),
         };
         // An endpoint of one's own rarely has a name for each bucket.
         let elsewhere =
@@ -113,23 +116,6 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Counts something, in CloudWatch's embedded metric format: one line of JSON on standard output.
-pub fn count(installation: &str, metric: &str, value: u32) {
-    let line = serde_json::json!({
-        "_aws": {
-            "Timestamp": now().as_millis(),
-            "CloudWatchMetrics": [{
-                "Namespace": "Countersign",
-                "Dimensions": [["Installation"]],
-                "Metrics": [{ "Name": metric, "Unit": "Count" }],
-            }],
-        },
-        "Installation": installation,
-        metric: value,
-    });
-    println!("{line}");
-}
-
 /// Tells when `limit` is over, counted from this call on.
 #[must_use]
 pub fn gives_up_after(limit: Duration) -> Arc<dyn Fn() -> bool + Send + Sync> {
@@ -145,7 +131,11 @@ fn start_log() -> anyhow::Result<()> {
         .with_context(|| format!("COUNTERSIGN_LOG_LEVEL: {level:?} is not error, warn, info or debug"))?;
     let ours = Targets::new().with_default(LevelFilter::WARN).with_target("countersign", level);
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let metrics = Metrics::new(optional("COUNTERSIGN_INSTALLATION"), optional("COUNTERSIGN_CLUSTER"));
+    // What is counted is counted at every level of the log.
+    let counted = Targets::new().with_target("countersign", LevelFilter::INFO);
+    let registry = tracing_subscriber::registry().with(metrics.with_filter(counted));
     // A second start in one process changes nothing.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+    let _ = registry.with(lines.with_filter(ours)).try_init();
     Ok(())
 }

@@ -37,6 +37,8 @@ pub struct Buckets {
     pub manifests: Option<String>,
     /// Of the keys below `log/`.
     pub log: Option<String>,
+    /// Of the keys below `witness/`.
+    pub witness: Option<String>,
 }
 
 impl Buckets {
@@ -46,6 +48,7 @@ impl Buckets {
         let (bucket, variable) = match first {
             "manifests" => (&self.manifests, "COUNTERSIGN_MANIFEST_BUCKET"),
             "log" => (&self.log, "COUNTERSIGN_LOG_BUCKET"),
+            "witness" => (&self.witness, "COUNTERSIGN_WITNESS_BUCKET"),
             _ => (&self.data, "COUNTERSIGN_BUCKET"),
         };
         bucket.as_deref().ok_or_else(|| {
@@ -196,11 +199,13 @@ mod tests {
             data: Some("data".to_owned()),
             manifests: Some("manifests".to_owned()),
             log: Some("log".to_owned()),
+            witness: Some("witness".to_owned()),
         };
         for (key, bucket) in [
             ("manifests/00", "manifests"),
             ("log/checkpoint", "log"),
             ("log/", "log"),
+            ("witness/cosigned/7", "witness"),
             ("logs", "data"),
             ("state/log/x", "data"),
             ("genesis.json", "data"),

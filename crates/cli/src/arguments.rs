@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    approve, audit, check, close, cluster, completion, diff, dismiss, dlq, explain, history, hold, hook,
-    init, inspect, policy, propose, recover, render, status, validate,
+    approve, audit, check, close, cluster, completion, diff, dismiss, dlq, doctor, explain, genesis, history,
+    hold, hook, init, inspect, policy, propose, recover, render, status, validate, witness,
 };
 use crate::output::Form;
 
@@ -28,6 +28,9 @@ pub struct Arguments {
 pub enum Command {
     /// Make a new installation: a control repository, keys, and the root-signed beginning.
     Init(init::InitArguments),
+    /// Make the root-signed beginning of an installation whose keys are in KMS, ready to be uploaded.
+    #[command(subcommand)]
+    Genesis(genesis::GenesisCommand),
     /// Run every stage in one process.
     Serve(ServeArguments),
     /// Show every mistake in a control repository.
@@ -64,6 +67,10 @@ pub enum Command {
     /// Verify a log, prove what is in it, and export it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Say what is wrong with an installation, and how to mend it.
+    Doctor(doctor::DoctorArguments),
+    /// Look at a log from elsewhere, and cosign what extends what was seen before.
+    Witness(witness::WitnessArguments),
     /// Show messages that could not succeed, and put them back to work or drop them.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
@@ -95,6 +102,12 @@ pub struct ServeArguments {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7466")]
     pub listen: std::net::SocketAddr,
+    /// How often, in seconds, what runs on each cluster is compared with what was authorized.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub drift_seconds: u64,
+    /// The URL of the witness whose cosignatures clusters demand (countersign cluster add --witness).
+    #[arg(long, value_name = "URL")]
+    pub witness: Option<String>,
     /// How much to log to standard error: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: tracing::Level,

@@ -4,4 +4,5 @@ pub mod arguments;
 pub mod commands;
 pub mod installation;
 pub mod output;
+pub mod remote;
 pub mod serve;

@@ -1,47 +1,89 @@
-//! What applying a plan would change now: a dry run as our own field manager, so that defaults, and
-//! fields that others manage, never count.
+//! What applying objects again would change: a dry run as our own field manager, of which only the fields count
+//! that this manager owns. So defaults, fields of others and what webhooks add are never drift.
 
 use std::collections::BTreeSet;
 
 use countersign_core::facts::ObjectKey;
+use countersign_core::names::Target;
 use countersign_core::ports::cluster::{ApplyOptions, Cluster, ClusterError};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::Failure;
-use crate::plan::{Item, Plan, items, manager};
-use crate::{ownership, parallel};
+use crate::failure::{Failure, Reason};
+use crate::ownership::{self, Owner};
+use crate::parallel;
+use crate::plan::{Item, items, manager};
+
+mod owned;
 
 /// So many fields of an object are listed at most.
 const FIELDS_LIMIT: usize = 50;
 
-/// An object that is not as the plan wants it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An object that is not as it is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drifted {
     /// The object.
+    #[serde(flatten)]
     pub key: ObjectKey,
     /// How it differs.
+    #[serde(flatten)]
     pub drift: Drift,
 }
 
 /// How an object differs from what is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "camelCase")]
 pub enum Drift {
     /// It is not there.
     Missing,
-    /// Some fields have other values. Only their JSON pointers are told, since values may be secret.
+    /// It is being deleted, and waits for its finalizers.
+    Deleting,
+    /// It is there, and somebody else's: it was deleted, and made anew by other means.
+    Foreign {
+        /// The target that it belongs to, by its field manager; none if it belongs to no target.
+        owner: Option<String>,
+    },
+    /// Some fields have other values. Only where is told, since values may be secret.
     Changed {
-        /// Where, at most 50 of them.
+        /// JSON pointers, with items of lists by their keys, as `/spec/containers[name=web]/image`. At most 50.
         fields: Vec<String>,
+        /// The field managers that wrote them.
+        by: Vec<String>,
+    },
+    /// The cluster would not take it as it is wanted.
+    Refused {
+        /// What the cluster says.
+        why: String,
     },
 }
 
-/// The objects of `plan` that are not as it wants them. Changes nothing.
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is not there"),
+            Self::Deleting => f.write_str("it is being deleted"),
+            Self::Foreign { owner: Some(owner) } => write!(f, "it belongs to {owner} now"),
+            Self::Foreign { owner: None } => f.write_str("it was made anew by other means"),
+            Self::Changed { fields, by } => {
+                write!(f, "{}", fields.join(", "))?;
+                if by.is_empty() { Ok(()) } else { write!(f, ", by {}", by.join(", ")) }
+            }
+            Self::Refused { why } => write!(f, "the cluster would not take it as authorized: {why}"),
+        }
+    }
+}
+
+/// Those of a target's `objects` that are not as they are wanted. Changes nothing.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or does not take an object.
-pub async fn diff(cluster: &impl Cluster, plan: &Plan<'_>) -> Result<Vec<Drifted>, Failure> {
-    let manager = manager(plan.target);
-    let tasks = items(plan.objects)?.into_iter().map(|item| diff_one(cluster, &manager, item)).collect();
+/// When the cluster cannot be asked.
+pub async fn diff(
+    cluster: &impl Cluster,
+    target: &Target,
+    objects: &[Value],
+) -> Result<Vec<Drifted>, Failure> {
+    let manager = manager(target);
+    let tasks = items(objects)?.into_iter().map(|item| diff_one(cluster, &manager, item)).collect();
     let (mut drifted, mut failures) = (Vec::new(), Vec::new());
     for compared in parallel::run(tasks).await {
         match compared {
@@ -57,12 +99,48 @@ async fn diff_one(cluster: &impl Cluster, manager: &str, item: Item<'_>) -> Resu
         Err(ClusterError::NotFound(_)) => None,
         answer => answer.map_err(|error| Failure::from_cluster(&item.key, &error))?,
     };
-    let Some(found) = found else { return Ok(Some(Drifted { key: item.key, drift: Drift::Missing })) };
+    let drift = match found {
+        None => Some(Drift::Missing),
+        Some(found) => match whose(&found, manager) {
+            Some(drift) => Some(drift),
+            None => changed(cluster, manager, &item, &found).await?,
+        },
+    };
+    Ok(drift.map(|drift| Drifted { key: item.key, drift }))
+}
+
+/// How an object differs that cannot be compared field by field.
+fn whose(found: &Value, manager: &str) -> Option<Drift> {
+    if found.pointer("/metadata/deletionTimestamp").is_some() {
+        return Some(Drift::Deleting);
+    }
+    match ownership::of(found, manager) {
+        Owner::Ours => None,
+        Owner::Target(owner) => Some(Drift::Foreign { owner: Some(owner) }),
+        Owner::Nobody => Some(Drift::Foreign { owner: None }),
+    }
+}
+
+async fn changed(
+    cluster: &impl Cluster,
+    manager: &str,
+    item: &Item<'_>,
+    found: &Value,
+) -> Result<Option<Drift>, Failure> {
     let options = ApplyOptions { manager: manager.to_owned(), force: true, dry_run: true };
-    let wanted = cluster.apply(&ownership::marked(item.object, manager), &options).await;
-    let wanted = wanted.map_err(|error| Failure::from_cluster(&item.key, &error))?;
-    let fields = fields(&found, &wanted);
-    Ok((!fields.is_empty()).then_some(Drifted { key: item.key, drift: Drift::Changed { fields } }))
+    let wanted = match cluster.apply(&ownership::marked(item.object, manager), &options).await {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let failure = Failure::from_cluster(&item.key, &error);
+            // It was deleted meanwhile, or cannot become what it was, as where a field may not be changed.
+            let refused = failure.reason == Reason::Invalid;
+            return if refused { Ok(Some(Drift::Refused { why: error.to_string() })) } else { Err(failure) };
+        }
+    };
+    let mut differing = owned::differing(manager, found, &wanted);
+    differing.fields.truncate(FIELDS_LIMIT);
+    let owned::Differing { fields, by } = differing;
+    Ok((!fields.is_empty()).then_some(Drift::Changed { fields, by }))
 }
 
 /// The JSON pointers of what differs between two versions of an object, except for its status and what
@@ -91,33 +169,17 @@ fn walk(before: &Value, after: &Value, pointer: &mut String, fields: &mut Vec<St
     let length = pointer.len();
     for name in names {
         pointer.push('/');
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        pointer.push_str(&escaped(name));
         let side = |object: &serde_json::Map<String, Value>| object.get(name).cloned().unwrap_or_default();
         walk(&side(before), &side(after), pointer, fields);
         pointer.truncate(length);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn only_what_somebody_wrote_counts() {
-        let before = json!({
-            "metadata": {"resourceVersion": "1", "generation": 1, "managedFields": [], "labels": {"a/b": "1"}},
-            "spec": {"replicas": 1, "ports": [1]}, "status": {"replicas": 0},
-        });
-        let mut after = before.clone();
-        after["metadata"]["resourceVersion"] = json!("2");
-        after["metadata"]["generation"] = json!(2);
-        after["status"]["replicas"] = json!(1);
-        assert_eq!(fields(&before, &after), [] as [&str; 0]);
-        after["metadata"]["labels"]["a/b"] = json!("2");
-        after["spec"]["ports"] = json!([1, 2]);
-        after["spec"]["paused"] = json!(true);
-        assert_eq!(fields(&before, &after), ["/metadata/labels/a~1b", "/spec/paused", "/spec/ports"]);
-    }
+/// A name as a JSON pointer writes it (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
+
+#[cfg(test)]
+mod tests;

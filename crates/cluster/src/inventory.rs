@@ -7,7 +7,7 @@ use countersign_core::authorization::Sequence;
 use countersign_core::digest::Digest;
 use countersign_core::facts::ObjectKey;
 use countersign_core::names::{AttemptId, Target};
-use countersign_core::ports::cluster::Cluster;
+use countersign_core::ports::cluster::{Cluster, ClusterError};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Reason};
@@ -134,15 +134,31 @@ pub(crate) async fn mine(fence: &impl Cluster, target: &Target, sequence: Sequen
     own(held(fence, target).await?, target, sequence)
 }
 
+/// The inventories of all targets: each, or why it is not understood.
+///
+/// # Errors
+/// When the cluster cannot be read.
+pub async fn all(fence: &impl Cluster) -> Result<Vec<Result<Inventory, Failure>>, Failure> {
+    Ok(list(fence, |_| true).await?)
+}
+
 /// The inventories of all other targets.
 pub(crate) async fn others(fence: &impl Cluster, target: &Target) -> Result<Vec<Inventory>, Failure> {
+    let own = name_of(target);
+    list(fence, |name| name != own).await?.into_iter().collect()
+}
+
+async fn list(
+    fence: &impl Cluster,
+    wanted: impl Fn(&str) -> bool + Send,
+) -> Result<Vec<Result<Inventory, Failure>>, ClusterError> {
     let selector = format!("{MANAGED_BY_LABEL}={MANAGED_BY}");
     let kept = fence.list("v1", "ConfigMap", Some(NAMESPACE), Some(&selector)).await?;
-    let is_inventory = |object: &serde_json::Value| {
+    let is_wanted = |object: &serde_json::Value| {
         let name = object.pointer("/metadata/name").and_then(serde_json::Value::as_str);
-        name.is_some_and(|name| name.starts_with(NAME_PREFIX) && name != name_of(target))
+        name.is_some_and(|name| name.starts_with(NAME_PREFIX) && wanted(name))
     };
-    kept.into_iter().filter(is_inventory).map(|object| parse(&keep::kept(object, FIELD))).collect()
+    Ok(kept.into_iter().filter(is_wanted).map(|object| parse(&keep::kept(object, FIELD))).collect())
 }
 
 /// An inventory as it was read or stored; writing over it succeeds only if it is still what is stored.

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod keep;
 mod ownership;
 pub mod parallel;
+pub mod told;
 
 #[cfg(feature = "kube")]
 pub mod kube;

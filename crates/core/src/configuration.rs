@@ -312,6 +312,9 @@ pub struct Environment {
     /// The statuses that each reviewed head must have, by their names under `statuses`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<StatusName>,
+    /// Whether what was changed by other means is put back as it was authorized. It is reported in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_heal: bool,
 }
 
 /// How many approvals a change needs, and of whom.

@@ -163,13 +163,16 @@ pub fn nonce(nonce: &Digest) -> String {
     format!("state/nonces/{}", nonce.hex())
 }
 
-/// The last checkpoint that the witness verified, in a bucket of its own.
+/// Everything that a witness leaves: in a bucket of its own, which clusters read.
+pub const WITNESS: &str = "witness/";
+
+/// The last checkpoint that the witness verified.
 pub const WITNESSED: &str = "witness/checkpoint";
 
 /// A checkpoint of so many leaves with the witness's cosignature.
 #[must_use]
 pub fn cosigned(size: u64) -> String {
-    format!("witness/cosigned/{size}")
+    format!("{WITNESS}cosigned/{size}")
 }
 
 /// The pseudonym of a person in leaves. Deleting it and its counterpart makes the leaf anonymous.

@@ -7,7 +7,7 @@ use crate::facts::ObjectKey;
 use crate::names::{AttemptId, Target};
 use crate::time::Timestamp;
 
-/// What became of one authorization, as `apply` or `observe` reports it.
+/// What became of one authorization, as `apply`, `observe` or `drift` reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
@@ -65,6 +65,18 @@ pub enum OutcomeResult {
     Failed,
     /// A newer authorization took over before this one was done.
     Overtaken,
+    /// What runs is not what was authorized: somebody changed it. No failure of the attempt.
+    Drifted {
+        /// The number of this report among those of drift from this authorization, from 1.
+        report: u32,
+        /// The digest of how it differs.
+        differs: Digest,
+    },
+    /// What runs is what was authorized again.
+    Restored {
+        /// As of [`OutcomeResult::Drifted`].
+        report: u32,
+    },
 }
 
 impl OutcomeResult {
@@ -72,6 +84,12 @@ impl OutcomeResult {
     #[must_use]
     pub fn is_end(&self) -> bool {
         matches!(self, Self::Healthy | Self::Removed | Self::Overtaken)
+    }
+
+    /// Whether it tells how what runs compares with what was authorized, which is told at any later time.
+    #[must_use]
+    pub fn is_drift(&self) -> bool {
+        matches!(self, Self::Drifted { .. } | Self::Restored { .. })
     }
 }
 

@@ -189,7 +189,8 @@ fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
         (Disposition::Authorized, _) => match state.outcome.as_ref().map(|outcome| &outcome.result) {
             None => ("Authorized: not applied yet.", false),
             Some(OutcomeResult::Applied) => ("Applied: waiting for it to become healthy.", false),
-            Some(OutcomeResult::Healthy) => ("Deployed and healthy.", true),
+            Some(OutcomeResult::Healthy | OutcomeResult::Restored { .. }) => ("Deployed and healthy.", true),
+            Some(OutcomeResult::Drifted { .. }) => ("Deployed, and changed by other means since.", false),
             Some(OutcomeResult::Unhealthy) => ("Applied, but it did not become healthy.", false),
             Some(OutcomeResult::Removed) => ("Removed: everything that it owned is deleted.", true),
             Some(OutcomeResult::Refused { .. }) => {

@@ -33,6 +33,9 @@ pub struct TargetState {
     /// What outcomes last said of what is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<LatestOutcome>,
+    /// How what runs differs from what was authorized, while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<LatestDrift>,
     /// The target takes no change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -120,6 +123,16 @@ pub struct LatestOutcome {
     pub details: Digest,
     /// When it was recorded.
     pub time: Timestamp,
+}
+
+/// What was last reported of how what runs differs from what was authorized.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatestDrift {
+    /// The blob with the details.
+    pub details: Digest,
+    /// Since when it was known to differ in some way.
+    pub since: Timestamp,
 }
 
 /// What is to be reported of one commit in one environment: the latest of each target there.

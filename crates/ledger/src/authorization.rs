@@ -17,6 +17,7 @@ use crate::error::LedgerError;
 use crate::trust::Trust;
 
 mod checks;
+mod witnessed;
 
 /// The most bytes that an authorization and its proof may have: a leaf, twice in base64, and some room.
 pub const MAX_AUTHORIZATION: usize = 256 * 1024;
@@ -64,6 +65,9 @@ pub enum NotVerified {
     /// The log could not be read now: nothing is known, and the same authorization may be tried again.
     #[error("the log could not be read: {0}")]
     Unavailable(PortError),
+    /// No witness has cosigned the log that far yet: the same authorization may be tried again.
+    #[error("{0}")]
+    Unwitnessed(String),
 }
 
 fn refused(check: Check, reason: impl Into<String>) -> Refused {
@@ -104,7 +108,8 @@ impl Authorization {
         Held { sequence: self.predicate.sequence, manifest: self.manifest }
     }
 
-    /// The checkpoint to keep on the cluster from now on: the larger of the one kept and the one proven by.
+    /// The checkpoint to keep on the cluster from now on: the larger of the one kept and the one proven by, or, where
+    /// a witness is demanded, the one that it cosigned.
     #[must_use]
     pub fn checkpoint(&self) -> &str {
         &self.keep
@@ -133,11 +138,12 @@ impl Authorization {
 
 /// Verifies an authorization, check by check, and stops at the first that fails.
 ///
-/// `log` is read for one thing only: the proof that the checkpoint that is kept on the cluster and the one
-/// that came along are of one history.
+/// `log` is read for two things only: the proof that the checkpoint that is kept on the cluster and the one
+/// that came along are of one history, and, where a witness is demanded, what it cosigned.
 ///
 /// # Errors
-/// [`NotVerified::Refused`] with the check that failed, or [`NotVerified::Unavailable`].
+/// [`NotVerified::Refused`] with the check that failed; otherwise when the log cannot be read, or its witness is not so
+/// far yet.
 pub async fn verify(
     bytes: &[u8],
     expected: &Expected<'_>,
@@ -161,6 +167,7 @@ pub async fn verify(
     let record = checks::check_leaf(&leaf, &predicate, &manifest, expected.target)?;
     checks::check_inclusion(&leaf, &predicate, &proof)?;
     let checkpoint = checks::check_checkpoint(&predicate, &proof, expected.trust)?;
+    let checkpoint = witnessed::find(checkpoint, predicate.sequence.index, expected.trust, log).await?;
     let keep = checks::check_consistency(checkpoint, expected, log).await?;
     Ok(Authorization { predicate, manifest, record, keep })
 }

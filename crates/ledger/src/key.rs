@@ -4,6 +4,7 @@ use countersign_core::digest::Digest;
 use countersign_core::ports::signer::{Algorithm, PublicKey, Signer};
 use ed25519_dalek::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use p256::ecdsa::signature::Verifier as _;
+use p256::pkcs8::LineEnding;
 
 use crate::error::LedgerError;
 
@@ -40,6 +41,19 @@ impl VerifyingKey {
                 .map(Self::P256)
                 .map_err(|error| wrong(&error)),
         }
+    }
+
+    /// The key as everything here writes it: two texts of one key are one text after this.
+    ///
+    /// # Errors
+    /// [`LedgerError::Malformed`] when the key cannot be encoded.
+    pub fn to_public(&self) -> Result<PublicKey, LedgerError> {
+        let (algorithm, pem) = match self {
+            Self::Ed25519(key) => (Algorithm::Ed25519, key.to_public_key_pem(LineEnding::LF)),
+            Self::P256(key) => (Algorithm::EcdsaP256Sha256, key.to_public_key_pem(LineEnding::LF)),
+        };
+        let pem = pem.map_err(|error| LedgerError::malformed("public key", error.to_string()))?;
+        Ok(PublicKey { algorithm, pem })
     }
 
     /// What names the key: the hexadecimal SHA-256 of its DER `SubjectPublicKeyInfo`.

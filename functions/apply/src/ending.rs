@@ -33,6 +33,13 @@ impl Ending {
     }
 }
 
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Again(why) | Self::Outcome { summary: why, .. }) = self;
+        f.write_str(why)
+    }
+}
+
 impl From<Refused> for Ending {
     fn from(refused: Refused) -> Self {
         Self::refused(refused.check, refused.reason)
@@ -44,6 +51,7 @@ impl From<NotVerified> for Ending {
         match error {
             NotVerified::Refused(refused) => refused.into(),
             NotVerified::Unavailable(error) => error.into(),
+            NotVerified::Unwitnessed(why) => Self::Again(why),
         }
     }
 }

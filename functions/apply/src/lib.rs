@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
-mod ending;
+pub mod ending;
 
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
+use countersign_cluster::apply::ApplyReport;
 use countersign_cluster::plan::Plan;
 use countersign_cluster::{apply, inventory, keep, parallel};
+use countersign_core::authorization::Sequence;
 use countersign_core::keys;
 use countersign_core::message::{DeployDue, Message, ObservationDue, QueueName};
 use countersign_core::names::ClusterName;
@@ -121,6 +123,15 @@ where
             summary = outcome.summary,
             "apply"
         );
+        if let OutcomeResult::Refused { check } = &outcome.result {
+            tracing::warn!(
+                metric = "Refused",
+                value = 1_u64,
+                trace = parsed.trace,
+                ?check,
+                "an authorization was refused"
+            );
+        }
         let group = outcome.target.key();
         let name = outcome.id().hex();
         let told = outgoing(group.clone(), name, &Message::new(&parsed.trace, &outcome))?;
@@ -129,6 +140,24 @@ where
             _ => None,
         };
         Ok(Told { outcome: told, observation })
+    }
+
+    /// Applies once more what a target's inventory holds, as when somebody changed it. Every check is made again, but
+    /// for the end of its time, from which the `sequence` that is held is exempt.
+    ///
+    /// # Errors
+    /// How it ended short of its end.
+    pub async fn again(&self, due: &DeployDue, sequence: Sequence, now: Timestamp) -> Result<(), Ending> {
+        let authorization = self.authorized(due, now, None).await?;
+        let found = authorization.predicate().sequence;
+        if found != sequence {
+            let why = format!(
+                "the store holds an authorization of leaf {}, not of {}",
+                found.index, sequence.index
+            );
+            return Err(Ending::refused(Check::Sequence, why));
+        }
+        self.apply(due, &authorization).await.map(drop)
     }
 
     /// Verifies, then applies. Nothing is written to the cluster before every check has passed.
@@ -140,8 +169,16 @@ where
         outcome: &mut Outcome,
     ) -> Result<(), Ending> {
         let authorization = self.authorized(due, now, trust).await?;
+        outcome.sequence = Some(authorization.predicate().sequence.index);
+        let report = self.apply(due, &authorization).await?;
+        outcome.summary = format!("{} objects applied", report.objects.len());
+        outcome.objects = report.objects;
+        Ok(())
+    }
+
+    /// Applies the manifest that is authorized, if these are its bytes.
+    async fn apply(&self, due: &DeployDue, authorization: &Authorization) -> Result<ApplyReport, Ending> {
         let granted = authorization.predicate();
-        outcome.sequence = Some(granted.sequence.index);
         let digest = authorization.manifest_digest();
         let key = keys::manifest(&digest);
         let stored = self.store.get(&key).await.map_err(Ending::from)?;
@@ -159,10 +196,7 @@ where
             cluster_kinds: &granted.cluster_kinds,
             adopt: granted.adopt,
         };
-        let report = apply::apply(self.cluster, self.cluster, &plan, &self.pause).await?;
-        outcome.summary = format!("{} objects applied", report.objects.len());
-        outcome.objects = report.objects;
-        Ok(())
+        Ok(apply::apply(self.cluster, self.cluster, &plan, &self.pause).await?)
     }
 
     /// The authorization, verified in every respect, with its checkpoint kept on the cluster.

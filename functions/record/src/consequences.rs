@@ -216,6 +216,11 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         record: &OutcomeRecord,
     ) -> Result<(), StageError> {
         let Some((_, decision)) = self.decided(log, working, &record.attempt).await? else { return Ok(()) };
+        if record.result.is_drift() {
+            // It says nothing of the commit, which was deployed as it was decided.
+            tracing::info!(target = %record.target, result = ?record.result, "drift");
+            return Ok(());
+        }
         let commits = working.report_outcome(index, time, &decision, record).await?;
         tracing::info!(trace = decision.trace, target = %record.target, result = ?record.result, "outcome");
         commits.iter().try_for_each(|commit| report(outbox, index, &decision, commit))

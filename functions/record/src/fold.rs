@@ -7,7 +7,9 @@ use countersign_core::decision::Verdict;
 use countersign_core::facts::Operation;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord};
 use countersign_core::outcome::OutcomeResult;
-use countersign_core::target::{Authorized, CommitReport, LatestOutcome, Look, TargetReport, TargetState};
+use countersign_core::target::{
+    Authorized, CommitReport, LatestDrift, LatestOutcome, Look, TargetReport, TargetState,
+};
 use countersign_core::time::Timestamp;
 
 /// The first retry of a target comes after this.
@@ -89,6 +91,7 @@ fn first(latest: Look, record: &DecisionRecord) -> TargetState {
         wanted: None,
         running: None,
         outcome: None,
+        drift: None,
         hold: None,
         failures: 0,
         waits: 0,
@@ -164,6 +167,10 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
         return next;
     }
     next.as_of = index + 1;
+    if record.result.is_drift() {
+        next.drift = drift(state, time, record);
+        return next;
+    }
     let Some(wanted) = state.wanted.as_ref().filter(|wanted| wanted.attempt == record.attempt) else {
         return next;
     };
@@ -179,17 +186,35 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
         | OutcomeResult::Removed
         | OutcomeResult::Healthy
         | OutcomeResult::Unhealthy => {
+            // What another change wrote is not what was compared.
+            if state.running.as_ref().is_none_or(|running| running.sequence != wanted.sequence) {
+                next.drift = None;
+            }
             next.running = Some(wanted.clone());
             next.failures = 0;
             next.due = None;
         }
-        OutcomeResult::Overtaken => {}
+        OutcomeResult::Overtaken | OutcomeResult::Drifted { .. } | OutcomeResult::Restored { .. } => {}
         OutcomeResult::Refused { .. } | OutcomeResult::Failed => {
             next.failures = state.failures.saturating_add(1);
             next.due = Some(time.plus(backoff(next.failures)));
         }
     }
     next
+}
+
+/// How what runs differs after a report of drift. One that is not of what runs says nothing of it.
+fn drift(state: &TargetState, time: Timestamp, record: &OutcomeRecord) -> Option<LatestDrift> {
+    let is_of_running = state.running.as_ref().is_some_and(|running| running.attempt == record.attempt);
+    let known = state.drift.clone();
+    match record.result {
+        OutcomeResult::Drifted { .. } if is_of_running => {
+            let since = known.map_or(time, |known| known.since);
+            Some(LatestDrift { details: record.details, since })
+        }
+        OutcomeResult::Restored { .. } if is_of_running => None,
+        _ => known,
+    }
 }
 
 /// Whether all was said of the attempt before: what is logged after that changes nothing.

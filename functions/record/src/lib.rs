@@ -182,7 +182,8 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     async fn append(&self, size: u64, leaves: &[Vec<u8>]) -> Result<(), StageError> {
         let appended =
             log::append(self.store, self.log_signer, &self.settings.origin, leaves, Some(size)).await?;
-        tracing::info!(first = appended.first, count = leaves.len(), "appended to the log");
+        let value = leaves.len() as u64;
+        tracing::info!(metric = "Appended", value, first = appended.first, "appended to the log");
         Ok(())
     }
 

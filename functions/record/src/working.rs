@@ -76,9 +76,11 @@ impl<'a, S: Store> Working<'a, S> {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StageError> {
         let draft = match draft {
-            // Only that an authorization was refused is told at any time: somebody may have forged one.
+            // That an authorization was refused is told at any time: somebody may have forged one. So is what
+            // became later of what was applied.
             Draft::Outcome(outcome, queue, trace)
                 if !matches!(outcome.result, OutcomeResult::Refused { .. })
+                    && !outcome.result.is_drift()
                     && self.has_ended(&outcome.attempt).await? =>
             {
                 if queue == QueueName::Outcomes(outcome.target.cluster.clone()).to_string() {

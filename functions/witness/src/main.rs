@@ -1,7 +1,7 @@
 //! `witness` on Lambda, in an account of its own.
 
 use countersign_aws::kms::KmsSigner;
-use countersign_aws::lambda::{Scheduled, Start, count, now, variable};
+use countersign_aws::lambda::{Scheduled, Start, now, variable};
 use countersign_core::ports::signer::Algorithm;
 use countersign_ledger::note::NoteKey;
 use countersign_witness::{Found, Witness};
@@ -13,7 +13,6 @@ async fn main() -> Result<(), Error> {
     let store = start.store();
     let key: NoteKey = variable("COUNTERSIGN_LOG_VKEY")?.parse()?;
     let signer = variable("COUNTERSIGN_WITNESS_KEY")?;
-    let installation = &variable("COUNTERSIGN_INSTALLATION")?;
     let stage = &Witness {
         log: &store,
         own: &store,
@@ -24,8 +23,12 @@ async fn main() -> Result<(), Error> {
     let answer = |_: LambdaEvent<Scheduled>| async move {
         match stage.handle(now()).await? {
             Found::Inconsistent(why) => {
-                tracing::error!(why, "this is not the log that was seen before: find out who writes it");
-                count(installation, "Inconsistent", 1);
+                tracing::error!(
+                    metric = "Inconsistent",
+                    value = 1_u64,
+                    why,
+                    "this is not the log that was seen before: find out who writes it"
+                );
             }
             found => tracing::info!(?found, "looked"),
         }

@@ -26,7 +26,11 @@ async fn other_store() -> S3Store {
         aws_sdk_s3::Client::from_conf(settings).create_bucket().bucket("countersign-rules").send().await;
     created.expect("a bucket");
     let bucket = Some("countersign-rules".to_owned());
-    S3Store::new(&config, Buckets { data: bucket.clone(), manifests: bucket.clone(), log: bucket }, true)
+    S3Store::new(
+        &config,
+        Buckets { data: bucket.clone(), manifests: bucket.clone(), log: bucket.clone(), witness: bucket },
+        true,
+    )
 }
 
 macro_rules! rules {

@@ -8,6 +8,7 @@ use super::bench::Bench;
 use super::on_both;
 
 mod applying;
+mod drifting;
 mod fencing;
 mod keeping;
 mod pruning;
@@ -27,7 +28,14 @@ mod apply {
     super::on_both! { crate::cluster::verbs::applying:
         reports_what_it_did writes_nothing_of_a_stage_that_fails leaves_what_others_own
         takes_over_what_exists_only_when_told lets_no_older_change_pass may_be_repeated_at_any_time
-        brings_namespaces_and_definitions_first finds_drift_and_nothing_else
+        brings_namespaces_and_definitions_first
+    }
+}
+
+mod drift {
+    super::on_both! { crate::cluster::verbs::drifting:
+        is_quiet_about_defaults_and_others finds_what_somebody_changed finds_what_was_added_in_our_name
+        tells_whose_an_object_is_now keeps_what_was_told
     }
 }
 

@@ -9,7 +9,6 @@ use crate::output::Printed;
 mod export;
 mod key;
 mod prove;
-mod remote;
 mod verify;
 
 /// The commands below `audit`.
@@ -19,6 +18,8 @@ pub enum AuditCommand {
     Verify(VerifyArguments),
     /// Print the proof that a leaf is in the log, as a C2SP tlog-proof.
     Prove(ProveArguments),
+    /// Print the log's key as a C2SP vkey, for whoever is to verify or witness the log.
+    Key(KeyArguments),
     /// Write the log to a folder that any tool for C2SP tlog-tiles reads.
     Export(ExportArguments),
 }
@@ -62,6 +63,23 @@ pub struct ProveArguments {
     pub data: PathBuf,
 }
 
+/// Arguments of `audit key`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  countersign audit key --data /var/lib/countersign\n  \
+    countersign audit key --genesis genesis.json --root-key root.pub.json")]
+#[command(group(ArgGroup::new("from").required(true).args(["data", "genesis"])))]
+pub struct KeyArguments {
+    /// The data folder of the installation.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The genesis, which names the key.
+    #[arg(long, value_name = "FILE")]
+    pub genesis: Option<PathBuf>,
+    /// The root key that must have signed the genesis, as `init` wrote it [default: the one that it names].
+    #[arg(long, value_name = "FILE", requires = "genesis")]
+    pub root_key: Option<PathBuf>,
+}
+
 /// Arguments of `audit export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  countersign audit export ./export --data /var/lib/countersign\n\n\
@@ -83,6 +101,7 @@ pub fn run(command: &AuditCommand) -> anyhow::Result<Printed> {
     match command {
         AuditCommand::Verify(arguments) => verify::run(arguments),
         AuditCommand::Prove(arguments) => prove::run(arguments),
+        AuditCommand::Key(arguments) => key::run(arguments),
         AuditCommand::Export(arguments) => export::run(arguments),
     }
 }

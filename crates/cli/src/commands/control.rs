@@ -9,6 +9,7 @@ use countersign_core::names::CommitId;
 use countersign_core::tree::{Entry, EntryKind, Identity, Tree, TreeError};
 use countersign_git::repository::Repository;
 use countersign_git::tree::CommitTree;
+use countersign_policy::bundle::Bundle;
 use countersign_policy::configuration;
 
 use super::folder::FolderTree;
@@ -113,6 +114,20 @@ impl Tree for ControlTree<'_> {
             Self::Commit(tree) => tree.identity(path),
         }
     }
+}
+
+/// The bundle of one commit of a control repository.
+///
+/// # Errors
+/// When there is no such commit, or its bundle does not compile.
+pub fn bundle_at(path: &Path, revision: &str) -> anyhow::Result<(Bundle, CommitId)> {
+    let control = Control::open(path, Some(revision))?;
+    let Control::Commit(_, commit) = &control else {
+        bail!("{}: no Git repository: give a clone of the control repository", path.display());
+    };
+    let bundle = Bundle::compile(&control.tree()?)
+        .map_err(|found| problems::error(&format!("the control repository at {commit}"), &found))?;
+    Ok((bundle, commit.clone()))
 }
 
 /// The commit that a revision names.

@@ -1,8 +1,8 @@
 //! `countersign init`: everything that an installation begins with. Nothing is ever overwritten.
 
 mod cluster;
-mod made;
-mod plan;
+pub mod made;
+pub mod plan;
 mod repositories;
 mod template;
 
@@ -27,7 +27,7 @@ use made::Made;
 use plan::Plan;
 
 /// The log's first epoch.
-const FIRST_EPOCH: u32 = 1;
+pub const FIRST_EPOCH: u32 = 1;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod diff;
+pub mod genesis;
 pub mod init;
 pub mod policy;
 pub mod render;
@@ -16,9 +17,11 @@ pub mod recover;
 
 pub mod audit;
 pub mod dlq;
+pub mod doctor;
 pub mod explain;
 pub mod history;
 pub mod status;
+pub mod witness;
 
 pub mod cluster;
 pub mod completion;
@@ -50,6 +53,7 @@ use crate::serve;
 /// When it could not do its work; what was checked and is not in order is no error.
 pub fn run(arguments: Arguments) -> anyhow::Result<Printed> {
     match arguments.command {
+        Command::Genesis(command) => genesis::run(&command),
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
@@ -68,6 +72,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Printed> {
         Command::History(arguments) => history::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Witness(arguments) => witness::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Dlq(command) => dlq::run(&command),
         Command::Cluster(command) => cluster::run(&command),
         Command::Hook(command) => hook::run(&command),

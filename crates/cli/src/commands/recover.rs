@@ -3,11 +3,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use countersign_core::digest::Digest;
 use countersign_core::keys;
-use countersign_core::names::CommitId;
 use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::ports::store;
 use countersign_core::statement::{Command, NAMESPACE, SignedStatement};
@@ -15,14 +14,12 @@ use countersign_core::target::ActiveBundle;
 use countersign_local::database::Database;
 use countersign_local::key_file::KeyFile;
 use countersign_local::store::LocalStore;
-use countersign_policy::bundle::Bundle;
 use countersign_provenance::root;
 use serde_json::json;
 
-use super::control::Control;
 use super::hold::Expiry;
 use super::statement::{self, Sent};
-use super::{block_on, problems, server};
+use super::{block_on, control, server};
 use crate::installation::DataFolder;
 use crate::output::Printed;
 
@@ -69,7 +66,7 @@ pub struct RecoverArguments {
 /// When the bundle does not compile, is active already, or the root key is not the installation's.
 pub fn run(arguments: &RecoverArguments) -> anyhow::Result<Printed> {
     let key = root_key(arguments)?;
-    let (bundle, commit) = compile(arguments)?;
+    let (bundle, commit) = control::bundle_at(&arguments.control, &arguments.commit)?;
     let replaces = replaced(arguments)?;
     ensure!(*bundle.digest() != replaces, "{replaces} is active already: there is nothing to recover");
     let command = Command::Recover { commit: commit.clone(), bundle: *bundle.digest(), replaces };
@@ -97,16 +94,6 @@ pub fn run(arguments: &RecoverArguments) -> anyhow::Result<Printed> {
         "sent": sent.document(), "notes": [],
     });
     Printed::done(text, &document)
-}
-
-fn compile(arguments: &RecoverArguments) -> anyhow::Result<(Bundle, CommitId)> {
-    let control = Control::open(&arguments.control, Some(&arguments.commit))?;
-    let Control::Commit(_, commit) = &control else {
-        bail!("{}: no Git repository: give a clone of the control repository", arguments.control.display());
-    };
-    let bundle = Bundle::compile(&control.tree()?)
-        .map_err(|found| problems::error(&format!("the control repository at {commit}"), &found))?;
-    Ok((bundle, commit.clone()))
 }
 
 /// The bundle that is to be replaced: what is active now.

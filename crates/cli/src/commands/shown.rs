@@ -154,6 +154,8 @@ pub fn outcome(result: &OutcomeResult) -> Cell {
         }
         OutcomeResult::Failed => ("failed", Paint::Bad).into(),
         OutcomeResult::Overtaken => ("overtaken", Paint::Dim).into(),
+        OutcomeResult::Drifted { .. } => ("drifted", Paint::Bad).into(),
+        OutcomeResult::Restored { .. } => ("restored", Paint::Good).into(),
     }
 }
 

@@ -9,8 +9,9 @@ use countersign_core::keys;
 use countersign_core::leaf::Disposition;
 use countersign_core::message::QueueName;
 use countersign_core::names::Target;
+use countersign_core::outcome::Outcome;
 use countersign_core::ports::store::{self, Store as _};
-use countersign_core::target::{ActiveBundle, TargetState};
+use countersign_core::target::{ActiveBundle, LatestDrift, TargetState};
 use countersign_local::queue::{Depth, LocalQueue};
 use serde_json::{Value, json};
 
@@ -20,6 +21,9 @@ use super::reading::Installation;
 use super::shown::{Cell, clean, disposition, heading, outcome, prose, short, table};
 use crate::installation::now;
 use crate::output::{Paint, Printed, colored, paint};
+
+/// The most objects of a target whose drift is told one by one; `explain` tells of all.
+const DRIFTED_OBJECTS: usize = 10;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -68,8 +72,14 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<Printed> {
     Printed::done(parts.join("\n\n"), &document)
 }
 
-/// A target with its state, if it was ever looked at.
-type Known = (Target, Option<TargetState>);
+/// A target with what is known of it.
+struct Known {
+    target: Target,
+    /// Its state, if it was ever looked at.
+    state: Option<TargetState>,
+    /// The last report of drift, while it runs something else than was authorized.
+    drift: Option<Outcome>,
+}
 
 /// Every target that has a state, and those that are configured and were never looked at.
 async fn targets(
@@ -79,20 +89,35 @@ async fn targets(
     let mut known: Vec<Known> = Vec::new();
     for key in installation.store.list(keys::TARGETS, None, usize::MAX).await? {
         let state: Option<TargetState> = store::get_json(&installation.store, &key).await?;
-        known.extend(state.map(|state| (state.target.clone(), Some(state))));
-    }
-    for configured in configuration.into_iter().flat_map(Configuration::targets) {
-        if !known.iter().any(|(target, _)| *target == configured.target) {
-            known.push((configured.target, None));
+        if let Some(state) = state {
+            let drift = drift(installation, &state).await?;
+            known.push(Known { target: state.target.clone(), state: Some(state), drift });
         }
     }
-    known.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for configured in configuration.into_iter().flat_map(Configuration::targets) {
+        if !known.iter().any(|known| known.target == configured.target) {
+            known.push(Known { target: configured.target, state: None, drift: None });
+        }
+    }
+    known.sort_by(|one, other| one.target.cmp(&other.target));
     Ok(known)
 }
 
-fn document((target, state): &Known) -> Value {
-    let settled = state.as_ref().is_some_and(TargetState::is_settled);
-    json!({ "target": target.to_string(), "settled": settled, "state": state })
+/// How a target differs from what was authorized. The report is a blob, which may have been deleted.
+async fn drift(installation: &Installation, state: &TargetState) -> anyhow::Result<Option<Outcome>> {
+    let Some(drift) = &state.drift else { return Ok(None) };
+    let (store, details) = (&installation.store, &drift.details);
+    match store.get(&keys::blob(details)).await? {
+        Some(_) => Ok(Some(store::get_blob(store, keys::blob, details).await?)),
+        None => Ok(None),
+    }
+}
+
+fn document(known: &Known) -> Value {
+    let settled = known.state.as_ref().is_some_and(TargetState::is_settled);
+    json!({
+        "target": known.target.to_string(), "settled": settled, "state": known.state, "drift": known.drift,
+    })
 }
 
 fn queue_document(name: &str, depth: &Depth) -> Value {
@@ -122,16 +147,15 @@ fn targets_text(targets: &[Known], colored: bool) -> String {
     let mut rows = vec![heading(&["target", "wanted", "running", "outcome", "latest", "looked at"])];
     rows.extend(targets.iter().map(row));
     let table = table(&rows, colored);
-    let notes =
-        std::iter::once(Vec::new()).chain(targets.iter().map(|(_, state)| notes(state.as_ref(), colored)));
+    let notes = std::iter::once(Vec::new()).chain(targets.iter().map(|known| notes(known, colored)));
     let lines =
         table.lines().zip(notes).flat_map(|(line, notes)| std::iter::once(line.to_owned()).chain(notes));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn row((target, state): &Known) -> Vec<Cell> {
-    let name = Cell::from(target.to_string());
-    let Some(state) = state else {
+fn row(known: &Known) -> Vec<Cell> {
+    let name = Cell::from(known.target.to_string());
+    let Some(state) = &known.state else {
         return vec![name, "-".into(), "-".into(), "-".into(), "not looked at yet".into()];
     };
     let commit = |authorized: Option<&countersign_core::target::Authorized>| {
@@ -141,16 +165,23 @@ fn row((target, state): &Known) -> Vec<Cell> {
         name,
         commit(state.wanted.as_ref()),
         commit(state.running.as_ref()),
-        state.outcome.as_ref().map_or_else(|| "-".into(), |latest| outcome(&latest.result)),
+        match (&state.drift, &state.outcome) {
+            (Some(_), _) => ("drifted", Paint::Bad).into(),
+            (None, Some(latest)) => outcome(&latest.result),
+            (None, None) => "-".into(),
+        },
         disposition(state.latest.disposition, state.latest.verdict),
         state.latest.began.to_string().into(),
     ]
 }
 
 /// What a person has to know of a target besides.
-fn notes(state: Option<&TargetState>, colored: bool) -> Vec<String> {
-    let Some(state) = state else { return Vec::new() };
+fn notes(known: &Known, colored: bool) -> Vec<String> {
+    let Some(state) = &known.state else { return Vec::new() };
     let mut notes = Vec::new();
+    if let Some(drift) = &state.drift {
+        notes.extend(drift_notes(drift, known.drift.as_ref()));
+    }
     if let Some(hold) = &state.hold {
         let text = prose(2, "held", &format!("since {}: {}", hold.since, hold.reason));
         notes.push(paint(Paint::Open, &text, colored));
@@ -165,6 +196,18 @@ fn notes(state: Option<&TargetState>, colored: bool) -> Vec<String> {
         notes.push(prose(2, "next", &format!("look at {due}, after {failures}")));
     }
     notes
+}
+
+/// What somebody changed, object by object.
+fn drift_notes(latest: &LatestDrift, report: Option<&Outcome>) -> Vec<String> {
+    let summary = report.map_or("its report was deleted", |report| report.summary.as_str());
+    let first = prose(2, "drift", &format!("since {}: {summary}", latest.since));
+    let objects = report.into_iter().flat_map(|report| &report.objects).take(DRIFTED_OBJECTS);
+    let told = objects.map(|object| {
+        let how = object.message.as_deref().unwrap_or_default();
+        prose(2, "", &format!("{}: {how}", object.key))
+    });
+    std::iter::once(first).chain(told).collect()
 }
 
 fn queues_text(depths: &[(String, Depth)], colored: bool) -> String {

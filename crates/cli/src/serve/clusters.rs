@@ -1,4 +1,4 @@
-//! The workers of one cluster: `apply` and `observe`, on a simulated cluster or any Kubernetes API.
+//! The workers of one cluster: `apply`, `observe` and `drift`, on a simulated cluster or any Kubernetes API.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,13 +13,14 @@ use countersign_core::configuration::{Cluster as ClusterConfiguration, ClusterKi
 use countersign_core::message::QueueName;
 use countersign_core::names::ClusterName;
 use countersign_core::ports::cluster::Cluster;
+use countersign_drift::Drifter;
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::simulated::SimulatedCluster;
 use countersign_observe::Observer;
 use tokio::sync::watch;
 
 use super::node::Node;
-use super::pump;
+use super::{pump, timer};
 use crate::installation::now;
 
 /// How many messages a cluster's stages take at once.
@@ -36,6 +37,8 @@ pub enum Work {
     Apply,
     /// Follows health, and prunes.
     Observe,
+    /// Compares what runs with what was authorized.
+    Drift,
 }
 
 impl fmt::Display for Work {
@@ -43,6 +46,7 @@ impl fmt::Display for Work {
         f.write_str(match self {
             Self::Apply => "apply",
             Self::Observe => "observe",
+            Self::Drift => "drift",
         })
     }
 }
@@ -138,9 +142,9 @@ async fn pump_for<C: Cluster>(
     advance: impl Fn(),
 ) {
     let (store, queue) = (&node.store, &node.queue);
+    let pause = || tokio::time::sleep(PAUSE);
     match work {
         Work::Apply => {
-            let pause = || tokio::time::sleep(PAUSE);
             let stage = Applier { name, store, queue, cluster, pause };
             let deploys = QueueName::Deploys(name.clone());
             pump::run(node, &deploys, BATCH, stop.clone(), async |batch| {
@@ -157,6 +161,19 @@ async fn pump_for<C: Cluster>(
                 stage.handle(now(), batch).await
             })
             .await;
+        }
+        Work::Drift => {
+            let configurations = &node.configurations;
+            let stage = Drifter { name, store, queue, cluster, configurations, pause };
+            let mut stop = stop.clone();
+            while !*stop.borrow() {
+                timer::rest(&mut stop, node.drift_every).await;
+                advance();
+                match stage.handle(now()).await {
+                    Ok(looked) => tracing::debug!(cluster = %name, ?looked, "drift"),
+                    Err(error) => tracing::warn!(cluster = %name, %error, "cannot look for drift now"),
+                }
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use countersign_core::keys;
 use countersign_core::message::QueueName;
 use countersign_core::ports::PortError;
-use countersign_core::ports::store;
+use countersign_core::ports::store::{self, Store as _};
 use countersign_core::stage::{BatchResult, StageError};
+use countersign_core::target::TargetState;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,6 +35,7 @@ pub struct Metrics {
     depth: Family<Labels, Gauge>,
     oldest: Family<Labels, Gauge>,
     leaves: Gauge,
+    drifted: Gauge,
 }
 
 impl Default for Metrics {
@@ -51,6 +53,7 @@ impl Default for Metrics {
             depth: Family::default(),
             oldest: Family::default(),
             leaves: Gauge::default(),
+            drifted: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -76,6 +79,8 @@ impl Default for Metrics {
             "Leaves whose consequences took place",
             metrics.leaves.clone(),
         );
+        let help = "Targets that run something else than was authorized";
+        registry.register("targets_drifted", help, metrics.drifted.clone());
         metrics
     }
 }
@@ -122,6 +127,7 @@ impl Metrics {
         self.commit_seconds.inner().store(written.took.as_secs_f64().to_bits(), Ordering::Relaxed);
         let settled: u64 = store::get_json(&node.store, keys::SETTLED).await?.unwrap_or(0);
         self.leaves.set(i64::try_from(settled).unwrap_or(i64::MAX));
+        self.drifted.set(drifted(node).await?);
         let mut text = String::new();
         encode(&mut text, &self.registry)
             .map_err(|error| PortError::Unavailable(format!("metrics cannot be written: {error}")))?;
@@ -146,4 +152,14 @@ impl Metrics {
         self.oldest.get_or_create(&vec![("queue", name)]).set(age);
         Ok(())
     }
+}
+
+/// How many targets run something else than was authorized.
+async fn drifted(node: &Node) -> Result<i64, PortError> {
+    let mut drifted = 0;
+    for key in node.store.list(keys::TARGETS, None, usize::MAX).await? {
+        let state: Option<TargetState> = store::get_json(&node.store, &key).await?;
+        drifted += i64::from(state.is_some_and(|state| state.drift.is_some()));
+    }
+    Ok(drifted)
 }

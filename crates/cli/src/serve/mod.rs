@@ -2,14 +2,15 @@
 //! functions, and no zones: who can read its data folder can sign, decide and deploy.
 
 mod clusters;
-mod forges;
+pub mod forges;
 mod http;
-mod logs;
+pub mod logs;
 mod metrics;
 mod node;
 mod pump;
 mod start;
 mod timer;
+mod witness;
 mod workers;
 
 use std::sync::Arc;
@@ -65,7 +66,10 @@ async fn serve(arguments: &ServeArguments) -> anyhow::Result<Printed> {
 
 /// Waits for an interrupt, or for the service manager's wish to stop. Both are heard from this call on, so that
 /// whoever reads that it listens can stop it well at once.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+///
+/// # Errors
+/// When signals cannot be received.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let hear = |kind| signal(kind).context("signals cannot be received");
     let (mut terminate, mut interrupt) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?);

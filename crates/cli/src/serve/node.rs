@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use countersign_core::active::ConfigurationCache;
 use countersign_evaluate::bundles::Bundles;
 use countersign_git::mirror::Repositories;
@@ -21,6 +22,7 @@ use super::forges::HostForges;
 use super::metrics::Metrics;
 use crate::arguments::ServeArguments;
 use crate::installation::{DataFolder, now};
+use crate::remote::Remote;
 
 /// A message that was received this often becomes a dead letter: two days of retries at their widest.
 const MAX_RECEIVES: u32 = 288;
@@ -59,6 +61,10 @@ pub struct Node {
     pub recording: Mutex<()>,
     /// Whether requests can be taken.
     pub ready: AtomicBool,
+    /// The witness whose cosignatures are brought to where `apply` looks for them.
+    pub witness: Option<Remote>,
+    /// How often what runs is compared with what was authorized.
+    pub drift_every: Duration,
 }
 
 impl Node {
@@ -95,6 +101,8 @@ impl Node {
             metrics,
             recording: Mutex::new(()),
             ready: AtomicBool::new(false),
+            witness: arguments.witness.as_deref().map(Remote::witness).transpose().context("--witness")?,
+            drift_every: Duration::from_secs(arguments.drift_seconds),
         })
     }
 

@@ -67,7 +67,8 @@ pub async fn look(node: &Node, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn rest(stop: &mut watch::Receiver<bool>, time: Duration) {
+/// Waits for so long, or until told to stop.
+pub async fn rest(stop: &mut watch::Receiver<bool>, time: Duration) {
     tokio::select! {
         _ = stop.changed() => {}
         () = tokio::time::sleep(time) => {}

@@ -16,7 +16,7 @@ use countersign_report::Reporter;
 use tokio::sync::{mpsc, watch};
 
 use super::node::Node;
-use super::{clusters, pump, timer};
+use super::{clusters, pump, timer, witness};
 use crate::installation::now;
 
 /// How many messages a stage takes at once.
@@ -45,6 +45,13 @@ pub fn start(node: &Arc<Node>, stop: &watch::Receiver<bool>) -> impl Future<Outp
     spawn("report", node, stop, &alive, report);
     spawn("timer", node, stop, &alive, async |node, stop| timer::wake(&node, stop).await);
     spawn("poll", node, stop, &alive, async |node, stop| timer::look(&node, stop).await);
+    if node.witness.is_some() {
+        spawn("witness", node, stop, &alive, async |node, stop| {
+            if let Some(witness) = &node.witness {
+                witness::follow(&node, witness, stop).await;
+            }
+        });
+    }
     let keep = alive.clone();
     spawn("clusters", node, stop, &alive, async move |node, stop| follow_clusters(&node, stop, &keep).await);
     drop(alive);
@@ -161,7 +168,7 @@ fn start_cluster(
         })
         .await;
     });
-    for work in [clusters::Work::Apply, clusters::Work::Observe] {
+    for work in [clusters::Work::Apply, clusters::Work::Observe, clusters::Work::Drift] {
         let (of, cluster) = (of.clone(), cluster.clone());
         spawn(&format!("{work}-{name}"), node, stop, alive, async move |node, stop| {
             clusters::run(&node, &of, &cluster, work, stop).await;

@@ -8,12 +8,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::append;
-use crate::note::NoteKey;
 use crate::testing::world::{World, attempt, commit, leaf, manifest, minute, record, target};
-use crate::testing::{Memory, Mortal, ORIGIN, TestSigner, cosign, leaves, run};
-use crate::trust::Witnesses;
+use crate::testing::{Memory, Mortal, ORIGIN, TestSigner, leaves, run};
 
 mod history;
+mod witnessed;
 
 impl World {
     fn expected<'a>(&'a self, target: &'a Target) -> Expected<'a> {
@@ -242,22 +241,6 @@ fn a_checkpoint_that_the_log_did_not_sign_is_refused() {
     let world = World::new();
     let other = world.forge(|statement| statement.predicate.log = "log.example/two".to_owned());
     assert_eq!(check_of(world.verify(&other)), Check::Checkpoint);
-}
-
-#[test]
-fn witnesses_are_demanded_where_trust_says_so() {
-    let mut world = World::new();
-    let witnesses = [TestSigner::ed25519(5), TestSigner::ed25519(6)];
-    let keys = witnesses.iter().map(|witness| NoteKey::witness("w", witness.public_key()).unwrap()).collect();
-    world.trust.witnesses = Witnesses { required: 1, keys };
-    let mut proven = world.good();
-    let (check, reason) = why(world.verify(&bytes(&proven)));
-    assert_eq!(check, Check::Checkpoint);
-    assert!(reason.starts_with("0 of"), "{reason}");
-    let mut proof = run(world.view().prove(1)).unwrap();
-    proof.checkpoint = cosign(&proof.checkpoint, "w", &witnesses[1], 7);
-    proven.proof = proof.to_string();
-    assert!(world.verify(&bytes(&proven)).unwrap().checkpoint().contains("\u{2014} w "));
 }
 
 #[test]

@@ -277,3 +277,37 @@ fn a_preview_that_was_looked_at_before_does_not_hide_a_later_one() {
     assert_eq!(report(Some(told.clone()), 2, &preview(4), None), told);
     assert_ne!(report(Some(told.clone()), 2, &preview(6), None), told);
 }
+
+/// A report of drift, or that it is over, of what was authorized so.
+fn drifts(record: &DecisionRecord, report: u32, differs: bool) -> OutcomeRecord {
+    let result = match differs {
+        true => OutcomeResult::Drifted { report, differs: countersign_core::digest::Digest::of(b"differs") },
+        false => OutcomeResult::Restored { report },
+    };
+    ended(record, result)
+}
+
+#[test]
+fn drift_is_no_failure_and_is_over_when_it_is_said_to_be() {
+    let (state, record) = running();
+    let healthy = outcome(&state, 3, at(3), &ended(&record, OutcomeResult::Healthy));
+    let drifted = outcome(&healthy, 4, at(4), &drifts(&record, 1, true));
+    assert_eq!(drifted.drift.as_ref().unwrap().since, at(4));
+    assert_eq!((&drifted.outcome, &drifted.running), (&healthy.outcome, &healthy.running));
+    assert_eq!((drifted.failures, drifted.due, drifted.is_settled()), (0, None, true));
+    assert_eq!(outcome(&drifted, 4, at(4), &drifts(&record, 1, true)), drifted, "folding twice");
+    let worse = outcome(&drifted, 5, at(5), &drifts(&record, 2, true));
+    assert_eq!(worse.drift.as_ref().unwrap().since, at(4), "it has differed since then");
+    assert_eq!(outcome(&worse, 6, at(6), &drifts(&record, 3, false)).drift, None);
+}
+
+#[test]
+fn drift_of_what_no_longer_runs_says_nothing() {
+    let (state, first) = running();
+    let drifted = outcome(&state, 3, at(3), &drifts(&first, 1, true));
+    let (wanted, second) = authorized(Some(&drifted), 'b', 4);
+    assert!(wanted.drift.is_some(), "what runs still differs");
+    let applied = outcome(&wanted, 5, at(5), &ended(&second, OutcomeResult::Applied));
+    assert_eq!(applied.drift, None, "what another change wrote is not what was compared");
+    assert_eq!(outcome(&applied, 6, at(6), &drifts(&first, 2, true)).drift, None);
+}

@@ -2,6 +2,7 @@
 
 mod commands;
 mod crashes;
+mod drifts;
 mod dying;
 mod flow;
 mod world;

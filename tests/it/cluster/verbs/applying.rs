@@ -1,10 +1,9 @@
-//! Apply and diff.
+//! Apply.
 
-use countersign_cluster::diff::{self, Drift};
 use countersign_cluster::failure::Reason;
 use countersign_cluster::inventory::{self, InventoryState};
 use countersign_core::outcome::{Action, Check};
-use countersign_core::ports::cluster::{ApplyOptions, Cluster};
+use countersign_core::ports::cluster::Cluster;
 use serde_json::json;
 
 use crate::cluster::bench::{Bench, actions, at, by_hand, config, deployment, namespace_object};
@@ -128,26 +127,4 @@ pub async fn brings_namespaces_and_definitions_first(cluster: &impl Cluster, nam
     assert_eq!(bench.get(&widget).await.expect("there")["spec"], json!({ "size": 1 }));
     bench.release(2, &[]).await;
     assert_eq!(bench.get(&objects[3]).await, None);
-}
-
-pub async fn finds_drift_and_nothing_else(cluster: &impl Cluster, namespace: &str) {
-    let bench = Bench::new(cluster, namespace);
-    let objects = [deployment(namespace, "web:1"), config(namespace, "a", "1"), config(namespace, "b", "1")];
-    bench.apply(1, &objects).await.expect("applied");
-    bench.healthy(&objects).await;
-    let mut added = config(namespace, "b", "1");
-    added["data"] = json!({ "more": "by hand" });
-    let another = ApplyOptions { manager: "another".into(), force: false, dry_run: false };
-    cluster.apply(&added, &another).await.expect("a field beside ours");
-    let plan = bench.plan(at(1), &objects);
-    let drift = diff::diff(cluster, &plan).await.expect("compared");
-    assert_eq!(drift, [], "defaults, status and fields of others are no drift");
-
-    by_hand(cluster, &config(namespace, "a", "2")).await;
-    let gone = countersign_core::facts::ObjectKey::of(&objects[2]).expect("a key");
-    cluster.delete(&gone, &Default::default()).await.expect("deleted by hand");
-    let drift = diff::diff(cluster, &plan).await.expect("compared");
-    let drift: Vec<_> =
-        drift.iter().map(|drifted| (drifted.key.name.as_str(), drifted.drift.clone())).collect();
-    assert_eq!(drift, [("a", Drift::Changed { fields: vec!["/data/value".into()] }), ("b", Drift::Missing)]);
 }

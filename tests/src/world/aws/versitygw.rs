@@ -69,7 +69,8 @@ impl VersityGateway {
     /// A store in a bucket, reached through `port`.
     pub async fn store(&self, bucket: &str, port: u16) -> S3Store {
         let bucket = Some(bucket.to_owned());
-        let buckets = Buckets { data: bucket.clone(), manifests: bucket.clone(), log: bucket };
+        let buckets =
+            Buckets { data: bucket.clone(), manifests: bucket.clone(), log: bucket.clone(), witness: bucket };
         S3Store::new(&config(&format!("http://127.0.0.1:{port}")).await, buckets, true)
     }
 }

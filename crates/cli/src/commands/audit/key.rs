@@ -12,9 +12,11 @@ use countersign_core::ports::signer::PublicKey;
 use countersign_ledger::genesis::{self, Genesis};
 use countersign_ledger::key::VerifyingKey;
 use countersign_ledger::note::NoteKey;
+use serde_json::json;
 
-use super::VerifyArguments;
+use super::{KeyArguments, VerifyArguments};
 use crate::installation::DataFolder;
+use crate::output::Printed;
 
 /// What is trusted, and what it says of leaf 0.
 pub struct Trusted {
@@ -24,6 +26,19 @@ pub struct Trusted {
     pub genesis: Option<Digest>,
     /// The id of the root key that signed it: SHA-256 of its SPKI, in hexadecimal digits.
     pub root: Option<String>,
+}
+
+/// Prints the log's key.
+///
+/// # Errors
+/// When the genesis cannot be read, or is not signed by its root key.
+pub fn run(arguments: &KeyArguments) -> anyhow::Result<Printed> {
+    let trusted = match (&arguments.genesis, &arguments.data) {
+        (Some(genesis), _) => of_files(genesis, arguments.root_key.as_deref())?,
+        (None, data) => of_folder(data.as_deref().unwrap_or(Path::new(".")))?,
+    };
+    let document = json!({ "vkey": trusted.key, "origin": trusted.key.name(), "rootKey": trusted.root });
+    Printed::done(trusted.key.to_string(), &document)
 }
 
 /// The key that the arguments name; by default, that of the data folder's genesis.
@@ -36,26 +51,30 @@ pub fn trusted(arguments: &VerifyArguments) -> anyhow::Result<Trusted> {
             let key = text.trim().parse().context("--key: not a vkey, as name+hash+base64")?;
             Ok(Trusted { key, genesis: None, root: None })
         }
-        (None, Some(file), _) => {
-            let bytes = read(file)?;
-            let place = file.display();
-            let root = match &arguments.root_key {
-                Some(file) => serde_json::from_slice(&read(file)?)
-                    .with_context(|| format!("{}: not a public key that init wrote", file.display()))?,
-                None => named_root(&bytes).with_context(|| format!("{place}: not a genesis"))?,
-            };
-            let genesis = genesis::verify(&bytes, &root)
-                .with_context(|| format!("{place}: not what the root key signed"))?;
-            of_genesis(&bytes, &genesis)
-        }
-        (None, None, Some(data)) => {
-            let (bytes, genesis) = DataFolder::new(data).read_genesis()?;
-            of_genesis(&bytes, &genesis)
-        }
+        (None, Some(file), _) => of_files(file, arguments.root_key.as_deref()),
+        (None, None, Some(data)) => of_folder(data),
         (None, None, None) => Err(anyhow!(
             "a log cannot vouch for its own key: give --key VKEY or --genesis FILE, from someone whom you trust"
         )),
     }
+}
+
+fn of_folder(data: &Path) -> anyhow::Result<Trusted> {
+    let (bytes, genesis) = DataFolder::new(data).read_genesis()?;
+    of_genesis(&bytes, &genesis)
+}
+
+fn of_files(file: &Path, root_key: Option<&Path>) -> anyhow::Result<Trusted> {
+    let bytes = read(file)?;
+    let place = file.display();
+    let root = match root_key {
+        Some(file) => serde_json::from_slice(&read(file)?)
+            .with_context(|| format!("{}: not a public key that init wrote", file.display()))?,
+        None => named_root(&bytes).with_context(|| format!("{place}: not a genesis"))?,
+    };
+    let genesis =
+        genesis::verify(&bytes, &root).with_context(|| format!("{place}: not what the root key signed"))?;
+    of_genesis(&bytes, &genesis)
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::VerifyArguments;
 use super::key::{Trusted, trusted};
-use super::remote::Remote;
 use crate::commands::block_on;
 use crate::commands::reading::parsed;
 use crate::commands::shown::{Cell, clean, table};
 use crate::output::{Conclusion, Paint, Printed, colored, paint};
+use crate::remote::Remote;
 
 /// The most problems that are shown to people.
 const MAX_SHOWN: usize = 20;
@@ -34,7 +34,7 @@ pub fn run(arguments: &VerifyArguments) -> anyhow::Result<Printed> {
     let found = block_on(async {
         match (&arguments.data, &arguments.log) {
             (Some(data), _) => verify(&LocalStore::new(&Database::open_read_only(data)?), &trusted).await,
-            (None, Some(log)) if log.contains("://") => verify(&Remote::new(log)?, &trusted).await,
+            (None, Some(log)) if log.contains("://") => verify(&Remote::log(log)?, &trusted).await,
             (None, Some(log)) => verify(&folder(Path::new(log))?, &trusted).await,
             (None, None) => bail!("give --data DIR or --log DIR-OR-URL"),
         }

@@ -11,6 +11,7 @@ use countersign_core::configuration::{Cluster as Configured, ClusterKind, Config
 use countersign_core::names::ClusterName;
 use countersign_core::ports::cluster::Cluster;
 use countersign_ledger::genesis::Genesis;
+use countersign_ledger::note::NoteKey;
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::database::Database;
 use countersign_local::simulated::SimulatedCluster;
@@ -45,6 +46,13 @@ pub struct AddArguments {
     /// A context of the kubeconfig [default: its current one].
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     pub context: Option<String>,
+    /// Demand a witness's cosignature, by its vkey, for whatever is applied. Given more than once, one of them is
+    /// enough, as while a witness's key is changed [default: what the cluster demands already].
+    #[arg(long, value_name = "VKEY")]
+    pub witness: Vec<NoteKey>,
+    /// Demand no witness any more.
+    #[arg(long, conflicts_with = "witness")]
+    pub no_witness: bool,
     /// Replace what another installation had the cluster trust.
     #[arg(long)]
     pub replace: bool,
@@ -61,6 +69,8 @@ struct Added {
 #[derive(Debug, PartialEq, Eq)]
 struct Installed {
     action: &'static str,
+    /// The names of the witnesses of which one must cosign.
+    witnesses: Vec<String>,
     /// The log that the cluster trusted before, if it is another one.
     instead_of: Option<String>,
 }
@@ -109,7 +119,7 @@ fn simulated(
     );
     let database = Database::open(data.path())?;
     let cluster = SimulatedCluster::open(&database, &arguments.name, &configured.uid)?;
-    let installed = block_on(install(&cluster, genesis, &configured.uid, arguments.replace))?;
+    let installed = block_on(install(&cluster, genesis, &configured.uid, arguments))?;
     Ok(Added { uid: configured.uid.clone(), kind: ClusterKind::Simulated, installed })
 }
 
@@ -142,7 +152,7 @@ fn kubernetes(
                 configured.uid
             );
         }
-        let installed = install(&cluster, genesis, &uid, arguments.replace).await?;
+        let installed = install(&cluster, genesis, &uid, arguments).await?;
         Ok(Added { uid, kind: ClusterKind::Kubernetes, installed })
     })
 }
@@ -173,14 +183,16 @@ async fn install(
     cluster: &impl Cluster,
     genesis: &Genesis,
     uid: &str,
-    replace: bool,
+    arguments: &AddArguments,
 ) -> anyhow::Result<Installed> {
-    let wanted = Trust::new(genesis, uid, Witnesses::default());
-    let mut installed = Installed { action: "configured", instead_of: None };
-    match keep::trust(cluster).await?.filter(|text| !text.is_empty()) {
+    let (replace, found) = (arguments.replace, keep::trust(cluster).await?.filter(|text| !text.is_empty()));
+    let wanted = Trust::new(genesis, uid, witnesses(arguments, genesis, found.as_deref())?);
+    let names = wanted.witnesses.keys.iter().map(|key| key.name().to_owned()).collect();
+    let mut installed = Installed { action: "configured", witnesses: names, instead_of: None };
+    match found {
         None => installed.action = "created",
         Some(text) => match Trust::parse(text.as_bytes()) {
-            Ok(found) if found == wanted => return Ok(Installed { action: "unchanged", instead_of: None }),
+            Ok(found) if found == wanted => return Ok(Installed { action: "unchanged", ..installed }),
             // The same root key: the next epoch of the same installation.
             Ok(found) if found.root_key == wanted.root_key => {}
             Ok(found) if replace => installed.instead_of = Some(found.origin),
@@ -200,11 +212,30 @@ async fn install(
     Ok(installed)
 }
 
+/// The witnesses to demand: those that are given, else those that the cluster demands already of this installation.
+fn witnesses(arguments: &AddArguments, genesis: &Genesis, found: Option<&str>) -> anyhow::Result<Witnesses> {
+    if let Some(key) = arguments.witness.iter().find(|key| !key.is_witness()) {
+        bail!("--witness {key}: a log's key, not a witness's: give the vkey that countersign witness prints");
+    }
+    if arguments.no_witness {
+        return Ok(Witnesses::default());
+    }
+    if !arguments.witness.is_empty() {
+        return Ok(Witnesses { required: 1, keys: arguments.witness.clone() });
+    }
+    let kept = found.and_then(|text| Trust::parse(text.as_bytes()).ok());
+    let kept = kept.filter(|trust| trust.root_key == genesis.root_key);
+    Ok(kept.map(|trust| trust.witnesses).unwrap_or_default())
+}
+
 fn report(arguments: &AddArguments, added: &Added, known: bool) -> anyhow::Result<Printed> {
-    let Added { uid, kind, installed: Installed { action, instead_of } } = added;
+    let Added { uid, kind, installed: Installed { action, witnesses, instead_of } } = added;
     let name = &arguments.name;
     let mut text =
         format!("{action}: {name} ({uid}) trusts this installation, as ConfigMap {}/trust", keep::NAMESPACE);
+    if !witnesses.is_empty() {
+        text += &format!("\nnothing is applied that no witness has cosigned: {}", witnesses.join(" or "));
+    }
     if let Some(log) = instead_of {
         let kept = "its checkpoint and its inventories are still kept there, and what this one sends is refused until \
                     the cluster's owner deletes these ConfigMaps";
@@ -216,7 +247,7 @@ fn report(arguments: &AddArguments, added: &Added, known: bool) -> anyhow::Resul
     }
     let document = json!({
         "cluster": name, "kind": kind, "uid": uid, "action": action, "configured": known, "snippet": snippet,
-        "insteadOf": instead_of,
+        "insteadOf": instead_of, "witnesses": witnesses,
     });
     Printed::done(text, &document)
 }

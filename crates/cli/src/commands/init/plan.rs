@@ -128,12 +128,7 @@ impl Plan {
     }
 
     fn check_names(&self) -> anyhow::Result<()> {
-        let origin = &self.origin;
-        let plain = |letter: char| letter.is_ascii_graphic() && letter != '+';
-        ensure!(
-            !origin.is_empty() && origin.len() <= MAX_ORIGIN && origin.chars().all(plain),
-            "{origin:?} cannot name a log: use printable ASCII without spaces or '+', as example.com/countersign"
-        );
+        check_origin(&self.origin)?;
         let server = &self.server;
         ensure!(
             server.starts_with("http://") || server.starts_with("https://"),
@@ -144,6 +139,19 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether this can name a log.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_origin(origin: &str) -> anyhow::Result<()> {
+    let plain = |letter: char| letter.is_ascii_graphic() && letter != '+';
+    ensure!(
+        !origin.is_empty() && origin.len() <= MAX_ORIGIN && origin.chars().all(plain),
+        "{origin:?} cannot name a log: use printable ASCII without spaces or '+', as example.com/countersign"
+    );
+    Ok(())
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

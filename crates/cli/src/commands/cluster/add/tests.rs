@@ -35,7 +35,9 @@ fn trust_is_installed_once_and_another_installation_is_not_replaced_unasked() {
     let database = Database::open(&folder.path().join("data")).unwrap();
     let cluster = SimulatedCluster::open(&database, &"east".parse().unwrap(), "uid-1").unwrap();
     let (ours, theirs) = (genesis(folder.path(), "ours"), genesis(folder.path(), "theirs"));
-    let install = |genesis: &Genesis, replace| block_on(install(&cluster, genesis, "uid-1", replace));
+    let install = |genesis: &Genesis, replace| {
+        block_on(install(&cluster, genesis, "uid-1", &AddArguments { replace, ..arguments() }))
+    };
     let add = |genesis: &Genesis, replace| install(genesis, replace).map(|installed| installed.action);
     assert_eq!(add(&ours, false).unwrap(), "created");
     assert_eq!(add(&ours, false).unwrap(), "unchanged");
@@ -45,9 +47,50 @@ fn trust_is_installed_once_and_another_installation_is_not_replaced_unasked() {
         "{error}"
     );
     assert_eq!(add(&ours, false).unwrap(), "unchanged");
-    let replaced = Installed { action: "configured", instead_of: Some("ours".into()) };
+    let instead_of = Some("ours".into());
+    let replaced = Installed { action: "configured", witnesses: Vec::new(), instead_of };
     assert_eq!(install(&theirs, true).unwrap(), replaced);
     // A new epoch of the same installation has the same root key.
     let rotated = Genesis { epoch: 2, ..theirs };
     assert_eq!(add(&rotated, false).unwrap(), "configured");
+}
+
+fn arguments() -> AddArguments {
+    AddArguments {
+        name: "east".parse().unwrap(),
+        data: PathBuf::new(),
+        control: None,
+        kubeconfig: None,
+        context: None,
+        witness: Vec::new(),
+        no_witness: false,
+        replace: false,
+    }
+}
+
+#[test]
+fn a_witness_is_demanded_until_somebody_asks_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("data")).unwrap();
+    let cluster = SimulatedCluster::open(&database, &"east".parse().unwrap(), "uid-1").unwrap();
+    let genesis = genesis(folder.path(), "ours");
+    let witness = NoteKey::witness("witness.example", &genesis.log_key).unwrap();
+    let add = |change: fn(&mut AddArguments), keys: &[&NoteKey]| {
+        let mut arguments = arguments();
+        arguments.witness = keys.iter().map(|key| (*key).clone()).collect();
+        change(&mut arguments);
+        block_on(install(&cluster, &genesis, "uid-1", &arguments)).map(|installed| installed.witnesses)
+    };
+    let demanded = || {
+        let text = block_on(async { Ok(keep::trust(&cluster).await?.unwrap()) }).unwrap();
+        Trust::parse(text.as_bytes()).unwrap().witnesses
+    };
+    assert!(add(|_| (), &[]).unwrap().is_empty());
+    assert_eq!(add(|_| (), &[&witness]).unwrap(), ["witness.example"]);
+    assert_eq!(add(|_| (), &[]).unwrap(), ["witness.example"], "it is not forgotten by a repeat");
+    assert_eq!(demanded(), Witnesses { required: 1, keys: vec![witness] });
+    let log = NoteKey::log("ours", &genesis.log_key).unwrap();
+    assert!(add(|_| (), &[&log]).unwrap_err().to_string().contains("a log's key"));
+    assert!(add(|arguments| arguments.no_witness = true, &[]).unwrap().is_empty());
+    assert_eq!(demanded(), Witnesses::default());
 }

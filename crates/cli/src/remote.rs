@@ -1,4 +1,5 @@
-//! A log behind a URL, read as a store: what `serve`, a bucket or any static file server offers.
+//! A log, or what a witness cosigned, behind a URL, read as a store: what `serve`, `witness`, a bucket or any static
+//! file server offers.
 
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ const MAX_FILE: usize = 17 * 1024 * 1024;
 /// How long one file may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A log behind a URL. It can only be read.
+/// What is behind a URL. It can only be read.
 pub struct Remote {
     client: reqwest::Client,
     base: String,
+    prefix: &'static str,
 }
 
 impl Remote {
@@ -27,11 +29,24 @@ impl Remote {
     ///
     /// # Errors
     /// When it is no HTTP URL.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
+    pub fn log(url: &str) -> anyhow::Result<Self> {
+        Self::new(url, keys::LOG)
+    }
+
+    /// What the witness at `url` cosigned.
+    ///
+    /// # Errors
+    /// When it is no HTTP URL.
+    pub fn witness(url: &str) -> anyhow::Result<Self> {
+        Self::new(&format!("{}/witness", server::base(url)?), keys::WITNESS)
+    }
+
+    /// The keys below `prefix`, at `url`.
+    fn new(url: &str, prefix: &'static str) -> anyhow::Result<Self> {
         let base = server::base(url)?;
         let client = reqwest::Client::builder().timeout(TIMEOUT);
         let client = if server::is_this_machine(&base) { client.no_proxy() } else { client };
-        Ok(Self { client: client.build().context("no HTTP client can be made")?, base })
+        Ok(Self { client: client.build().context("no HTTP client can be made")?, base, prefix })
     }
 
     async fn fetch(&self, url: &str) -> Result<Option<Vec<u8>>, reqwest::Error> {
@@ -53,12 +68,12 @@ impl Remote {
 }
 
 fn read_only(key: &str) -> PortError {
-    PortError::Refused(format!("{key}: a log behind a URL is only read"))
+    PortError::Refused(format!("{key}: what is behind a URL is only read"))
 }
 
 impl Store for Remote {
     async fn get(&self, key: &str) -> Result<Option<Versioned>, PortError> {
-        let Some(path) = key.strip_prefix(keys::LOG) else { return Ok(None) };
+        let Some(path) = key.strip_prefix(self.prefix) else { return Ok(None) };
         let url = format!("{}/{path}", self.base);
         let failed = |error: reqwest::Error| {
             let why = error.without_url();
@@ -66,7 +81,7 @@ impl Store for Remote {
         };
         match self.fetch(&url).await.map_err(failed)? {
             Some(bytes) if bytes.len() > MAX_FILE => {
-                Err(PortError::Refused(format!("{url}: larger than any file of a log")))
+                Err(PortError::Refused(format!("{url}: larger than any file that is read there")))
             }
             Some(bytes) => Ok(Some(Versioned { version: Version(Digest::of(&bytes).hex()), bytes })),
             None => Ok(None),
