@@ -12,7 +12,7 @@ export CARGO_TERM_QUIET ?= $(if $(CI),true,false)
 CLUSTER ?= simulated
 FORGE ?= plain
 
-# What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the ports on AWS.
+# What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the cloud form.
 LAMBDAS := receive gather evaluate record apply observe report poll witness
 CLOUD := $(LAMBDAS:%=countersign-%/lambda) countersign-tests/aws
 
@@ -21,6 +21,10 @@ help: ## Print this help
 
 build: ## Build the countersign command, and the small programs of the demo and the tests
 	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
+
+# All programs, also those of the cloud form, with the features that the tests have: so nothing is compiled twice.
+programs:
+	@cargo build --quiet --workspace --features "$(CLOUD)" --bins
 
 demo: build $(if $(filter real gitea,$(CLUSTER) $(FORGE)),tools) ## Show the main job (CLUSTER=real, FORGE=gitea for real ones; KEEP=1 to look around)
 	@CLUSTER=$(CLUSTER) FORGE=$(FORGE) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
@@ -38,11 +42,11 @@ docs: build ## Write the generated references again: rules and schemas
 	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
 
 tools: ## Build the real servers that tests use, once, into the cache
-	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw
+	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw moto
 	@bash tests/tools/github-openapi/fetch.sh
 
-test: tools build ## Run every test, also on a real Kubernetes API server
-	@cargo test --quiet --workspace --features countersign-tests/aws --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
+test: tools programs ## Run every test, also on a real Kubernetes API server
+	@cargo test --quiet --workspace --features "$(CLOUD)" --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh
@@ -51,10 +55,10 @@ bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH=
 	@cargo build --quiet --release -p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
 	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
 
-soak: tools build ## Run the long tests: simulation, kills, load, faults, fuzzing (SHORT=1 for a few minutes of each)
+soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, fuzzing (SHORT=1 for a few minutes of each)
 	@bash tests/soak.sh $(CARGO_TARGET_DIR)/debug
 
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test infra trace soak
+.PHONY: help build programs demo check policies docs tools test infra trace soak
