@@ -13,15 +13,22 @@ CLUSTER ?= simulated
 FORGE ?= plain
 STACK ?= core
 
-# What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the ports on AWS.
+# What alone builds the SDKs of AWS: the functions on Lambda, and the tests of the cloud form.
 LAMBDAS := receive gather evaluate record apply observe drift report poll witness
 CLOUD := $(LAMBDAS:%=countersign-%/lambda) countersign-tests/aws
+
+# What the tests are built with; their programs too, so that nothing is compiled twice.
+TESTED := $(CLOUD) countersign-render/oracle
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the countersign command, and the small programs of the demo and the tests
 	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
+
+# All programs, also those of the cloud form, with the features that the tests have: so nothing is compiled twice.
+programs:
+	@cargo build --quiet --workspace --features "$(TESTED)" --bins
 
 demo: build $(if $(filter real gitea,$(CLUSTER) $(FORGE)),tools) ## Show the main job (CLUSTER=real, FORGE=gitea for real ones; KEEP=1 to look around)
 	@CLUSTER=$(CLUSTER) FORGE=$(FORGE) bash samples/demo.sh $(CARGO_TARGET_DIR)/debug/countersign
@@ -39,12 +46,12 @@ docs: build ## Write the generated references again: rules and schemas
 	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
 
 tools: ## Build the real servers that tests use, once, into the cache
-	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw kustomize
+	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw moto kustomize
 	@bash tests/tools/github-openapi/fetch.sh
 
-test: tools build infra ## Run every test, also on a real Kubernetes API server
+test: tools programs infra ## Run every test, also on a real Kubernetes API server
 	@cargo fetch --quiet --locked # What functions link is asked offline, also of crates that no test builds.
-	@cargo test --quiet --workspace --features countersign-tests/aws,countersign-render/oracle --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
+	@cargo test --quiet --workspace --features "$(TESTED)" --lib --bins --tests --no-fail-fast 2>&1 | awk -f tests/summary.awk
 
 infra: ## Check the templates of the cloud form: our rules, cfn-lint, checkov
 	@bash tests/infra/check.sh
@@ -63,10 +70,10 @@ bench-render: ## Measure what a build of a kustomization costs, beside kustomize
 	@cargo bench --quiet -p countersign-render --features oracle --bench builds
 	@cargo bench --quiet -p countersign-gather --bench unchanged
 
-soak: tools build ## Run the long tests: simulation, kills, load, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
+soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
 	@bash tests/soak.sh $(CARGO_TARGET_DIR)/debug
 
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace
 
-.PHONY: help build demo check policies docs tools test infra package deploy bench bench-render trace soak
+.PHONY: help build programs demo check policies docs tools test infra package deploy bench bench-render trace soak

@@ -7,15 +7,17 @@ programs=${1:?usage: soak.sh FOLDER-OF-THE-PROGRAMS}
 cd "$(dirname "$0")/.." || exit 2
 
 if [ -n "${SHORT:-}" ]; then
-    : "${SEEDS:=200}" "${KILLS:=20}" "${KILL_ONCE:=yes}" "${LOAD_SECONDS:=30}" "${COMPOSITIONS:=500}" "${FUZZ_SECONDS:=20}"
+    : "${SEEDS:=200}" "${KILLS:=20}" "${KILL_ONCE:=yes}" "${LOAD_SECONDS:=30}" "${CLOUD_PUSHES:=50}"
+    : "${COMPOSITIONS:=500}" "${FUZZ_SECONDS:=20}"
 fi
-: "${PARTS:=simulation kills load faults render fuzz}"
+: "${PARTS:=simulation kills load cloud faults render fuzz}"
 : "${SEEDS:=20000}"        # seeds of the simulation
 : "${KILLS:=300}"          # kills at random, besides those at every point
 : "${KILL_ONCE:=}"         # whether each point is hit only once
 : "${LOAD_SECONDS:=600}"   # how long the load lasts
 : "${LOAD_RATE:=20}"       # pushes a second
 : "${COMPOSITIONS:=5000}"   # kustomizations that are compared with kustomize
+: "${CLOUD_PUSHES:=1000}"   # pushes to the cloud form, while everything goes wrong
 : "${FUZZ_SECONDS:=600}"   # how long each parser is fuzzed
 : "${SEED:=1}"             # what random moments are drawn from
 
@@ -54,6 +56,10 @@ load() {
     run load "$programs/countersign-load" --seconds "$LOAD_SECONDS" --rate "$LOAD_RATE"
 }
 
+cloud() {
+    run cloud "$programs/countersign-cloud" --changes "$CLOUD_PUSHES" --seed "$SEED"
+}
+
 faults() {
     run faults cargo test --quiet -p countersign-tests --test it -- survival::
 }
@@ -79,9 +85,9 @@ fuzz() {
 
 for part in $PARTS; do
     case $part in
-    simulation | kills | load | faults | render | fuzz) "$part" ;;
+    simulation | kills | load | cloud | faults | render | fuzz) "$part" ;;
     *)
-        printf 'no part is named %s: there are simulation, kills, load, faults, render, fuzz\n' "$part" >&2
+        printf 'no part is named %s: there are simulation, kills, load, cloud, faults, render, fuzz\n' "$part" >&2
         exit 2
         ;;
     esac

@@ -355,12 +355,20 @@ impl Installation {
 /// When it is not built.
 #[must_use]
 pub fn program() -> PathBuf {
+    built("countersign")
+}
+
+/// The program of this name that was built with these tests.
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("a running program has a path");
     // A test lies one folder deeper than a program.
-    let mut folders = tests.ancestors().skip(1).take(2).map(|folder| folder.join("countersign"));
-    let program =
-        folders.find(|program| program.exists()).unwrap_or_else(|| tests.with_file_name("countersign"));
-    assert!(program.exists(), "{} is not built: cargo build -p countersign-cli", program.display());
+    let mut folders = tests.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let program = folders.find(|program| program.exists()).unwrap_or_else(|| tests.with_file_name(name));
+    assert!(program.exists(), "{} is not built: make build", program.display());
     program
 }
 

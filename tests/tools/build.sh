@@ -9,7 +9,9 @@
 #   tools.go         imports the packages, so that `go mod tidy` keeps what they need
 #   or, for a program in Java:
 #   pom.xml          whose first `version` is the version, and whose dependencies are the program
-#   and in both cases:
+#   or, for a program in Python:
+#   requirements.txt whose first requirement is the program, and whose others are all that it stands on
+#   and in every case:
 #   recipe.sh        sets binaries="NAME=PACKAGE ..." and takes="20 seconds", and, where needed,
 #                    ldflags, tags, cgo=1, and resources="MODULE FOLDER ...", folders of a module that
 #                    its programs read at runtime and that are copied beside them; it may read $version
@@ -38,6 +40,9 @@ recipe() {
     if [ -f "$folder/pom.xml" ]; then
         version=$(sed -n 's/^ *<version>\(.*\)<\/version>$/\1/p' "$folder/pom.xml" | head -n 1)
         [ -n "$version" ] || fail "$folder/pom.xml has no line with its \"version\": add one"
+    elif [ -f "$folder/requirements.txt" ]; then
+        version=$(sed -n 's/^[a-z]*==\(.*\)$/\1/p' "$folder/requirements.txt" | head -n 1)
+        [ -n "$version" ] || fail "$folder/requirements.txt has no line NAME==VERSION: add one"
     else
         version=$(awk '$1 == "require" && $2 != "(" { sub(/^v/, "", $3); print $3; exit }' "$folder/go.mod")
         [ -n "$version" ] || fail "$folder/go.mod has no single-line \"require MODULE VERSION\": add one"
@@ -70,6 +75,10 @@ compile() {
         collect_java
         return
     fi
+    if [ -f requirements.txt ]; then
+        collect_python
+        return
+    fi
     # A workspace file or module flags of the person who runs this must not change what is built.
     export GOWORK=off GOFLAGS= CGO_ENABLED="$cgo"
     for pair in $binaries; do
@@ -91,6 +100,20 @@ collect_java() {
     done
 }
 
+# Collects a program in Python with all that it stands on, and writes a command that runs it. What `pip` would write for
+# that holds the path that it was installed at, which is another one in the end.
+collect_python() {
+    python3 -m venv "$place.part/venv" || return 1
+    "$place.part/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-compile \
+        --target "$place.part/lib" --requirement requirements.txt || return 1
+    rm -rf "$place.part/venv"
+    for pair in $binaries; do
+        printf '#!/bin/sh\nPYTHONPATH="%s/lib" exec python3 -m %s "$@"\n' "$place" "${pair#*=}" \
+            >"$place.part/${pair%%=*}" || return 1
+        chmod +x "$place.part/${pair%%=*}"
+    done
+}
+
 # Copies what programs read at runtime, so that cleaning Go's cache does not break them.
 copy_resources() {
     module=$(go list -mod=readonly -m -f '{{.Dir}}' "${resources%% *}") || return 1
@@ -106,6 +129,8 @@ build() {
         for program in mvn java; do
             command -v "$program" >/dev/null || fail "building $name $version needs Maven and Java, and no \"$program\" is on PATH: install Maven 3 and Java 17 or newer"
         done
+    elif [ -f "$folder/requirements.txt" ]; then
+        command -v python3 >/dev/null || fail "building $name $version needs Python, and no \"python3\" is on PATH: install Python 3.11 or newer"
     else
         command -v go >/dev/null || fail "building $name $version needs the Go toolchain, and no \"go\" is on PATH: install Go 1.25 or newer, or put the binaries into a folder and name it in KUBEBUILDER_ASSETS"
     fi

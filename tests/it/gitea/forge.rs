@@ -111,11 +111,8 @@ impl Forge {
     pub fn until_status(&self, commit: &str, environment: &str, state: &str) -> Result<String> {
         let context = format!("countersign/{environment}");
         self.until(&format!("{context} on {commit} is {state}"), || {
-            let found = self.gitea.administrator().statuses(SHOP, commit)?;
-            let status = found.iter().find(|status| status["context"] == context.as_str());
-            let status = status.with_context(|| format!("there is none among {found:?}"))?;
+            let status = self.gitea.administrator().status_by(SHOP, commit, &context, COUNTERSIGN)?;
             ensure!(status["status"] == state, "it is {status}");
-            ensure!(status["creator"]["login"] == COUNTERSIGN, "somebody else set it: {status}");
             Ok(status["description"].as_str().unwrap_or_default().to_owned())
         })
     }
@@ -123,13 +120,7 @@ impl Forge {
     /// Waits until the one comment of Countersign on a pull request holds all of `texts`; returns it.
     pub fn until_comment(&self, request: &PullRequest, texts: &[&str]) -> Result<String> {
         self.until(&format!("the comment on {} says {texts:?}", request.number), || {
-            let mut comments = request.comments()?;
-            comments.retain(|(author, _)| author == COUNTERSIGN);
-            ensure!(comments.len() == 1, "there are {} comments, not one: {comments:?}", comments.len());
-            let (_, text) = comments.remove(0);
-            let missing: Vec<_> = texts.iter().filter(|part| !text.contains(**part)).collect();
-            ensure!(missing.is_empty(), "it does not say {missing:?}:\n{text}");
-            Ok(text)
+            request.comment_by(COUNTERSIGN, texts)
         })
     }
 

@@ -4,6 +4,8 @@
 //! Nothing here passes or fails: a benchmark shows figures, and a test that is timed lies on a busy machine.
 
 pub mod breakdown;
+#[cfg(feature = "aws")]
+pub mod cloud;
 pub mod field;
 pub mod figures;
 pub mod floor;
@@ -27,7 +29,7 @@ use figures::Results;
 /// What is measured.
 #[derive(Clone, Debug, clap::Parser)]
 pub struct Options {
-    /// Which scenarios: one, scale, many, webhooks. The floor and the memory are measured with each.
+    /// Which scenarios: one, scale, many, webhooks, and cloud where it is built with `aws`. The floor and the memory are measured with each.
     #[arg(long, value_delimiter = ',', default_value = "one,scale,many,webhooks")]
     pub only: Vec<String>,
     /// How many pushes the figures of one application are of.
@@ -69,7 +71,9 @@ pub async fn run(options: &Options) -> Result<()> {
             "scale" => one::among_many(options, &world, &mut results).await?,
             "many" => many::at_once(options, &world, &mut results).await?,
             "webhooks" => webhooks::answered(options, &world, &mut results).await?,
-            other => anyhow::bail!("{other}: no such scenario: one, scale, many, webhooks"),
+            #[cfg(feature = "aws")]
+            "cloud" => tokio::task::block_in_place(|| cloud::measure(options, &mut results))?,
+            other => anyhow::bail!("{other}: no such scenario: one, scale, many, webhooks, cloud"),
         }
     }
     results.print();

@@ -49,9 +49,26 @@ pub fn check(installation: &Installation, allowed: Ends) -> Result<Account> {
 /// Says what does not hold.
 pub fn account(installation: &Installation, allowed: Ends) -> Result<Account> {
     let leaves = leaves(installation)?;
-    let mut authorized: BTreeMap<AttemptId, (u64, &DecisionRecord)> = BTreeMap::new();
+    let (account, authorized) = followed(&leaves, allowed)?;
+    of_the_cluster(installation, &authorized)?;
+    Ok(account)
+}
+
+/// Checks the leaves of a log, the oldest first, against each other.
+///
+/// # Errors
+/// Says what does not hold.
+pub fn of_log(leaves: &[(u64, Leaf)], allowed: Ends) -> Result<Account> {
+    Ok(followed(leaves, allowed)?.0)
+}
+
+/// What was authorized for a cluster, by attempt, with the index of its leaf.
+type Authorized<'a> = BTreeMap<AttemptId, (u64, &'a DecisionRecord)>;
+
+fn followed(leaves: &[(u64, Leaf)], allowed: Ends) -> Result<(Account, Authorized<'_>)> {
+    let mut authorized = Authorized::new();
     let mut ends: BTreeMap<AttemptId, Vec<&OutcomeResult>> = BTreeMap::new();
-    for (index, leaf) in &leaves {
+    for (index, leaf) in leaves {
         match &leaf.record {
             Record::Decision(record) if goes_to_a_cluster(record) => {
                 let before = authorized.insert(record.attempt, (*index, record));
@@ -71,9 +88,8 @@ pub fn account(installation: &Installation, allowed: Ends) -> Result<Account> {
         let again = allowed == Ends::AlsoAgain && !ends.is_empty();
         ensure!(again || ends.len() == 1, "the attempt of leaf {index} ended {} times: {ends:?}", ends.len());
     }
-    of_the_cluster(installation, &authorized)?;
     let healthy = ends.values().filter(|ends| ends.contains(&&OutcomeResult::Healthy)).count();
-    Ok(Account { leaves: leaves.len(), authorized: authorized.len(), healthy })
+    Ok((Account { leaves: leaves.len(), authorized: authorized.len(), healthy }, authorized))
 }
 
 /// Every leaf, the oldest first.
@@ -94,10 +110,7 @@ fn goes_to_a_cluster(record: &DecisionRecord) -> bool {
 }
 
 /// What the simulated cluster holds is what the newest leaf authorized, of every target.
-fn of_the_cluster(
-    installation: &Installation,
-    authorized: &BTreeMap<AttemptId, (u64, &DecisionRecord)>,
-) -> Result<()> {
+fn of_the_cluster(installation: &Installation, authorized: &Authorized<'_>) -> Result<()> {
     let database = Database::open_read_only(&installation.data())?;
     let cluster = SimulatedCluster::kept(&database, &"local".parse()?);
     let targets: BTreeSet<&Target> = authorized.values().map(|(_, record)| &record.target).collect();

@@ -1,7 +1,8 @@
-//! What AWS would be: ElasticMQ for SQS, versitygw for S3, and a KMS of our own.
+//! What AWS would be: ElasticMQ for SQS, versitygw for S3, moto for STS, Secrets Manager and EKS, and a KMS of our own.
 
 pub mod elasticmq;
 pub mod kms;
+pub mod moto;
 pub mod versitygw;
 
 use std::net::TcpStream;
@@ -18,7 +19,7 @@ use super::servers::ServerGroup;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The access key and its secret, which the servers here know.
-const ACCESS: (&str, &str) = ("countersign", "countersign-secret");
+pub const ACCESS: (&str, &str) = ("countersign", "countersign-secret");
 
 /// Region, credentials and the endpoint of one server.
 pub async fn config(endpoint: &str) -> SdkConfig {

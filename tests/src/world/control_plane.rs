@@ -41,11 +41,23 @@ impl ControlPlane {
     /// # Errors
     /// When the servers cannot be built, or do not start; the message holds the end of their logs.
     pub fn start() -> Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// As [`ControlPlane::start`], with tokens also checked by the webhook at this URL, as EKS checks its own.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::start`].
+    pub fn start_with_authenticator(url: &str) -> Result<Self> {
+        Self::start_with(Some(url.to_owned()))
+    }
+
+    fn start_with(authenticator: Option<String>) -> Result<Self> {
         let programs = Programs::of(&["etcd", "kubernetes", "kwok"])?;
         // A runtime cannot block inside another one, which the caller may have.
         let starting = thread::spawn(move || -> Result<Self> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(launch::launch(&programs))
+            runtime.block_on(launch::launch(&programs, authenticator.as_deref()))
         });
         starting.join().map_err(|_| anyhow!("starting the control plane panicked: see above"))?
     }

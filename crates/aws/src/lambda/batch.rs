@@ -8,7 +8,7 @@ use countersign_core::stage::{BatchResult, Incoming, StageError, left_over};
 use lambda_runtime::Context;
 use serde::Deserialize;
 
-use super::{Scheduled, now};
+use super::{Scheduled, machine_clock};
 use crate::sqs::{GROUP, SqsQueue};
 
 /// What is left of an invocation's time when a stage is stopped, so that its messages can still be given back.
@@ -179,7 +179,7 @@ fn failure(id: &str) -> BatchItemFailure {
 
 /// How long a stage may work: to the deadline that Lambda names, less what giving back takes.
 fn time_left(context: &Context) -> Duration {
-    let now = u64::try_from(now().as_millis()).unwrap_or_default();
+    let now = u64::try_from(machine_clock().as_millis()).unwrap_or_default();
     Duration::from_millis(context.deadline.saturating_sub(now)).saturating_sub(MARGIN)
 }
 

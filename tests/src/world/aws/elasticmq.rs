@@ -55,6 +55,17 @@ impl ElasticMq {
         Ok(Self { _servers: servers, _port: port, url: format!("http://127.0.0.1:{number}") })
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A client of it.
+    pub async fn client(&self) -> Client {
+        Client::new(&config(&self.url).await)
+    }
+
     /// The queues of an installation that no other test uses, as the templates make them: messages that were received
     /// `limit` times go to the dead letters. `visibility` is in seconds.
     ///
@@ -66,25 +77,40 @@ impl ElasticMq {
         for queue in queues {
             let ending = if queue.is_ordered() { ".fifo" } else { "" };
             let dead = format!("{installation}-dead-{queue}{ending}");
-            create(&client, &dead, queue.is_ordered(), None).await?;
-            let redrive = format!(
-                r#"{{"deadLetterTargetArn":"arn:aws:sqs:elasticmq:{ACCOUNT}:{dead}","maxReceiveCount":"{limit}"}}"#
-            );
+            create(&client, &dead, queue.is_ordered(), &[]).await?;
             let name = format!("{installation}-{queue}{ending}");
-            create(&client, &name, queue.is_ordered(), Some(redrive)).await?;
+            create(&client, &name, queue.is_ordered(), &[redrive(&dead, limit)]).await?;
         }
         let prefix = format!("{}/{ACCOUNT}/{installation}-", self.url);
         Ok(SqsQueue::new(&config, QueueUrls { prefix, elsewhere: Vec::new() }))
     }
 }
 
-async fn create(client: &Client, name: &str, ordered: bool, redrive: Option<String>) -> Result<()> {
+/// What sends messages that were received `limit` times to the queue `dead`.
+#[must_use]
+pub fn redrive(dead: &str, limit: u32) -> (QueueAttributeName, String) {
+    let policy = format!(
+        r#"{{"deadLetterTargetArn":"arn:aws:sqs:elasticmq:{ACCOUNT}:{dead}","maxReceiveCount":"{limit}"}}"#
+    );
+    (QueueAttributeName::RedrivePolicy, policy)
+}
+
+/// Makes a queue with these attributes.
+///
+/// # Errors
+/// When ElasticMQ refuses.
+pub async fn create(
+    client: &Client,
+    name: &str,
+    ordered: bool,
+    attributes: &[(QueueAttributeName, String)],
+) -> Result<()> {
     let mut request = client.create_queue().queue_name(name);
     if ordered {
         request = request.attributes(QueueAttributeName::FifoQueue, "true");
     }
-    if let Some(redrive) = redrive {
-        request = request.attributes(QueueAttributeName::RedrivePolicy, redrive);
+    for (attribute, value) in attributes {
+        request = request.attributes(attribute.clone(), value);
     }
     request.send().await.with_context(|| format!("cannot create the queue {name}"))?;
     Ok(())

@@ -23,7 +23,10 @@ pub const ED25519_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/log";
 /// The ARN of a key for authorizations.
 pub const P256_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/authorization";
 
-/// A running KMS with two keys. It ends with the runtime that it was started in.
+/// The ARN of a key for cosignatures.
+pub const WITNESS_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/witness";
+
+/// A running KMS with three keys. It ends with the runtime that it was started in.
 #[derive(Debug)]
 pub struct Kms {
     /// Where it listens.
@@ -32,7 +35,8 @@ pub struct Kms {
 }
 
 struct Keys {
-    ed25519: ed25519_dalek::SigningKey,
+    log: ed25519_dalek::SigningKey,
+    witness: ed25519_dalek::SigningKey,
     p256: p256::ecdsa::SigningKey,
     lies: Arc<AtomicBool>,
 }
@@ -47,11 +51,15 @@ impl Kms {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port")?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut seed = [0; 32];
-        OsRng.fill_bytes(&mut seed);
+        let ed25519 = || {
+            let mut seed = [0; 32];
+            OsRng.fill_bytes(&mut seed);
+            ed25519_dalek::SigningKey::from_bytes(&seed)
+        };
         let lies = Arc::new(AtomicBool::new(false));
         let keys = Keys {
-            ed25519: ed25519_dalek::SigningKey::from_bytes(&seed),
+            log: ed25519(),
+            witness: ed25519(),
             p256: p256::ecdsa::SigningKey::random(&mut OsRng),
             lies: Arc::clone(&lies),
         };
@@ -83,13 +91,23 @@ async fn answer(State(keys): State<Arc<Keys>>, headers: HeaderMap, body: String)
 }
 
 impl Keys {
+    fn ed25519(&self, key: &str) -> Option<&ed25519_dalek::SigningKey> {
+        match key {
+            ED25519_KEY => Some(&self.log),
+            WITNESS_KEY => Some(&self.witness),
+            _ => None,
+        }
+    }
+
     fn public_key(&self, asked: &Value) -> Result<Value, Refusal> {
         let key = asked["KeyId"].as_str().unwrap_or_default();
-        let (der, spec, algorithm) = match key {
-            ED25519_KEY => {
-                (self.ed25519.verifying_key().to_public_key_der(), "ECC_NIST_EDWARDS25519", "ED25519_SHA_512")
+        let (der, spec, algorithm) = match (key, self.ed25519(key)) {
+            (_, Some(own)) => {
+                (own.verifying_key().to_public_key_der(), "ECC_NIST_EDWARDS25519", "ED25519_SHA_512")
             }
-            P256_KEY => (self.p256.verifying_key().to_public_key_der(), "ECC_NIST_P256", "ECDSA_SHA_256"),
+            (P256_KEY, None) => {
+                (self.p256.verifying_key().to_public_key_der(), "ECC_NIST_P256", "ECDSA_SHA_256")
+            }
             _ => return Err(("NotFoundException", "no such key")),
         };
         let der = der.map_err(|_| ("KMSInternalException", "the key cannot be shown"))?;
@@ -109,19 +127,18 @@ impl Keys {
         if self.lies.load(Ordering::SeqCst) {
             message[0] ^= 1;
         }
-        let signature = match (text("KeyId"), text("SigningAlgorithm"), text("MessageType")) {
-            (ED25519_KEY, "ED25519_SHA_512", "RAW") => self.ed25519.sign(&message).to_vec(),
-            (P256_KEY, "ECDSA_SHA_256", "DIGEST") if message.len() == 32 => {
+        let key = text("KeyId");
+        let signature = match (self.ed25519(key), text("SigningAlgorithm"), text("MessageType")) {
+            (Some(own), "ED25519_SHA_512", "RAW") => own.sign(&message).to_vec(),
+            (None, "ECDSA_SHA_256", "DIGEST") if key == P256_KEY && message.len() == 32 => {
                 let signed: Result<p256::ecdsa::DerSignature, _> = self.p256.sign_prehash(&message);
                 signed.map_err(|_| ("KMSInternalException", "cannot sign"))?.as_bytes().to_vec()
             }
-            (P256_KEY, "ECDSA_SHA_256", "DIGEST") => {
+            (None, "ECDSA_SHA_256", "DIGEST") if key == P256_KEY => {
                 return Err(("ValidationException", "a digest of SHA-256 has 32 bytes"));
             }
-            (ED25519_KEY | P256_KEY, ..) => {
-                return Err(("InvalidKeyUsageException", "this key does not sign so"));
-            }
-            _ => return Err(("NotFoundException", "no such key")),
+            (None, ..) if key != P256_KEY => return Err(("NotFoundException", "no such key")),
+            _ => return Err(("InvalidKeyUsageException", "this key does not sign so")),
         };
         Ok(json!({
             "KeyId": text("KeyId"), "SigningAlgorithm": text("SigningAlgorithm"),

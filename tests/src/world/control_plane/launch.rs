@@ -30,11 +30,12 @@ const ETCD_PEER: &str = "unix://etcd-peer:1";
 ///
 /// # Errors
 /// When a server ends or is not ready in time; the message holds the end of the logs.
-pub async fn launch(programs: &Programs) -> Result<ControlPlane> {
+pub async fn launch(programs: &Programs, authenticator: Option<&str>) -> Result<ControlPlane> {
     let mut servers = ServerGroup::new("control-plane")?;
     let token = credentials::write(servers.folder())?;
     let port = Port::reserve()?;
-    start_store_and_api(&mut servers, programs, port.number())?;
+    start_store(&mut servers, programs)?;
+    start_api(&mut servers, programs, port.number(), authenticator)?;
     let url = format!("https://127.0.0.1:{}", port.number());
 
     let ca_pem =
@@ -51,8 +52,7 @@ pub async fn launch(programs: &Programs) -> Result<ControlPlane> {
     Ok(ControlPlane { servers, url, token, ca_pem, kubeconfig, _port: port })
 }
 
-/// Starts etcd, and the API server on its port.
-fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs, port: u16) -> Result<()> {
+fn start_store(servers: &mut ServerGroup, programs: &Programs) -> Result<()> {
     servers.start(
         "etcd",
         programs.path("etcd")?,
@@ -67,28 +67,40 @@ fn start_store_and_api(servers: &mut ServerGroup, programs: &Programs, port: u16
             &format!("--initial-advertise-peer-urls={ETCD_PEER}"),
             &format!("--initial-cluster=world={ETCD_PEER}"),
         ],
-    )?;
-    servers.start(
-        "kube-apiserver",
-        programs.path("kube-apiserver")?,
-        &[
-            &format!("--etcd-servers={ETCD_CLIENT}"),
-            &format!("--secure-port={port}"),
-            "--bind-address=127.0.0.1",
-            // Otherwise it looks for a network interface, and a machine without a network has none.
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",
-            "--cert-dir=certificates",
-            "--token-auth-file=tokens.csv",
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-account-key-file=accounts.pub",
-            "--service-account-signing-key-file=accounts.key",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            // Pods here run nowhere: they need no service account to exist before them.
-            "--disable-admission-plugins=ServiceAccount",
-        ],
     )
+}
+
+/// Starts the API server on its port. An authenticator is a webhook that it asks about tokens.
+fn start_api(
+    servers: &mut ServerGroup,
+    programs: &Programs,
+    port: u16,
+    authenticator: Option<&str>,
+) -> Result<()> {
+    let mut more = Vec::new();
+    if let Some(url) = authenticator {
+        credentials::save(servers.folder(), "authenticator", &credentials::kubeconfig(url, "", ""))?;
+        more.push("--authentication-token-webhook-config-file=authenticator");
+        more.push("--authentication-token-webhook-version=v1");
+    }
+    let (etcd, port) = (format!("--etcd-servers={ETCD_CLIENT}"), format!("--secure-port={port}"));
+    more.extend([etcd.as_str(), port.as_str()]);
+    more.extend([
+        "--bind-address=127.0.0.1",
+        // Otherwise it looks for a network interface, and a machine without a network has none.
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",
+        "--cert-dir=certificates",
+        "--token-auth-file=tokens.csv",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-account-key-file=accounts.pub",
+        "--service-account-signing-key-file=accounts.key",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        // Pods here run nowhere: they need no service account to exist before them.
+        "--disable-admission-plugins=ServiceAccount",
+    ]);
+    servers.start("kube-apiserver", programs.path("kube-apiserver")?, &more)
 }
 
 /// Starts what acts on objects. None of them listens on a port.

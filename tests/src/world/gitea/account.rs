@@ -120,6 +120,18 @@ impl Account {
         Ok(combined["statuses"].as_array().cloned().unwrap_or_default())
     }
 
+    /// The newest status of this context on a commit, which nobody but `login` may have set.
+    ///
+    /// # Errors
+    /// When there is none, or it is somebody else's.
+    pub fn status_by(&self, repository: &str, commit: &str, context: &str, login: &str) -> Result<Value> {
+        let found = self.statuses(repository, commit)?;
+        let status = found.iter().find(|status| status["context"] == context);
+        let status = status.with_context(|| format!("there is none among {found:?}"))?;
+        ensure!(status["creator"]["login"] == login, "somebody else set it: {status}");
+        Ok(status.clone())
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         asked(&self.address, &format!("token {}", self.token), method, path, body)
             .with_context(|| format!("as {}", self.login))

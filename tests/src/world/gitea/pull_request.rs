@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -178,5 +178,19 @@ impl PullRequest {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let each = found.as_array().into_iter().flatten();
         Ok(each.map(|comment| (text(&comment["user"]["login"]), text(&comment["body"]))).collect())
+    }
+
+    /// The one comment of this login on it, which must hold all of `texts`.
+    ///
+    /// # Errors
+    /// When there are none or several, or it does not say so; the message shows what it says.
+    pub fn comment_by(&self, login: &str, texts: &[&str]) -> Result<String> {
+        let mut comments = self.comments()?;
+        comments.retain(|(author, _)| author == login);
+        ensure!(comments.len() == 1, "there are {} comments, not one: {comments:?}", comments.len());
+        let (_, text) = comments.remove(0);
+        let missing: Vec<_> = texts.iter().filter(|part| !text.contains(**part)).collect();
+        ensure!(missing.is_empty(), "it does not say {missing:?}:\n{text}");
+        Ok(text)
     }
 }

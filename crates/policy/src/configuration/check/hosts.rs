@@ -137,25 +137,11 @@ pub fn clusters(checker: &mut Checker<'_>, configuration: &Configuration) {
             let help = "an authorization for one would be good for the other: give each its own";
             checker.report(&["clusters", name, "uid"], message, help);
         }
-        match (cluster.kind, &cluster.kubeconfig) {
-            (ClusterKind::Kubernetes, None) => {
-                let message =
-                    format!("`clusters.{name}` lacks the field `kubeconfig`, which kind `kubernetes` needs");
-                checker.report(
-                    &["clusters", name],
-                    message,
-                    "add `kubeconfig: file:PATH` or `kubeconfig: env:NAME`",
-                );
-            }
-            (ClusterKind::Simulated, Some(_)) => {
-                let message = format!("`clusters.{name}.kubeconfig` has no meaning for kind `simulated`");
-                checker.report(
-                    &["clusters", name, "kubeconfig"],
-                    message,
-                    "remove it, or write `kind: kubernetes`",
-                );
-            }
-            (ClusterKind::Kubernetes, Some(_)) | (ClusterKind::Simulated, None) => {}
+        // In the cloud a cluster's functions are told where it is by its stack, and no kubeconfig exists.
+        if cluster.kind == ClusterKind::Simulated && cluster.kubeconfig.is_some() {
+            let message = format!("`clusters.{name}.kubeconfig` has no meaning for kind `simulated`");
+            let help = "remove it, or write `kind: kubernetes`";
+            checker.report(&["clusters", name, "kubeconfig"], message, help);
         }
     }
 }

@@ -115,11 +115,6 @@ fn clusters_and_hosts_that_cannot_be_reached() {
             "34: `applications.shop.environments.production` runs nowhere: neither it nor its environment names a cluster | add `clusters:` to `environments.production`, or here",
         ),
         (
-            "kind: kubernetes, uid: 6f1d3a52-0c7e-4b8e-9a41-2d5c8e7b90f3, kubeconfig: \"file:/etc/east\"",
-            "kind: kubernetes, uid: e",
-            "45: `clusters.east` lacks the field `kubeconfig`, which kind `kubernetes` needs | add `kubeconfig: file:PATH` or `kubeconfig: env:NAME`",
-        ),
-        (
             "kind: kubernetes, ",
             "kind: simulated, ",
             "45: `clusters.east.kubeconfig` has no meaning for kind `simulated` | remove it, or write `kind: kubernetes`",
