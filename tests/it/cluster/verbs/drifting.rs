@@ -157,7 +157,8 @@ async fn what_admission_adds_is_no_drift() {
         }
         let key = ObjectKey::of(&pod("web:1")).expect("a key");
         cluster.delete(&key, &Default::default()).await.expect("deleted");
-        crate::cluster::eventually("the pod is gone", async || bench.get(&pod("web:1")).await.is_none()).await;
+        crate::cluster::eventually("the pod is gone", async || bench.get(&pod("web:1")).await.is_none())
+            .await;
     }
     assert_eq!(drift(&bench, &[pod("web:1")]).await, []);
     by_hand(&cluster, &limits("300m")).await;
