@@ -18,7 +18,7 @@ pub enum AuditCommand {
     Verify(VerifyArguments),
     /// Print the proof that a leaf is in the log, as a C2SP tlog-proof.
     Prove(ProveArguments),
-    /// Print the log's key as a C2SP vkey, for whoever is to verify or witness the log.
+    /// Print the log's key, or a witness's, as a C2SP vkey, for whoever is to verify or witness the log.
     Key(KeyArguments),
     /// Write the log to a folder that any tool for C2SP tlog-tiles reads.
     Export(ExportArguments),
@@ -66,8 +66,9 @@ pub struct ProveArguments {
 /// Arguments of `audit key`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  countersign audit key --data /var/lib/countersign\n  \
-    countersign audit key --genesis genesis.json --root-key root.pub.json")]
-#[command(group(ArgGroup::new("from").required(true).args(["data", "genesis"])))]
+    countersign audit key --genesis genesis.json --root-key root.pub.json\n  \
+    countersign audit key --witness witness.pub --name witness.example.com     # a witness's, whose key is in KMS")]
+#[command(group(ArgGroup::new("from").required(true).args(["data", "genesis", "witness"])))]
 pub struct KeyArguments {
     /// The data folder of the installation.
     #[arg(long, value_name = "DIR")]
@@ -78,6 +79,12 @@ pub struct KeyArguments {
     /// The root key that must have signed the genesis, as `init` wrote it [default: the one that it names].
     #[arg(long, value_name = "FILE", requires = "genesis")]
     pub root_key: Option<PathBuf>,
+    /// The public half of a witness's key, as KMS gives it: base64 or PEM.
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub witness: Option<PathBuf>,
+    /// The name in the witness's cosignatures.
+    #[arg(long, value_name = "NAME", requires = "witness")]
+    pub name: Option<String>,
 }
 
 /// Arguments of `audit export`.

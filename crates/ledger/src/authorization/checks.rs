@@ -105,8 +105,12 @@ pub(super) fn check_time(
     }
     let is_held = expected.held == Some(Held { sequence: predicate.sequence, manifest: *manifest });
     if now > predicate.not_after && !is_held {
-        let reason =
-            format!("it expired at {}, and it is {now}: a new look issues a new one", predicate.not_after);
+        let waits = match expected.trust.witnesses.required {
+            0 => "",
+            _ => "; this cluster demands a witness, so see that the witness runs",
+        };
+        let ended = predicate.not_after;
+        let reason = format!("it expired at {ended}, and it is {now}: a new look issues a new one{waits}");
         return Err(refused(Check::Time, reason));
     }
     Ok(())

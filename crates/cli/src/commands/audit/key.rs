@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::authorization::Envelope;
 use countersign_core::digest::Digest;
-use countersign_core::ports::signer::PublicKey;
+use countersign_core::ports::signer::{Algorithm, PublicKey};
 use countersign_ledger::genesis::{self, Genesis};
 use countersign_ledger::key::VerifyingKey;
 use countersign_ledger::note::NoteKey;
 use serde_json::json;
 
 use super::{KeyArguments, VerifyArguments};
+use crate::commands::genesis::public_key;
 use crate::installation::DataFolder;
 use crate::output::Printed;
 
@@ -28,11 +29,15 @@ pub struct Trusted {
     pub root: Option<String>,
 }
 
-/// Prints the log's key.
+/// Prints the log's key, or a witness's.
 ///
 /// # Errors
-/// When the genesis cannot be read, or is not signed by its root key.
+/// When the genesis cannot be read, or is not signed by its root key; when the witness's key cannot be read.
 pub fn run(arguments: &KeyArguments) -> anyhow::Result<Printed> {
+    if let (Some(file), Some(name)) = (&arguments.witness, &arguments.name) {
+        let key = NoteKey::witness(name, &public_key::read(file, Algorithm::Ed25519)?).context("--name")?;
+        return Printed::done(key.to_string(), &json!({ "vkey": key, "name": name }));
+    }
     let trusted = match (&arguments.genesis, &arguments.data) {
         (Some(genesis), _) => of_files(genesis, arguments.root_key.as_deref())?,
         (None, data) => of_folder(data.as_deref().unwrap_or(Path::new(".")))?,
@@ -95,4 +100,28 @@ fn named_root(bytes: &[u8]) -> anyhow::Result<PublicKey> {
     let payload = STANDARD.decode(envelope.payload)?;
     let genesis: Genesis = serde_json::from_slice(&payload)?;
     Ok(genesis.root_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::ports::signer::Signer as _;
+    use countersign_local::key_file::KeyFile;
+    use rand_core::OsRng;
+
+    use super::*;
+
+    #[test]
+    fn a_witness_key_of_kms_becomes_its_vkey() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyFile::generate(&folder.path().join("key"), Algorithm::Ed25519, &mut OsRng).unwrap();
+        let file = folder.path().join("witness.pub");
+        let pem = &key.public_key().pem;
+        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        fs::write(&file, base64).unwrap();
+        let name = Some("witness.example".to_owned());
+        let arguments = KeyArguments { data: None, genesis: None, root_key: None, witness: Some(file), name };
+        let found: NoteKey = run(&arguments).unwrap().text.parse().unwrap();
+        assert_eq!(found, NoteKey::witness("witness.example", key.public_key()).unwrap());
+        assert!(found.is_witness());
+    }
 }

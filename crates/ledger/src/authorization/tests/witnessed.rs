@@ -65,6 +65,16 @@ fn a_decision_that_no_witness_saw_is_waited_for() {
 }
 
 #[test]
+fn what_expired_while_it_waited_says_for_whom() {
+    let world = world();
+    let (good, target) = (bytes(&world.good()), target());
+    let expected = Expected { now: minute(60), ..world.expected(&target) };
+    let (check, reason) = why(run(verify(&good, &expected, &world.store)));
+    assert_eq!(check, Check::Time);
+    assert!(reason.contains("see that the witness runs"), "{reason}");
+}
+
+#[test]
 fn only_a_trusted_witness_counts() {
     let world = world();
     let good = bytes(&world.good());
