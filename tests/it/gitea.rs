@@ -3,6 +3,8 @@
 mod forge;
 mod forks;
 mod merging;
+mod owners;
 mod people;
+mod ssh;
 mod statuses;
 mod story;

@@ -33,7 +33,7 @@ const PAGE: usize = 100;
 const DIALECT: Dialect = Dialect {
     accept: "application/vnd.github+json",
     headers: &[("x-github-api-version", "2022-11-28")],
-    permissions: "the repository permissions contents: read, pull requests: read (write to report), and checks: write as a GitHub App, or commit statuses: write by token",
+    permissions: "the repository permissions contents: read, pull requests: read (write to report), and checks: write as a GitHub App (with commit statuses: read where statuses are asked for), or commit statuses: write by token",
 };
 
 /// GitHub, or a GitHub Enterprise Server.

@@ -2,7 +2,7 @@
 //!
 //! What people do is done over its REST interface, with a token of theirs, and by `git push` over HTTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,8 @@ pub struct Gitea {
     address: String,
     administrator: Account,
     _port: Port,
+    ssh: Port,
+    host_key: String,
 }
 
 impl Gitea {
@@ -52,6 +54,27 @@ impl Gitea {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where a repository is read over SSH, as `ssh://git@127.0.0.1:40124/acme/shop.git`.
+    #[must_use]
+    pub fn ssh_url(&self, repository: &str) -> String {
+        format!("ssh://{}@127.0.0.1:{}/{repository}.git", settings::SSH_USER, self.ssh.number())
+    }
+
+    /// The line of a `known_hosts` file that says which key the server has, if it has `key`; else its own.
+    #[must_use]
+    pub fn known_host(&self, key: Option<&str>) -> String {
+        format!("[127.0.0.1]:{} {}", self.ssh.number(), key.unwrap_or(&self.host_key))
+    }
+
+    /// Lets a public key read a repository.
+    ///
+    /// # Errors
+    /// When the key is used elsewhere.
+    pub fn deploy_key(&self, repository: &str, key: &str) -> Result<()> {
+        let wish = json!({ "title": "reader", "key": key, "read_only": true });
+        self.administrator.post(&format!("/repos/{repository}/keys"), &wish).map(drop)
     }
 
     /// Who may do everything, also in the name of others.
@@ -169,11 +192,12 @@ impl Gitea {
 
 fn launch(program: &PathBuf) -> Result<Gitea> {
     let mut servers = ServerGroup::new("gitea")?;
-    let port = Port::reserve()?;
+    let (port, ssh) = (Port::reserve()?, Port::reserve()?);
     let folder = servers.folder().to_owned();
     let resources = program.parent().context("the program lies in no folder")?;
     let configuration = folder.join("app.ini");
-    std::fs::write(&configuration, settings::app_ini(&folder, resources, port.number())?)?;
+    std::fs::write(&configuration, settings::app_ini(&folder, resources, port.number(), ssh.number())?)?;
+    let (_, host_key) = ssh_key(&folder, settings::HOST_KEY)?;
     let file = configuration.to_str().context("the temporary folder is not UTF-8")?;
     let run = |arguments: &[&str]| -> Result<String> {
         let mut command = Command::new(program);
@@ -211,7 +235,22 @@ fn launch(program: &PathBuf) -> Result<Gitea> {
     let address = format!("127.0.0.1:{}", port.number());
     until_it_answers(&servers, &address)?;
     let administrator = Account::sign_in(&address, 1, ADMINISTRATOR, settings::PASSWORD, &["all"])?;
-    Ok(Gitea { servers, address, administrator, _port: port })
+    Ok(Gitea { servers, address, administrator, _port: port, ssh, host_key })
+}
+
+/// Makes an SSH key in the file `name` of a folder; returns the private key, and the public one without its comment.
+///
+/// # Errors
+/// When `ssh-keygen` cannot be run, or the file is there.
+pub fn ssh_key(folder: &Path, name: &str) -> Result<(String, String)> {
+    let file = folder.join(name);
+    let mut command = Command::new("ssh-keygen");
+    let made = command.args(["-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f"]).arg(&file).output();
+    let made = made.context("ssh-keygen cannot be run: install OpenSSH")?;
+    ensure!(made.status.success(), "ssh-keygen: {}", String::from_utf8_lossy(&made.stderr));
+    let public = std::fs::read_to_string(file.with_extension("pub"))?;
+    let public = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    Ok((std::fs::read_to_string(&file)?, public))
 }
 
 fn until_it_answers(servers: &ServerGroup, address: &str) -> Result<()> {

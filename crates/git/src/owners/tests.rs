@@ -1,5 +1,7 @@
 use std::collections::BTreeMap as Map;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// The owners of each path, as `line: owners`, parted by `; `.
@@ -207,4 +209,25 @@ fn many_entries_that_all_match_a_long_path_are_read() {
     let owners = Owners::parse(HostKind::Github, "CODEOWNERS", &text).unwrap();
     let path = "a/".repeat(200) + "b";
     assert_eq!(owners.owned([path.as_str()].into_iter()).len(), 1);
+}
+
+/// Texts of what lines are made of.
+fn texts() -> impl Strategy<Value = String> {
+    let parts = [
+        "*", "**", "/", "a", "b/", "!", "[", "]", "^[x]", "[2]", "\\", "{", "}", "(", ")", "?", "+", "#",
+        " @o", "\n", "@", "é",
+    ];
+    prop::collection::vec(prop::sample::select(parts.to_vec()), 0..60).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics(text in texts(), path in "[ab/.]{0,12}") {
+        for kind in [HostKind::Github, HostKind::Gitea, HostKind::Gitlab, HostKind::Plain] {
+            if let Ok(owners) = Owners::parse(kind, "CODEOWNERS", &text) {
+                let owned = owners.owned([path.as_str()].into_iter());
+                prop_assert!(owned.iter().all(|one| one.paths.len() == 1 && !one.owners.is_empty()));
+            }
+        }
+    }
 }
