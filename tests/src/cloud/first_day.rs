@@ -53,7 +53,7 @@ const NAMESPACES: [&str; 2] = ["shop-staging", "shop-production"];
 const RBAC: &str = include_str!("../../../samples/rbac.yaml");
 
 /// How long something that must happen may take. It takes seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -119,8 +119,16 @@ impl Cloud {
     /// # Errors
     /// When it cannot be cloned.
     pub fn clone(&self, name: &str) -> Result<WorkingClone<'_>> {
+        self.clone_of(name, SHOP)
+    }
+
+    /// A person's clone of a repository on the forge.
+    ///
+    /// # Errors
+    /// When it cannot be cloned.
+    pub fn clone_of(&self, name: &str, repository: &str) -> Result<WorkingClone<'_>> {
         let account = self.person(name)?;
-        self.installation.clone_url(&account.git_url(SHOP), &format!("gitea/{SHOP}"))
+        self.installation.clone_url(&account.git_url(repository), &format!("gitea/{repository}"))
     }
 
     /// Waits until `look` succeeds.
