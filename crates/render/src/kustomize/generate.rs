@@ -282,6 +282,7 @@ fn combine(old: &Resource, mut new: Resource) -> Resource {
     new.prefixes.clone_from(&old.prefixes);
     new.suffixes.clone_from(&old.suffixes);
     new.variables.clone_from(&old.variables);
+    new.transformations.clone_from(&old.transformations);
     new.hashed &= old.hashed;
     new.behavior = old.behavior;
     new
@@ -297,6 +298,10 @@ fn merge_texts(new: &mut Resource, old: &Resource, path: &[&str]) {
     for map in [at_path(&old.node, path), at_path(&new.node, path)].into_iter().flatten() {
         for field in map.iter() {
             let (text, quoted) = match &field.value.content {
+                // Of data, kustomize takes a null for an empty text.
+                Content::Scalar(scalar) if scalar.kind == Kind::Null && path.len() == 1 => {
+                    (Text::from(""), false)
+                }
                 Content::Scalar(scalar) => (scalar.text.clone(), scalar.quoted),
                 _ => (Text::from(""), false),
             };

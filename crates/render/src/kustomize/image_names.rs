@@ -7,7 +7,7 @@ use super::fields::{Fields, Said};
 use super::fieldspec::{FieldSpec, Make, Visit, set_text};
 use super::selector;
 use super::set::ResourceSet;
-use crate::yaml::node::{At, Content, Node, Text};
+use crate::yaml::node::{At, Content, Node, Text, UNTAGGED};
 
 /// An entry of `images`.
 pub(crate) struct ImageChange {
@@ -89,7 +89,11 @@ impl Filter<'_> {
             return Ok(());
         }
         let image = self.change.changed(&scalar.text);
-        set_text(node, self.change.at, image.into(), None)
+        set_text(node, self.change.at, image.into(), None)?;
+        if let Content::Scalar(scalar) = &mut node.content {
+            scalar.share = UNTAGGED;
+        }
+        Ok(())
     }
 
     /// Follows kustomize to every list of containers, wherever it is.

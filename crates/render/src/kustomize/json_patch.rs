@@ -25,6 +25,15 @@ pub(crate) struct Operation {
     act: Act,
 }
 
+impl Operation {
+    /// Whether it writes all annotations anew, or removes them: kustomize keeps its own notes among them.
+    pub(crate) fn forgets_notes(&self) -> bool {
+        let all =
+            matches!(self.path.as_slice(), [first, second] if first == "metadata" && second == "annotations");
+        all && !matches!(self.act, Act::Test(_))
+    }
+}
+
 /// The operations of a patch.
 pub(crate) fn operations(node: Node) -> Outcome<Vec<Operation>> {
     match node.content {

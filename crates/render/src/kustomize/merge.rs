@@ -4,7 +4,7 @@ use super::context::{Context, Outcome, wrong};
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
-use crate::yaml::node::{At, Content, Kind, Node};
+use crate::yaml::node::{At, Content, Kind, Node, UNTAGGED};
 
 /// The key of a directive.
 pub(super) const DIRECTIVE: &str = "$patch";
@@ -230,8 +230,18 @@ fn nothing(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
     if patch.is_none() { object.filter(spelled) } else { None }
 }
 
+/// A value of which it is said what it is.
+fn tagged(mut node: Node) -> Node {
+    if let Content::Scalar(scalar) = &mut node.content
+        && scalar.share == UNTAGGED
+    {
+        (scalar.kind, scalar.share) = (Kind::Str, 0);
+    }
+    node
+}
+
 fn scalar(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
-    let Some(patch) = patch else { return object };
+    let Some(patch) = patch else { return object.map(tagged) };
     if patch.is_null() {
         return None;
     }
@@ -239,7 +249,8 @@ fn scalar(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
     // Whatever replaces a text in quotes is in quotes as well.
     let old = object.as_ref().and_then(Node::as_scalar);
     if let (Some(old), Content::Scalar(now)) = (old, &mut merged.content) {
-        (now.quoted, now.share) = (old.quoted, old.share);
+        now.quoted = old.quoted;
+        now.share = if old.share == UNTAGGED { 0 } else { old.share };
         if old.quoted {
             now.kind = Kind::Str;
         }

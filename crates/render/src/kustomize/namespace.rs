@@ -25,11 +25,13 @@ pub(crate) struct Namespace {
     specs: Specs,
     pub(crate) unset_only: bool,
     pub(crate) subjects: Subjects,
+    /// Whether objects are still found by the namespace that they had.
+    pub(crate) remembers: bool,
 }
 
 impl Namespace {
     pub(crate) fn new(namespace: Said<Text>, specs: Specs) -> Self {
-        Self { namespace, specs, unset_only: false, subjects: Subjects::Default }
+        Self { namespace, specs, unset_only: false, subjects: Subjects::Default, remembers: true }
     }
 
     fn set(&self, node: &mut Node) -> Outcome<()> {
@@ -69,7 +71,9 @@ pub(crate) fn run(context: &mut Context<'_>, transformer: &Namespace, set: &mut 
     }
     for resource in set.items_mut() {
         let (api_version, kind) = (resource.api_version().to_owned(), resource.kind().to_owned());
-        resource.remember();
+        if transformer.remembers {
+            resource.remember();
+        }
         let cluster = resource.id().cluster;
         let is_binding = matches!(&*kind, "RoleBinding" | "ClusterRoleBinding");
         let mut act = |node: &mut Node| transformer.set(node);

@@ -372,6 +372,10 @@ fn json(
         // kustomize reads the object anew from what a JSON patch makes of it.
         shared::part(resource);
         json_patch::apply(&mut resource.node, operations)?;
+        if operations.iter().any(Operation::forgets_notes) {
+            resource.origin = None;
+            resource.transformations.clear();
+        }
         if resource.node.get("metadata").and_then(|metadata| metadata.get("annotations")).is_some() {
             resource.stringify("annotations");
         }

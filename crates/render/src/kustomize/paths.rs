@@ -7,7 +7,7 @@ use regex::Regex;
 use super::context::{Context, Outcome, wrong};
 use super::fieldspec::split;
 use super::selector;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
 
 /// The parts of a path. What stands in brackets is one part: `[name=a.b]` picks an item, `[a.b]` is a field.
 pub(crate) fn parts(path: &str) -> Vec<String> {
@@ -141,7 +141,7 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
                 text: Text::from(""),
                 kind: Kind::Unwritable,
                 quoted: false,
-                share: 0,
+                share: UNTAGGED,
             }),
             Content::List(_) => Content::List(Vec::new()),
             Content::Map(_) => Content::Map(Default::default()),

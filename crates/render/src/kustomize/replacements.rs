@@ -12,7 +12,7 @@ use super::resource::Resource;
 use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
 use super::shared;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
 use crate::yaml::scalar::{self, Dialect};
 
 /// An entry of `replacements`: one, or a file with some.
@@ -311,7 +311,7 @@ fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outco
         );
     };
     let text = if options.delimiter.is_empty() { text } else { joined(&old.text, &text, options) };
-    let made = old.kind == Kind::Unwritable && old.text.is_empty();
+    let made = old.share == UNTAGGED;
     let plain = scalar::plain_kind(&text);
     let kind = match (old.kind, plain) {
         _ if made => plain,

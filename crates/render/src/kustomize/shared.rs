@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::resource::Resource;
-use crate::yaml::node::{At, Content, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Node, Scalar, Text, UNTAGGED};
 
 /// What the values of one object that are one hold, by their number; nothing for a number that is not shared.
 pub(crate) type Shares = Vec<Option<Text>>;
@@ -30,7 +30,7 @@ impl Numbers {
             *count += 1;
         }
         // Beyond the last number values are on their own.
-        u16::try_from(self.first + index + 1).unwrap_or(0)
+        u16::try_from(self.first + index + 1).ok().filter(|number| *number != UNTAGGED).unwrap_or(0)
     }
 
     /// Lets the object know which values are in several fields.
@@ -78,9 +78,7 @@ pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) {
 
 /// Lets every value of an object be on its own.
 pub(crate) fn part(resource: &mut Resource) {
-    if std::mem::take(&mut resource.shares).is_empty() {
-        return;
-    }
+    resource.shares.clear();
     each(&mut resource.node, &mut |node| {
         if let Content::Scalar(scalar) = &mut node.content {
             scalar.share = 0;

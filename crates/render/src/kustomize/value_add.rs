@@ -77,7 +77,9 @@ fn add(
     let parts: Vec<Text> = split(&place.path, '/').into_iter().map(Text::from).collect();
     if &*place.path == "metadata/namespace" && matcher.is_none() {
         let said = Said { at: place.at, value: value.clone() };
-        return namespace::run(builder.context, &Namespace::new(said, Specs::default()), set);
+        let mut transformer = Namespace::new(said, Specs::default());
+        transformer.remembers = false;
+        return namespace::run(builder.context, &transformer, set);
     }
     for resource in set.items_mut() {
         if matcher.is_some_and(|matcher| !matcher.takes(resource)) {

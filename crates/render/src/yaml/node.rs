@@ -57,9 +57,14 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
     pub(crate) quoted: bool,
-    /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none.
+    /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none, and
+    /// [`UNTAGGED`] where kustomize does not say what the value is.
     pub(crate) share: u16,
 }
+
+/// The mark of a value that a transformer made without saying what it is: a text that replaces it decides that
+/// anew, and a strategic merge of its object makes a string of it.
+pub(crate) const UNTAGGED: u16 = u16::MAX;
 
 impl Scalar {
     /// A string.

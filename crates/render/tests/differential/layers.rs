@@ -17,9 +17,29 @@ pub struct Part {
 /// One kustomization.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// What it is to the next one: a base that stands on those before it, a base that stands alone, or a component.
+    /// Which [`Role`] it has.
     pub role: u8,
     pub parts: Vec<Part>,
+}
+
+/// What a kustomization is to the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A base that stands on those before it.
+    Base,
+    /// A base that stands alone.
+    Alone,
+    Component,
+}
+
+impl Role {
+    fn of(number: u8) -> Self {
+        match number % 8 {
+            0..5 => Self::Base,
+            5..7 => Self::Component,
+            _ => Self::Alone,
+        }
+    }
 }
 
 /// The files of a composition.
@@ -76,7 +96,7 @@ pub fn files(layers: &[Layer]) -> (Files, String) {
     let (mut bases, mut components): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (number, layer) in layers.iter().enumerate() {
         let is_last = number + 1 == layers.len();
-        let role = if is_last { 0 } else { layer.role % 4 };
+        let role = if is_last { Role::Base } else { Role::of(layer.role) };
         let folder = format!("l{number}");
         let mut writing = Writing::new(&folder, std::mem::take(&mut names));
         if number == 0 {
@@ -84,9 +104,9 @@ pub fn files(layers: &[Layer]) -> (Files, String) {
             writing.add("resources", file);
         }
         match role {
-            3 => writing.set("kind", "Component".to_owned()),
-            2 => {}
-            _ => {
+            Role::Component => writing.set("kind", "Component".to_owned()),
+            Role::Alone => {}
+            Role::Base => {
                 bases.drain(..).for_each(|base| writing.add("resources", base));
                 components.drain(..).for_each(|component| writing.add("components", component));
             }
@@ -96,7 +116,7 @@ pub fn files(layers: &[Layer]) -> (Files, String) {
         }
         names = writing.finish(&mut files);
         let place = format!("../{folder}");
-        if role == 3 { components.push(place) } else { bases.push(place) }
+        if role == Role::Component { components.push(place) } else { bases.push(place) }
     }
     (files, format!("l{}", layers.len().saturating_sub(1)))
 }

@@ -28,7 +28,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn layer() -> impl Strategy<Value = Layer> {
-    (any::<u8>(), vec(part(), 0..8)).prop_map(|(role, parts)| Layer { role, parts })
+    (any::<u8>(), vec(part(), 0..7)).prop_map(|(role, parts)| Layer { role, parts })
 }
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -74,7 +74,7 @@ fn kustomizations_come_to_what_kustomize_makes_of_them() {
         panic!("seed {seed}: {why}\n\n{}\n{}", shown(&files), line(&files, &folder, &expected));
     }
     result.unwrap();
-    assert!(share > 0.5, "only {} of {compositions} compositions build: they show too little", built.get());
+    assert!(share > 0.4, "only {} of {compositions} compositions build: they show too little", built.get());
 }
 
 #[test]

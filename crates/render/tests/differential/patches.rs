@@ -89,7 +89,7 @@ fn target(draw: &mut Draw<'_>, kind: &str) -> String {
     ];
     format!(
         "target:\n  kind: {}{}\n",
-        draw.pick(&[kind, kind, "Deployment|ConfigMap", ".*"]),
+        draw.pick(&[kind, kind, kind, kind, kind, kind, "Deployment|ConfigMap", ".*"]),
         draw.pick(&selectors)
     )
 }
@@ -131,15 +131,24 @@ pub fn strategic_old(layer: &mut Writing, draw: &mut Draw<'_>) {
     }
 }
 
-const OPERATIONS: [&str; 16] = [
-    "op: add\n  path: /metadata/labels/j\n  value: x",
+const OPERATIONS: [&str; 5] = [
+    "op: add\n  path: /metadata/labels\n  value: {j: x}",
     "op: add\n  path: /metadata/annotations\n  value: {j: \"1\"}",
     "op: replace\n  path: /metadata/name\n  value: renamed",
+    "op: add\n  path: /metadata/namespace\n  value: other",
+    "op: test\n  path: /metadata/name\n  value: web",
+];
+
+const WORKLOAD_OPERATIONS: [&str; 6] = [
     "op: add\n  path: /spec/replicas\n  value: 7",
     "op: replace\n  path: /spec/template/spec/containers/0/image\n  value: json:1",
     "op: add\n  path: /spec/template/spec/containers/-\n  value: {name: j, image: j}",
     "op: add\n  path: /spec/template/spec/containers/0/args\n  value: [a, \"1\", 2, true, null]",
-    "op: remove\n  path: /spec/template/spec/containers/0",
+    "op: remove\n  path: /spec/template/spec/containers/0/image",
+    "op: copy\n  from: /metadata/name\n  path: /spec/template/spec/containers/0/image",
+];
+
+const PLAIN_OPERATIONS: [&str; 7] = [
     "op: add\n  path: /data/new\n  value: VALUE",
     "op: remove\n  path: /data/a",
     "op: replace\n  path: /data/a\n  value: \"\"",
@@ -147,13 +156,14 @@ const OPERATIONS: [&str; 16] = [
     "op: copy\n  from: /metadata/name\n  path: /data/copied",
     "op: move\n  from: /data/a\n  path: /data/moved",
     "op: add\n  path: /data/a~1b~0c\n  value: x",
-    "op: add\n  path: /metadata/namespace\n  value: other",
 ];
 
-fn operations(draw: &mut Draw<'_>) -> String {
+fn operations(draw: &mut Draw<'_>, kind: &str) -> String {
+    let of_kind = if kind == "ConfigMap" { &PLAIN_OPERATIONS[..] } else { &WORKLOAD_OPERATIONS[..] };
     let mut text = String::new();
     for _ in 0..=draw.below(2) {
-        let operation = draw.pick(&OPERATIONS);
+        let these = if draw.one_in(3) { &OPERATIONS } else { of_kind };
+        let operation = draw.pick(these);
         let value = value(draw, 2);
         text += &format!("- {}\n", operation.replace("VALUE", &value));
     }
@@ -161,19 +171,20 @@ fn operations(draw: &mut Draw<'_>) -> String {
 }
 
 pub fn json(layer: &mut Writing, draw: &mut Draw<'_>) {
-    let text = operations(draw);
-    let kind = draw.pick(&["ConfigMap", "Deployment", "Widget"]);
+    let kind = draw.pick(&["ConfigMap", "Deployment"]);
+    let text = operations(draw, kind);
     let target = target(draw, kind);
     let source = source(layer, draw, text, "yaml");
     layer.add("patches", format!("{source}{target}"));
 }
 
 pub fn json_old(layer: &mut Writing, draw: &mut Draw<'_>) {
-    let text = operations(draw);
-    let target = draw.pick(&[
-        "version: v1\n  kind: ConfigMap\n  name: conf",
-        "group: apps\n  version: v1\n  kind: Deployment\n  name: web",
-    ]);
+    let kind = draw.pick(&["ConfigMap", "Deployment"]);
+    let text = operations(draw, kind);
+    let target = match kind {
+        "ConfigMap" => "version: v1\n  kind: ConfigMap\n  name: conf",
+        _ => "group: apps\n  version: v1\n  kind: Deployment\n  name: web",
+    };
     let source = source(layer, draw, text, "yaml");
     layer.add("patchesJson6902", format!("target:\n  {target}\n{source}"));
 }

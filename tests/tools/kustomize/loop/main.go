@@ -11,12 +11,14 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 	"syscall"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 )
 
@@ -71,7 +73,18 @@ func main() {
 	}
 }
 
+// hadSchema is whether the last request set a schema, which the library keeps for all that comes after it.
+var hadSchema bool
+
 func respond(asked request) (made answer) {
+	hasSchema := false
+	for _, text := range asked.Files {
+		hasSchema = hasSchema || strings.Contains(text, "openapi:")
+	}
+	if hasSchema || hadSchema {
+		openapi.ResetOpenAPI()
+	}
+	hadSchema = hasSchema
 	defer func() {
 		if cause := recover(); cause != nil {
 			made = answer{Error: fmt.Sprintf("panic: %v", cause)}
