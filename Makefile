@@ -23,6 +23,9 @@ TESTED := $(CLOUD) countersign-render/oracle
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the long tests run: optimized, with the faults of a debug build.
+SOAK := countersign countersign-simulate countersign-kills countersign-load
+
 build: ## Build the countersign command, and the small programs of the demo and the tests
 	@cargo build --quiet -p countersign-cli -p countersign-tests --bins
 
@@ -71,7 +74,8 @@ bench-render: ## Measure what a build of a kustomization costs, beside kustomize
 	@cargo bench --quiet -p countersign-gather --bench unchanged
 
 soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
-	@bash tests/soak.sh $(CARGO_TARGET_DIR)/debug
+	@cargo build --quiet --profile soak -p countersign-cli -p countersign-tests $(SOAK:%=--bin %)
+	@bash tests/soak.sh $(CARGO_TARGET_DIR)/soak $(CARGO_TARGET_DIR)/debug
 
 trace: ## Write samples/trace again: each stage's real output for one push
 	@UPDATE_TRACE=1 cargo test --quiet -p countersign-tests --test trace

@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -50,6 +51,7 @@ use mutant::Mutant;
 use webhooks::Sender;
 use workers::World;
 use workload::acting::People;
+use workload::ending::Ending;
 
 /// How long things go wrong, in milliseconds.
 pub const UNTIL: i64 = 4 * 3_600_000;
@@ -189,14 +191,15 @@ fn people(world: &World, setup: &Setup) {
         prepared: Arc::clone(&world.prepared),
         store: world.store_of("receive"),
         queue: world.queue_of("receive"),
-        delivery: std::rc::Rc::default(),
+        delivery: Rc::default(),
+        silent: Rc::default(),
     };
     let mut actions: Vec<_> = workload::plan(setup.seed, UNTIL).into_iter().enumerate().collect();
     actions.retain(|(number, action)| {
         action.at < setup.until && setup.actions.as_ref().is_none_or(|kept| kept.contains(number))
     });
     let (prepared, until) = (Arc::clone(&world.prepared), setup.until);
-    let touched = usize::try_from(setup.seed % 5).unwrap_or(0);
+    let (ending, touched) = (Ending::of(setup.seed), usize::try_from(setup.seed % 5).unwrap_or(0));
     let work = async move {
         let people = People { prepared: &prepared, sender: &sender };
         for (number, action) in &actions {
@@ -204,7 +207,7 @@ fn people(world: &World, setup: &Setup) {
             people.act(action, *number);
         }
         sender.sim.sleep_until(until + 1).await;
-        people.end_well(touched);
+        people.end_well(ending, touched).await;
     };
     world.spawner.once("people", false, Box::pin(work));
 }

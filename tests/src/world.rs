@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod control_plane;
+pub mod flux;
 pub mod gitea;
 pub mod ports;
 pub mod proxy;

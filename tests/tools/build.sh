@@ -118,6 +118,7 @@ collect_python() {
 copy_resources() {
     module=$(go list -mod=readonly -m -f '{{.Dir}}' "${resources%% *}") || return 1
     for resource in ${resources#* }; do
+        mkdir -p "$place.part/$(dirname "$resource")" || return 1
         cp -R "$module/$resource" "$place.part/$resource" || return 1
     done
     # Go's cache is read-only, and a copy that is would outlive every attempt to remove it.

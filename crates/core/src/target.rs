@@ -1,6 +1,6 @@
 //! The state of a target and of a commit's reports: folds over the log that `record` alone writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -194,6 +194,9 @@ pub struct SeenTip {
     pub tip: CommitId,
     /// The bundle.
     pub bundle: Digest,
+    /// The targets that were looked at there. Until `record` has what came of it, their state is an older one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub looked: BTreeSet<Target>,
 }
 
 /// The active bundle, as the log last said.

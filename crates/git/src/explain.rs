@@ -129,7 +129,7 @@ impl<'r> Path<'r> {
             };
             *room = room.checked_sub(1).ok_or_else(too_many)?;
             if let Some(clean) = self.merger.merge(&at_step, step.commit, head)? {
-                let runs = self.runs(at, clean.tree, head);
+                let runs = self.runs(at, clean.tree, (head, &reached));
                 // A head that changes nothing explains nothing, unless it is that very commit.
                 let says_something = !runs.is_empty() && (clean.tree != step.tree || is_step);
                 if says_something && self.merger.confirms(&clean, &at_step, step.commit, head)? {
@@ -141,11 +141,13 @@ impl<'r> Path<'r> {
         Ok(())
     }
 
-    /// The runs from a step to every later one that has the merged tree, as far as they alter the target.
-    fn runs(&self, start: usize, tree: Oid, head: Oid) -> Vec<Explanation> {
+    /// The runs from a step to every later one that has the merged tree, as far as they alter the target. A head that
+    /// was built upon a commit was not merged to become it: who reviewed the head was not shown what that one holds.
+    fn runs(&self, start: usize, tree: Oid, (head, reached): (Oid, &BTreeSet<Oid>)) -> Vec<Explanation> {
         let Some(after) = self.steps.get(start) else { return Vec::new() };
         let ends = self.by_tree.get(&tree).into_iter().flatten().filter(|end| **end > start);
         let ends = ends.filter_map(|end| self.steps.get(*end)).filter(|to| to.altering > after.altering);
+        let ends = ends.filter(|to| to.commit == head || !reached.contains(&to.commit));
         ends.map(|to| Explanation {
             after: commit_id(after.commit),
             to: commit_id(to.commit),

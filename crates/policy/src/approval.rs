@@ -131,7 +131,8 @@ impl Evidence {
         if !plain {
             votes.extend(votes::on_forge(facts, &people));
         }
-        votes.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+        // Forges tell whole seconds: of what was said within one, a request for changes is the last word.
+        votes.sort_by(|a, b| (a.time, !a.approves, &a.id).cmp(&(b.time, !b.approves, &b.id)));
         let weighing = Weighing {
             configuration,
             facts,

@@ -21,16 +21,17 @@ use countersign_core::active::{BundleConfiguration, ConfigurationCache};
 use countersign_core::event::{Event, EventKind, PullRequestAction};
 use countersign_core::facts::Facts;
 use countersign_core::message::{FactsGathered, Message, QueueName};
-use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
+use countersign_core::names::{AttemptId, FollowedRef, Target};
 use countersign_core::ports::forge::ForgeRead;
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
+use countersign_core::target::SeenTip;
 use countersign_core::{digest, keys};
 use countersign_git::mirror::{GiveUp, Repositories};
 use countersign_render::budget::Budget;
 
-use crate::look::Look;
+use crate::look::{Due, Look};
 use crate::preview::Proposed;
 use crate::reading::Reading;
 
@@ -110,8 +111,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         tracing::info!(trace = message.trace, event = message.body.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
-        if let Some((follows, tip)) = seen.filter(|_| all_of_tip) {
-            self.mark_seen(&reading, &follows, tip).await?;
+        if let Some((follows, seen)) = seen.filter(|_| all_of_tip) {
+            self.mark_seen(&follows, &seen).await?;
         }
         // `poll` compares it with what it finds: a report's own comment changes nothing that is previewed.
         if let Some(told) = previewed.and_then(|id| reading.told(&id)) {
@@ -132,9 +133,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             reference: reference.clone(),
         };
         match &event.kind {
-            EventKind::Pushed { reference, .. } => self.ref_looks(active, follows(reference), false).await,
+            EventKind::Pushed { reference, .. } => {
+                self.ref_looks(active, follows(reference), Due::Pushed).await
+            }
             EventKind::RefDue { reference, every_target } => {
-                self.ref_looks(active, follows(reference), *every_target).await
+                let due = if *every_target { Due::EveryTarget } else { Due::Said };
+                self.ref_looks(active, follows(reference), due).await
             }
             EventKind::TargetDue { target } => self.target_look(active, target).await,
             EventKind::PullRequest { pull_request, base, head, fork, .. } => {
@@ -191,8 +195,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
 struct Looks<'a> {
     reading: Reading<'a>,
     looks: Vec<Look>,
-    /// The ref and its tip, which is seen once these looks are announced.
-    seen: Option<(FollowedRef, CommitId)>,
+    /// The ref with its tip, which is seen once these looks are announced.
+    seen: Option<(FollowedRef, SeenTip)>,
     /// The pull request that is previewed.
     previewed: Option<String>,
 }

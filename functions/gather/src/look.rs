@@ -34,13 +34,25 @@ pub struct Look {
     pub command: Option<SignedStatement>,
 }
 
+/// Why a ref is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It was pushed to.
+    Pushed,
+    /// Something was said that may count there, or a push was missed.
+    Said,
+    /// Every one of its targets may have to change.
+    EveryTarget,
+}
+
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
-    /// Looks at the targets of a ref that its tip touches.
+    /// Looks at the targets of a ref that its tip touches, and at those whose last look is still under way: whatever
+    /// comes of that, it knows neither this tip nor what was said meanwhile.
     pub(crate) async fn ref_looks<'b>(
         &self,
         active: &'b BundleConfiguration,
         follows: FollowedRef,
-        every_target: bool,
+        due: Due,
     ) -> Result<Option<Looks<'b>>, StageError> {
         let targets: Vec<_> = candidates::following(&active.configuration, &follows);
         let is_control = active.configuration.control_ref().as_ref() == Some(&follows);
@@ -52,19 +64,44 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             tracing::warn!(%follows.repository, reference = %follows.reference, "the ref is gone: what runs stays");
             return Ok(None);
         };
-        let touched =
-            if every_target { None } else { self.touched(&reading, &follows, &tip, &targets).await? };
+        let before: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
+        let mut looked = self.under_way(before.as_ref()).await?;
+        // A push that was told of twice says nothing new.
+        let again = due != Due::Pushed || before.as_ref().is_none_or(|before| before.tip != tip);
+        let touched = match due {
+            Due::EveryTarget => None,
+            Due::Pushed | Due::Said => {
+                self.touched(&reading, &follows, (before.as_ref(), &tip), &targets).await?
+            }
+        };
         let mut looks = Vec::new();
         for target in targets {
-            let due = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
-            if due && self.needs_look(&reading, &follows, &target, &tip).await? {
+            let touched = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
+            if (again && looked.contains(&target.target))
+                || (touched && self.needs_look(&reading, &follows, &target, &tip).await?)
+            {
+                looked.insert(target.target.clone());
                 looks.push(Look { target: target.target, commit: tip.clone(), preview: None, command: None });
             }
         }
         if is_control {
             looks.extend(self.control_look(&reading, &tip).await?);
         }
-        Ok(Some(Looks { reading, looks, seen: Some((follows, tip)), previewed: None }))
+        let seen = SeenTip { tip, bundle: reading.active.bundle, looked };
+        Ok(Some(Looks { reading, looks, seen: Some((follows, seen)), previewed: None }))
+    }
+
+    /// The targets of the last look at a ref of which `record` has not yet what came of it.
+    async fn under_way(&self, seen: Option<&SeenTip>) -> Result<BTreeSet<Target>, StageError> {
+        let mut targets = BTreeSet::new();
+        let Some(seen) = seen else { return Ok(targets) };
+        for target in &seen.looked {
+            let state = self.state(target).await?;
+            if state.is_none_or(|state| state.latest.commit != seen.tip) {
+                targets.insert(target.clone());
+            }
+        }
+        Ok(targets)
     }
 
     /// The targets that may have changed since the tip that was seen last, and those that are not settled;
@@ -73,10 +110,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         &self,
         reading: &Reading<'_>,
         follows: &FollowedRef,
-        tip: &CommitId,
+        (seen, tip): (Option<&SeenTip>, &CommitId),
         targets: &[TargetConfiguration<'_>],
     ) -> Result<Option<BTreeSet<Target>>, StageError> {
-        let seen: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(follows)).await?;
         let Some(seen) = seen.filter(|seen| seen.bundle == reading.active.bundle) else { return Ok(None) };
         if !reading.repository.has(&seen.tip) {
             return Ok(None);
@@ -102,16 +138,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         Ok(targets)
     }
 
-    /// Notes that everything `tip` touches was looked at. It is the tip that was looked at, not the one that
+    /// Notes that everything a tip touches was looked at. It is the tip that was looked at, not the one that
     /// the ref has by now: what was pushed meanwhile is still to come.
-    pub(crate) async fn mark_seen(
-        &self,
-        reading: &Reading<'_>,
-        follows: &FollowedRef,
-        tip: CommitId,
-    ) -> Result<(), StageError> {
-        let seen = SeenTip { tip, bundle: reading.active.bundle };
-        Ok(store::put_json(self.store, &keys::seen_tip(follows), &seen).await?)
+    pub(crate) async fn mark_seen(&self, follows: &FollowedRef, seen: &SeenTip) -> Result<(), StageError> {
+        Ok(store::put_json(self.store, &keys::seen_tip(follows), seen).await?)
     }
 
     /// One lookup tells that nothing has to be done for a target that the tip does not touch.
@@ -149,7 +179,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     ) -> Result<Option<Looks<'b>>, StageError> {
         if target.is_control() {
             let Some(follows) = active.configuration.control_ref() else { return Ok(None) };
-            return self.ref_looks(active, follows, false).await;
+            return self.ref_looks(active, follows, Due::Said).await;
         }
         let Some(configured) = active.configuration.target(target) else { return Ok(None) };
         let Some(follows) = configured.follows() else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! What differs from what was seen, as events.
 
+use std::collections::BTreeMap;
+
 use countersign_core::digest::Digest;
 use countersign_core::event::{EventKind, PullRequestAction};
 use countersign_core::keys;
@@ -62,7 +64,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
         follows.iter().map(|reference| ref_due(repository, reference, &digest.hex(), state, now)).collect()
     }
 
-    /// Open pull requests that changed.
+    /// Open pull requests that changed. Each is previewed, and its branch looked at: what it holds may have waited for
+    /// what was said there, as after a push, or a way back, that is approved only then.
     pub(crate) async fn proposed(
         &self,
         repository: &RepositoryId,
@@ -79,7 +82,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             }
         };
         let mut known = std::mem::take(&mut state.pull_requests);
-        let mut hints = Vec::new();
+        let (mut hints, mut bases) = (Vec::new(), BTreeMap::new());
         for one in open.into_iter().filter(|one| follows.contains(&one.base)) {
             let before = known.remove(&one.id);
             if before.as_ref() == Some(&one.version) {
@@ -100,6 +103,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
                 }
             }
             state.sent += 1;
+            bases.insert(one.base.clone(), one.id.clone());
             let id = format!("poll/{repository}/pull-request/{}/{}", one.id, state.sent);
             let kind = EventKind::PullRequest {
                 action: PullRequestAction::Synchronized,
@@ -109,6 +113,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
                 fork: one.fork,
             };
             hints.push(message(id, now, repository.clone(), kind)?);
+        }
+        for (base, id) in bases {
+            hints.push(ref_due(repository, &base, &format!("pull-request/{id}"), state, now)?);
         }
         Ok(hints)
     }

@@ -1,5 +1,6 @@
 //! What no webhook brought is found, on a store and a queue as they are, and repositories in folders.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -130,7 +131,7 @@ impl World {
     /// As `gather` does when it has looked.
     async fn see(&self, id: &str, tip: &CommitId) {
         let follows = FollowedRef { repository: id.parse().unwrap(), reference: main_branch() };
-        let seen = SeenTip { tip: tip.clone(), bundle: Digest::of(b"") };
+        let seen = SeenTip { tip: tip.clone(), bundle: Digest::of(b""), looked: BTreeSet::new() };
         store::put_json(&self.store, &keys::seen_tip(&follows), &seen).await.unwrap();
     }
 
@@ -305,7 +306,7 @@ async fn statements_that_came_unheard_make_a_look_due() {
 }
 
 #[tokio::test]
-async fn pull_requests_that_changed_unheard_are_previewed() {
+async fn pull_requests_that_changed_unheard_are_previewed_and_their_branches_looked_at() {
     let (world, first) = shop().await;
     let open = |version: &str, base: &str| OpenPullRequest {
         id: "7".to_owned(),
@@ -318,11 +319,12 @@ async fn pull_requests_that_changed_unheard_are_previewed() {
     tell(open("1", "refs/heads/other"));
     assert_eq!(world.poll(120).await, [] as [&str; 0], "nothing follows its base");
     tell(open("1", "refs/heads/main"));
-    let both = ["local/control #7", "local/shop #7"];
-    assert_eq!(world.poll(180).await, both);
+    let all =
+        ["local/control #7", "local/control refs/heads/main", "local/shop #7", "local/shop refs/heads/main"];
+    assert_eq!(world.poll(180).await, all);
     assert_eq!(world.poll(240).await, [] as [&str; 0]);
     tell(open("2", "refs/heads/main"));
-    assert_eq!(world.poll(300).await, both);
+    assert_eq!(world.poll(300).await, all, "the branch may have waited for what was said there");
 }
 
 #[tokio::test]

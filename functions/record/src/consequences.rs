@@ -134,7 +134,12 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
                     activated(working, outbox, index, time, &bundle).await?;
                 }
             }
-            (Disposition::Authorized, Operation::Release) => look_again(outbox, index, time, record)?,
+            (Disposition::Authorized, Operation::Release) => {
+                // At the tip: a look at the target alone may be a retry of what was wanted before it.
+                let kind =
+                    EventKind::RefDue { reference: record.follows.reference.clone(), every_target: false };
+                push_event(outbox, format!("again/{index}"), time, &record.follows, kind)?;
+            }
             (_, _) => {}
         }
         if let Some(nonce) = &record.nonce {

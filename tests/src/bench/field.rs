@@ -66,7 +66,7 @@ impl<'a> Field<'a> {
     /// When something cannot be made or does not arrive.
     pub async fn start(world: &'a ControlPlane, plan: Plan) -> Result<Self> {
         let mut installation = Installation::new()?;
-        repository(&installation)?;
+        repository(&installation, "bench")?;
         let url = forge::serve(&installation.folder().join("repositories"))?;
         for namespace in sources::namespaces(&plan) {
             world.create_namespace(&namespace).await?;
@@ -139,7 +139,7 @@ impl<'a> Field<'a> {
         let id = self.installation.server_id()?;
         let before = process::processor_time(id)?;
         let begun = Instant::now();
-        self.push(&clone)?;
+        self.push(&clone, "bench")?;
         let ended = Instant::now();
         let body = pushed(&format!("bench-{}", self.version), "bench", &commit);
         let answer = self.installation.webhook(&serde_json::to_vec(&body)?)?;
@@ -152,8 +152,12 @@ impl<'a> Field<'a> {
         Ok(Change { push: ended - begun, shown: shown - ended, processor, settled })
     }
 
-    fn push(&self, clone: &WorkingClone<'_>) -> Result<()> {
-        let url = format!("{}/bench.git", self.url);
+    /// Pushes what is checked out to a repository's `main`, over HTTP.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn push(&self, clone: &WorkingClone<'_>, repository: &str) -> Result<()> {
+        let url = format!("{}/{repository}.git", self.url);
         clone.git(&["push", "-q", &url, "HEAD:refs/heads/main"]).map(drop)
     }
 
@@ -238,9 +242,12 @@ impl<'a> Field<'a> {
     }
 }
 
-/// An empty bare repository that can be pushed to.
-fn repository(installation: &Installation) -> Result<()> {
-    let path = installation.repository("bench");
+/// Makes an empty bare repository that can be pushed to.
+///
+/// # Errors
+/// When git fails.
+pub fn repository(installation: &Installation, name: &str) -> Result<()> {
+    let path = installation.repository(name);
     let path = path.to_str().context("the path is not UTF-8")?;
     installation.git(&["init", "-q", "--bare", "--initial-branch=main", path])?;
     // Otherwise a push now and then packs everything, and that is what would be measured.

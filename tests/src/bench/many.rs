@@ -5,8 +5,12 @@ use anyhow::Result;
 use super::breakdown::Mark;
 use super::field::Plan;
 use super::figures::Results;
+use super::flux::{self, Race};
 use super::{Options, field, floor};
 use crate::world::control_plane::ControlPlane;
+
+/// More applications at once Flux is not given: it takes minutes.
+const MOST_OF_FLUX: usize = 300;
 
 /// One push each for every number of applications that the options name.
 ///
@@ -41,6 +45,11 @@ pub async fn at_once(options: &Options, world: &ControlPlane, results: &mut Resu
         results.ratio(&format!("{name}.ratio"), "ratio to the floor's applies", seconds, floor);
         mark.report(&name, &field, results)?;
         results.number(&format!("{name}.memory"), "memory of serve afterwards", field.memory()?, "MiB");
+        if !options.without_flux && *changed <= MOST_OF_FLUX {
+            let plan = Plan { name: format!("flux-{name}"), applications: *changed, ..field.plan().clone() };
+            let race = Race { plan, changed: *changed, samples: 1, ours: seconds * 1e3 };
+            flux::beside(&field, race, results).await?;
+        }
     }
     Ok(())
 }

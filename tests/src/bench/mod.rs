@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod field;
 pub mod figures;
 pub mod floor;
+pub mod flux;
 pub mod forge;
 pub mod many;
 pub mod one;
@@ -50,6 +51,9 @@ pub struct Options {
     /// How many events wait while webhooks are answered.
     #[arg(long, default_value_t = 500)]
     pub waiting: usize,
+    /// Do not measure Flux beside us: its controllers take a quarter of an hour to build, once.
+    #[arg(long)]
+    pub without_flux: bool,
     /// Where the results go as JSON.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,

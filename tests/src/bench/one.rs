@@ -5,11 +5,15 @@ use anyhow::Result;
 use super::breakdown::Mark;
 use super::field::{Field, Plan};
 use super::figures::{Results, Samples};
+use super::flux::{self, Race};
 use super::{Options, field, floor};
 use crate::world::control_plane::ControlPlane;
 
 /// How many changes are made before it is measured.
 const WARM_UP: usize = 5;
+
+/// In larger repositories Flux is not measured: it takes minutes for each push.
+const MOST_OF_FLUX: usize = 300;
 
 /// One application in a repository of its own.
 ///
@@ -22,7 +26,7 @@ pub async fn alone(options: &Options, world: &ControlPlane, results: &mut Result
     floor.report("one", options.objects, results);
     let shown = measure(options, &mut field, results).await?;
     results.ratio("one.ratio", "ratio to the floor's sum", shown.median(), floor.total());
-    Ok(())
+    beside(options, &field, options.samples, &shown, results).await
 }
 
 /// One application changed in repositories of many.
@@ -38,8 +42,26 @@ pub async fn among_many(options: &Options, world: &ControlPlane, results: &mut R
         let shown = measure(options, &mut field, results).await?;
         let alone = *first.get_or_insert(shown.median());
         results.ratio(&format!("{name}.ratio"), "ratio to one application alone", shown.median(), alone);
+        if (2..=MOST_OF_FLUX).contains(&applications) {
+            beside(options, &field, options.samples.min(10), &shown, results).await?;
+        }
     }
     Ok(())
+}
+
+/// Flux, which looks at every application of a repository at each push.
+async fn beside(
+    options: &Options,
+    field: &Field<'_>,
+    samples: usize,
+    shown: &Samples,
+    results: &mut Results,
+) -> Result<()> {
+    if options.without_flux {
+        return Ok(());
+    }
+    let plan = Plan { name: format!("flux-{}", field.plan().name), ..field.plan().clone() };
+    flux::beside(field, Race { plan, changed: 1, samples, ours: shown.median() }, results).await
 }
 
 async fn measure(options: &Options, field: &mut Field<'_>, results: &mut Results) -> Result<Samples> {

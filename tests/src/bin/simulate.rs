@@ -13,6 +13,7 @@ use countersign_tests::simulation::installation::{self, Prepared};
 use countersign_tests::simulation::mutant::Mutant;
 use countersign_tests::simulation::shrink::shrink;
 use countersign_tests::simulation::{Ran, Setup, UNTIL, run};
+use tempfile::TempDir;
 
 /// Runs a whole installation under a seeded scheduler, with everything going wrong that may.
 #[derive(Parser)]
@@ -55,8 +56,14 @@ struct Arguments {
 /// After so many seeds that fail, enough is known.
 const MOST_FAILURES: u32 = 10;
 
+/// After so many seeds it is said how far it went.
+const NOTICE: u64 = 1_000;
+
 /// The seeds that are run if it is not said.
 const SEEDS: (u64, u64) = (0, 200);
+
+const HOLDS: &str = "all invariants hold";
+const FAILS: &str = "SOME INVARIANT DOES NOT HOLD";
 
 /// Of what people do, some.
 #[derive(Clone)]
@@ -82,12 +89,17 @@ fn main() -> anyhow::Result<ExitCode> {
     if jobs > 1 {
         return share(&arguments, jobs);
     }
-    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let folder = folder().context("no temporary folder can be made")?;
     let before = env::current_dir()?;
     env::set_current_dir(folder.path())?;
     let failed = all(&arguments, &Arc::new(installation::prepare()));
     env::set_current_dir(before)?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A folder in memory, where there is one: every run makes repositories and a database anew.
+fn folder() -> io::Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// The seeds in turn; the first that fails is made smaller. Whether one did.
@@ -96,6 +108,9 @@ fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
     let begun = Instant::now();
     let (mut steps, mut faults, mut leaves, mut hours, mut fails) = (0, 0, 0, 0, 0);
     for seed in first..end {
+        if seed > first && (seed - first).is_multiple_of(NOTICE) {
+            eprintln!("seeds {first}..{seed}: {fails} failed, after {:.0} s", begun.elapsed().as_secs_f64());
+        }
         let setup = setup(arguments, seed);
         let ran = run(prepared, &setup);
         if arguments.twice && run(prepared, &setup).hash != ran.hash {
@@ -118,7 +133,7 @@ fn all(arguments: &Arguments, prepared: &Arc<Prepared>) -> bool {
         leaves += ran.leaves;
         hours += ran.hours;
     }
-    let holds = if fails == 0 { "all invariants hold" } else { "SOME INVARIANT DOES NOT HOLD" };
+    let holds = if fails == 0 { HOLDS } else { FAILS };
     println!(
         "seeds {first}..{end}: {holds}; {hours} simulated hours, {steps} steps, {faults} faults, \
          {leaves} leaves, in {:.1} s",
@@ -199,6 +214,7 @@ fn share(arguments: &Arguments, jobs: u64) -> anyhow::Result<ExitCode> {
     for mut child in children? {
         failed |= !child.wait()?.success();
     }
+    println!("seeds {first}..{end}: {}", if failed { FAILS } else { HOLDS });
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

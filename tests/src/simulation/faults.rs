@@ -36,11 +36,13 @@ pub enum Fault {
     ForgeAway,
     /// A worker stands still for a while, and then goes on as if nothing had been.
     Pause,
+    /// A second `record` takes the same messages as the one that should work alone, and appends beside it.
+    Rival,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Crash,
         Self::Restart,
         Self::Refused,
@@ -54,6 +56,7 @@ impl Fault {
         Self::ClusterAway,
         Self::ForgeAway,
         Self::Pause,
+        Self::Rival,
     ];
 
     /// How often in a million chances, where it happens at all and often.
@@ -62,7 +65,7 @@ impl Fault {
             Self::Crash => 6_000,
             Self::Restart => 150,
             Self::Refused | Self::Lost => 12_000,
-            Self::Race => 60_000,
+            Self::Race | Self::Rival => 60_000,
             Self::Twice => 150_000,
             Self::Again => 40_000,
             Self::Late => 100_000,
@@ -87,6 +90,7 @@ impl Fault {
             Self::ClusterAway => "cluster-away",
             Self::ForgeAway => "forge-away",
             Self::Pause => "pause",
+            Self::Rival => "rival",
         }
     }
 }

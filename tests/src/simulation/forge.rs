@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use countersign_core::names::{CommitId, Reference, RepositoryId};
 use countersign_core::outcome::OutcomeResult;
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead, ForgeReport, Report};
+use countersign_core::ports::forge::{
+    Evidence, ForgeRead, ForgeReport, GitCredential, OpenPullRequest, Report,
+};
 use countersign_core::review::{Identity, PullRequest, PullRequestState, Review, ReviewVerdict};
 use countersign_core::target::TargetReport;
 
@@ -161,6 +163,22 @@ impl Forge {
         }
     }
 
+    fn open(&self, repository: &RepositoryId) -> Vec<OpenPullRequest> {
+        let model = self.model();
+        let open = model
+            .pulls
+            .iter()
+            .filter(|pull| pull.repository == *repository && pull.state == PullRequestState::Open);
+        let tell = |pull: &Pull| OpenPullRequest {
+            id: pull.number.to_string(),
+            base: BRANCH.parse().expect("a branch"),
+            head: pull.head.clone(),
+            fork: false,
+            version: format!("{} {:?}", pull.head, pull.reviews),
+        };
+        open.map(tell).collect()
+    }
+
     async fn reached(&self, what: &str) -> Result<(), PortError> {
         self.sim.step().await;
         if self.sim.is_away("forge") || self.sim.fault(Fault::Refused, "forge") {
@@ -180,6 +198,23 @@ impl Forge {
 }
 
 impl ForgeRead for Forge {
+    /// Nothing is asked for. But repositories are read in place, so it is here that reading one fails.
+    async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
+        self.reached("git").await?;
+        self.answered().await?;
+        Ok(None)
+    }
+
+    async fn open_pull_requests(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
+        self.reached("open pull requests").await?;
+        let open = self.open(repository);
+        self.answered().await?;
+        Ok(Some(open))
+    }
+
     async fn evidence(
         &self,
         repository: &RepositoryId,

@@ -12,6 +12,7 @@ use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, OutcomeRecord, R
 use countersign_core::manifest::Manifest;
 use countersign_core::names::{AttemptId, CommitId, Target};
 use countersign_core::outcome::OutcomeResult;
+use countersign_core::ports::queue::Outgoing;
 use countersign_core::ports::signer::Signer as _;
 use countersign_core::ports::store;
 use countersign_core::target::TargetState;
@@ -284,15 +285,19 @@ impl Watch {
         });
     }
 
-    /// The timer sent an event.
-    pub fn sent(&self, event: &str) {
-        self.seen().sent.insert(event.to_owned());
+    /// Messages were sent.
+    pub fn sent(&self, role: &str, messages: &[Outgoing]) {
+        if role == "timer" {
+            self.seen().sent.extend(messages.iter().map(|message| message.deduplication.clone()));
+        }
     }
 
-    /// The timer took a due look off: it has asked for it before.
-    pub fn taken_off(&self, key: &str) {
-        let sent = self.seen().sent.contains(key);
-        self.check(sent, || format!("the timer drops the due look {key}"));
+    /// A value was deleted. A due look is taken off once it was asked for: its target is configured all along.
+    pub fn deleted(&self, role: &str, key: &str) {
+        if role == "timer" && key.starts_with(keys::DUE) {
+            let sent = self.seen().sent.contains(key);
+            self.check(sent, || format!("the timer drops the due look {key}"));
+        }
     }
 }
 

@@ -81,6 +81,12 @@ impl Mutant {
         })
     }
 
+    /// Whether what a role sends is said to be sent, and is not.
+    #[must_use]
+    pub fn swallows(self, role: &str) -> bool {
+        self == Self::LostLooks && role == "timer"
+    }
+
     /// What is read of a cluster.
     #[must_use]
     pub fn fence(self, mut object: Value) -> Value {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::configuration::SecretReference;
+use countersign_core::keys;
 use countersign_core::message::QueueName;
 use countersign_core::ports::PortError;
 use countersign_core::ports::queue::{Delivery, Outgoing, Queue};
@@ -45,8 +46,10 @@ pub struct FailingQueue {
     pub sim: Sim,
     /// What is behind it.
     pub inner: MemoryQueue,
-    /// Whether every deployment comes a second time, late: so that a fence has something to keep out.
-    pub deploys_again: bool,
+    /// Who looks on.
+    pub watch: Arc<Watch>,
+    /// What is broken on purpose.
+    pub mutant: Option<Mutant>,
 }
 
 /// A signer that does not always answer.
@@ -63,6 +66,9 @@ pub struct FailingSecrets {
     /// The time, and what goes wrong.
     pub sim: Sim,
 }
+
+/// The role of a `record` that works beside the one that should work alone.
+pub const RIVAL: &str = "rival";
 
 /// What webhooks are signed with.
 pub const SECRET: &[u8] = b"only-for-the-simulation";
@@ -92,6 +98,13 @@ async fn call<T>(
 }
 
 impl FailingStore {
+    /// The second `record` is never heard of again once it would write something that is not the log's.
+    async fn survives(&self, key: &str) {
+        if self.role == RIVAL && !key.starts_with(keys::LOG) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What an adapter says that tried twice: the first try was stored, so the second one met it.
     fn rival(&self, written: Written, key: &str) -> Written {
         let stored = matches!(written, Written::Stored(_));
@@ -115,6 +128,7 @@ impl Store for FailingStore {
     }
 
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<Version, PortError> {
+        self.survives(key).await;
         let seen = if key.starts_with("refs/") { String::from_utf8_lossy(bytes) } else { "".into() };
         call(&self.sim, &[self.role, "put", key, &seen], async {
             let version = self.inner.put(key, bytes).await?;
@@ -125,6 +139,7 @@ impl Store for FailingStore {
     }
 
     async fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Written, PortError> {
+        self.survives(key).await;
         call(&self.sim, &[self.role, "put-if-absent", key], async {
             let written = self.inner.put_if_absent(key, bytes).await?;
             self.stored(key, bytes, &written);
@@ -139,6 +154,7 @@ impl Store for FailingStore {
         expected: &Version,
         bytes: &[u8],
     ) -> Result<Written, PortError> {
+        self.survives(key).await;
         call(&self.sim, &[self.role, "swap", key], async {
             if let Some(version) =
                 self.mutant.and_then(|mutant| mutant.swaps_blindly(&self.lies, self.role, key, bytes))
@@ -157,7 +173,13 @@ impl Store for FailingStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
-        call(&self.sim, &[self.role, "delete", key], self.inner.delete(key)).await
+        self.survives(key).await;
+        call(&self.sim, &[self.role, "delete", key], async {
+            self.inner.delete(key).await?;
+            self.watch.deleted(self.role, key);
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -171,12 +193,20 @@ impl Queue for FailingQueue {
             }
         }
         let name = queue.to_string();
-        let again = self.deploys_again && matches!(queue, QueueName::Deploys(_));
+        // So that a fence has something to keep out.
+        let again = self.mutant == Some(Mutant::Unfenced) && matches!(queue, QueueName::Deploys(_));
         if queue.is_ordered() && (self.sim.fault(Fault::Again, &name) || again) {
             self.inner.send_again(queue, &messages, self.sim.fault_between(310_000, 1_200_000));
         }
-        let sent = self.inner.send(queue, &messages);
-        call(&self.sim, &[self.role, "send", &name, &messages.len().to_string()], sent).await
+        call(&self.sim, &[self.role, "send", &name, &messages.len().to_string()], async {
+            if self.mutant.is_some_and(|mutant| mutant.swallows(self.role)) {
+                return Ok(());
+            }
+            self.inner.send(queue, &messages).await?;
+            self.watch.sent(self.role, &messages);
+            Ok(())
+        })
+        .await
     }
 
     async fn receive(

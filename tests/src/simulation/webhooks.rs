@@ -1,5 +1,7 @@
 //! What the forge sends, and what people post: late, twice, out of order, or never.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +41,9 @@ pub struct Sender {
     /// Where `receive` sends.
     pub queue: FailingQueue,
     /// Numbers deliveries.
-    pub delivery: std::rc::Rc<std::cell::Cell<u64>>,
+    pub delivery: Rc<Cell<u64>>,
+    /// Whether the forge tells nobody of anything.
+    pub silent: Rc<Cell<bool>>,
 }
 
 impl Sender {
@@ -73,7 +77,7 @@ impl Sender {
 
     fn webhook(&self, event: &str, body: &Value) {
         self.delivery.set(self.delivery.get() + 1);
-        if self.sim.fault(Fault::Unheard, event) {
+        if self.sim.fault(Fault::Unheard, event) || self.silent.get() {
             return;
         }
         let body = serde_json::to_vec(body).expect("JSON");

@@ -1,24 +1,22 @@
 //! The workers of an installation: each stage behind its queue, as `serve` and the cloud run them.
 
+mod recording;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_apply::Applier;
 use countersign_core::active::ConfigurationCache;
-use countersign_core::event::{Event, EventKind};
-use countersign_core::keys;
-use countersign_core::message::{Message, QueueName};
-use countersign_core::names::{ClusterName, Target};
+use countersign_core::message::QueueName;
+use countersign_core::names::ClusterName;
 use countersign_core::ports::PortError;
-use countersign_core::ports::queue::{Delivery, Outgoing, Queue as _};
-use countersign_core::ports::store::{self, Store as _};
+use countersign_core::ports::queue::{Delivery, Queue as _};
 use countersign_core::stage::{BatchResult, Incoming, StageError, left_over};
-use countersign_core::time::Timestamp;
 use countersign_evaluate::{Evaluator, bundles};
 use countersign_gather::Gatherer;
 use countersign_git::mirror::{GiveUp, Repositories};
 use countersign_observe::Observer;
-use countersign_record::Recorder;
+use countersign_poll::Poller;
 use countersign_render::budget::Budget;
 use countersign_report::Reporter;
 use tokio::sync::Mutex;
@@ -31,7 +29,7 @@ use super::invariants::Watch;
 use super::memory::queue::MemoryQueue;
 use super::memory::store::MemoryStore;
 use super::mutant::{Lies, Mutant};
-use super::ports::{FailingQueue, FailingSigner, FailingStore};
+use super::ports::{FailingQueue, FailingStore};
 
 /// How long a received message is hidden from others.
 const VISIBILITY: Duration = Duration::from_mins(10);
@@ -39,10 +37,10 @@ const VISIBILITY: Duration = Duration::from_mins(10);
 const WAIT: Duration = Duration::from_hours(1);
 /// Retries of a message widen from the first to the second.
 const RETRIES: (i64, i64) = (250, 600_000);
-/// How often the timer looks.
+/// How often what waits is woken.
 const TICK: i64 = 30_000;
-/// How often every followed ref is looked at, in case that no webhook told of it.
-const POLL: i64 = 600_000;
+/// The longest rest between two looks for what no webhook brought.
+const REST: i64 = 300_000;
 
 /// An installation; clones share it.
 #[derive(Clone)]
@@ -84,8 +82,8 @@ impl World {
     /// The queues, as a role sees them.
     #[must_use]
     pub fn queue_of(&self, role: &'static str) -> FailingQueue {
-        let deploys_again = self.mutant == Some(Mutant::Unfenced);
-        FailingQueue { role, sim: self.sim.clone(), inner: self.queue.clone(), deploys_again }
+        let (sim, inner, watch) = (self.sim.clone(), self.queue.clone(), Arc::clone(&self.watch));
+        FailingQueue { role, sim, inner, watch, mutant: self.mutant }
     }
 
     /// Starts every worker.
@@ -94,12 +92,14 @@ impl World {
         self.worker("gather-0", |world| Box::pin(world.gather()));
         self.worker("gather-1", |world| Box::pin(world.gather()));
         self.worker("evaluate", |world| Box::pin(world.evaluate()));
-        self.worker("record", |world| Box::pin(world.decisions()));
+        self.worker("record", |world| Box::pin(world.record(QueueName::Decisions)));
         self.worker("report", |world| Box::pin(world.report()));
         self.worker("timer", |world| Box::pin(world.timer()));
         self.worker("poll", |world| Box::pin(world.poll()));
         for (index, (name, _)) in CLUSTERS.iter().enumerate() {
-            self.worker(&format!("outcomes-{name}"), move |world| Box::pin(world.outcomes(index)));
+            self.worker(&format!("outcomes-{name}"), move |world| {
+                Box::pin(world.record(QueueName::Outcomes(name_of(index))))
+            });
             self.worker(&format!("apply-{name}"), move |world| Box::pin(world.apply(index)));
             self.worker(&format!("observe-{name}"), move |world| Box::pin(world.observe(index)));
         }
@@ -142,43 +142,6 @@ impl World {
         }
     }
 
-    async fn genesis(self) {
-        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
-        let configurations = ConfigurationCache::default();
-        let bundle = &self.prepared.variants[0].1;
-        loop {
-            let begun = async {
-                bundles::store(&store, bundle).await?;
-                let _alone = self.alone.lock().await;
-                let (log_signer, authorization_signer) = self.signers();
-                let recorder = Recorder {
-                    store: &store,
-                    queue: &queue,
-                    log_signer: &log_signer,
-                    authorization_signer: &authorization_signer,
-                    settings: &self.prepared.settings,
-                    configurations: &configurations,
-                };
-                recorder.genesis(self.sim.clock("countersign"), &self.prepared.genesis.0).await
-            };
-            if begun.await.is_ok() {
-                return;
-            }
-            self.sim.sleep(1_000).await;
-        }
-    }
-
-    fn signers(
-        &self,
-    ) -> (
-        impl countersign_core::ports::signer::Signer + use<>,
-        impl countersign_core::ports::signer::Signer + use<>,
-    ) {
-        let log = FailingSigner { sim: self.sim.clone(), inner: Arc::clone(&self.prepared.log_signer) };
-        let inner = Arc::clone(&self.prepared.authorization_signer);
-        (log, FailingSigner { sim: self.sim.clone(), inner })
-    }
-
     async fn gather(self) {
         let (store, queue) = (self.store_of("gather"), self.queue_of("gather"));
         let (repositories, configurations) = (Repositories::new("mirrors"), ConfigurationCache::default());
@@ -192,59 +155,13 @@ impl World {
             budget: &budget,
             fetch_deadline: || -> GiveUp { Arc::new(|| false) },
         };
-        self.pump("gather", QueueName::Events, 1, async |batch| {
-            // Repositories are read in place, so it is here that a fetch fails.
-            if self.sim.is_away("forge") && !batch[0].body.contains("\"command\"") {
-                return vec![Err(StageError::Retry("the forge is away: simulated".to_owned()))];
-            }
-            stage.handle(batch).await
-        })
-        .await;
+        self.pump("gather", QueueName::Events, 1, async |batch| stage.handle(batch).await).await;
     }
 
     async fn evaluate(self) {
         let (store, queue) = (self.store_of("evaluate"), self.queue_of("evaluate"));
         let stage = Evaluator { store: &store, queue: &queue, bundles: &self.bundles };
         self.pump("evaluate", QueueName::Facts, 10, async |batch| stage.handle(batch).await).await;
-    }
-
-    async fn decisions(self) {
-        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
-        let configurations = ConfigurationCache::default();
-        let (log_signer, authorization_signer) = self.signers();
-        let recorder = Recorder {
-            store: &store,
-            queue: &queue,
-            log_signer: &log_signer,
-            authorization_signer: &authorization_signer,
-            settings: &self.prepared.settings,
-            configurations: &configurations,
-        };
-        self.pump("record", QueueName::Decisions, 100, async |batch| {
-            let _alone = self.alone.lock().await;
-            recorder.decisions(self.sim.clock("countersign"), batch).await
-        })
-        .await;
-    }
-
-    async fn outcomes(self, cluster: usize) {
-        let name = name_of(cluster);
-        let (store, queue) = (self.store_of("record"), self.queue_of("record"));
-        let configurations = ConfigurationCache::default();
-        let (log_signer, authorization_signer) = self.signers();
-        let recorder = Recorder {
-            store: &store,
-            queue: &queue,
-            log_signer: &log_signer,
-            authorization_signer: &authorization_signer,
-            settings: &self.prepared.settings,
-            configurations: &configurations,
-        };
-        self.pump("record", QueueName::Outcomes(name.clone()), 100, async |batch| {
-            let _alone = self.alone.lock().await;
-            recorder.outcomes(&name, self.sim.clock("countersign"), batch).await
-        })
-        .await;
     }
 
     async fn report(self) {
@@ -278,74 +195,41 @@ impl World {
         .await;
     }
 
-    /// Turns looks that are due into events.
+    /// Wakes what waits.
     async fn timer(self) {
         let (store, queue) = (self.store_of("timer"), self.queue_of("timer"));
-        let configurations = ConfigurationCache::default();
+        let (repositories, configurations) = (Repositories::new("mirrors"), ConfigurationCache::default());
+        let stage = self.poller(&store, &queue, &repositories, &configurations);
         loop {
-            let now = self.sim.clock("countersign");
-            for key in store.list(keys::DUE, None, 100).await.unwrap_or_default() {
-                let at =
-                    key.strip_prefix(keys::DUE).and_then(|rest| rest.split('-').next()?.parse::<i64>().ok());
-                if at.is_none_or(|at| at > now.as_millis()) {
-                    break;
-                }
-                let sent = match self.mutant {
-                    Some(Mutant::LostLooks) => Ok(()),
-                    _ => self.make_due(&store, &queue, &configurations, &key, now).await,
-                };
-                if sent.is_ok() && store.delete(&key).await.is_ok() {
-                    self.watch.taken_off(&key);
-                }
-            }
+            // What fails is tried again at the next tick.
+            let _ = stage.wake(self.sim.clock("forge")).await;
             self.sim.sleep(TICK).await;
         }
     }
 
-    async fn make_due(
-        &self,
-        store: &FailingStore,
-        queue: &FailingQueue,
-        configurations: &ConfigurationCache,
-        key: &str,
-        now: Timestamp,
-    ) -> Result<(), PortError> {
-        let target: Option<Target> = store::get_json(store, key).await?;
-        let active = configurations.active(store).await?;
-        let follows = target
-            .as_ref()
-            .zip(active.as_ref())
-            .and_then(|(target, active)| active.configuration.target(target)?.follows());
-        self.watch.sent(key);
-        let (Some(target), Some(follows)) = (target, follows) else { return Ok(()) };
-        let kind = EventKind::TargetDue { target };
-        let event =
-            Event { id: key.to_owned(), received: now, repository: follows.repository, actor: None, kind };
-        send_event(queue, event).await
-    }
-
-    /// Looks at every followed ref now and then.
+    /// Looks for what no webhook brought.
     async fn poll(self) {
         let (store, queue) = (self.store_of("poll"), self.queue_of("poll"));
-        let configurations = ConfigurationCache::default();
+        let (repositories, configurations) = (Repositories::new("mirrors"), ConfigurationCache::default());
+        let stage = self.poller(&store, &queue, &repositories, &configurations);
         loop {
-            self.sim.sleep(POLL).await;
-            let Ok(Some(active)) = configurations.active(&store).await else { continue };
-            let received = self.sim.clock("forge");
-            for follows in active.configuration.followed_refs() {
-                let id = format!("poll/{received}/{}", follows.key());
-                let kind = EventKind::RefDue { reference: follows.reference, every_target: false };
-                let event = Event { id, received, repository: follows.repository, actor: None, kind };
-                let _ = send_event(&queue, event).await;
-            }
+            let looked = stage.look(self.sim.clock("forge")).await;
+            let wait =
+                looked.map_or(0, |polled| polled.next.as_millis() - self.sim.clock("forge").as_millis());
+            self.sim.sleep(wait.clamp(TICK, REST)).await;
         }
     }
-}
 
-async fn send_event(queue: &FailingQueue, event: Event) -> Result<(), PortError> {
-    let body = serde_json::to_string(&Message::new("simulated", &event)).expect("JSON");
-    let message = Outgoing { group: event.group(), deduplication: event.id, body, delay: Duration::ZERO };
-    queue.send(&QueueName::Events, &[message]).await
+    fn poller<'a>(
+        &'a self,
+        store: &'a FailingStore,
+        queue: &'a FailingQueue,
+        repositories: &'a Repositories,
+        configurations: &'a ConfigurationCache,
+    ) -> Poller<'a, FailingStore, FailingQueue, Forge> {
+        let deadline = || -> GiveUp { Arc::new(|| false) };
+        Poller { store, queue, forge: &self.forge, repositories, configurations, deadline }
+    }
 }
 
 fn name_of(cluster: usize) -> ClusterName {

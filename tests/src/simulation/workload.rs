@@ -1,6 +1,7 @@
 //! What people do meanwhile: propose, review, merge, push, rewrite history, hold, change the rules.
 
 pub mod acting;
+pub mod ending;
 
 use super::random::Random;
 

@@ -90,9 +90,24 @@ impl Development {
     /// # Errors
     /// When the data folder cannot be read.
     pub fn state(&self, application: &str) -> Result<Option<TargetState>> {
-        let database = Database::open_read_only(&self.installation.data())?;
+        Self::state_in(&self.reader()?, application)
+    }
+
+    /// The server's database, for whoever reads it often.
+    ///
+    /// # Errors
+    /// When the data folder cannot be read.
+    pub fn reader(&self) -> Result<Database> {
+        Ok(Database::open_read_only(&self.installation.data())?)
+    }
+
+    /// As [`Development::state`], of a database that is open already.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state_in(database: &Database, application: &str) -> Result<Option<TargetState>> {
         let key = keys::target(&Self::target(application)?);
-        Ok(at_once(store::get_json(&LocalStore::new(&database), &key))??)
+        Ok(at_once(store::get_json(&LocalStore::new(database), &key))??)
     }
 
     /// Whether a commit of an application runs, and is healthy.

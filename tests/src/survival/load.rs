@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use countersign_core::outcome::OutcomeResult;
+use countersign_local::database::Database;
 
 use super::development::Development;
 use super::invariants::{self, Ends};
@@ -34,6 +35,8 @@ pub struct Load {
 pub struct Figures {
     /// How many pushes there were.
     pub pushes: usize,
+    /// How long after its time the most belated push began: the pace was kept if it is little.
+    pub late: Duration,
     /// How long the server took to answer the telling of each.
     pub answered: Percentiles,
     /// How long it took from each push until it, or a later one, ran and was healthy.
@@ -84,7 +87,7 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (early, late) = self.memory_early_and_late();
-        writeln!(f, "pushes            {}", self.pushes)?;
+        writeln!(f, "pushes            {}, each within {:.1?} of its time", self.pushes, self.late)?;
         writeln!(f, "webhook answered  {}", self.answered)?;
         writeln!(f, "push to healthy   {}", self.deployed)?;
         writeln!(f, "queues drained    {:.1?} after the last push", self.drained)?;
@@ -111,7 +114,7 @@ impl Load {
         let faults = world.installation.faults()?;
         faults.fail(self.failing)?;
         let (progress, ended) = (Mutex::new(Progress::default()), AtomicBool::new(false));
-        let (answered, memory) = std::thread::scope(|scope| -> Result<_> {
+        let (pushed, memory) = std::thread::scope(|scope| -> Result<_> {
             let watching = scope.spawn(|| watch(&world, &progress, &ended));
             let measuring = scope.spawn(|| measure(&world, &ended));
             let pushed = self.push(&world, &progress);
@@ -129,34 +132,59 @@ impl Load {
         let leaves = invariants::check(&world.installation, Ends::AlsoAgain)?.leaves;
         let deployed =
             Percentiles::of(std::mem::take(&mut progress.lock().expect("nobody panicked").deployed));
-        let pushes = answered.len();
-        Ok(Figures { pushes, answered: Percentiles::of(answered), deployed, memory, drained, leaves })
+        let late = pushed.iter().map(|push| push.late).max().unwrap_or_default();
+        let answered = Percentiles::of(pushed.iter().flat_map(|push| push.answered.clone()).collect());
+        Ok(Figures { pushes: pushed.len(), late, answered, deployed, memory, drained, leaves })
     }
 
-    /// Pushes at the pace; returns how long each telling took to be answered.
-    fn push(&self, world: &Development, progress: &Mutex<Progress>) -> Result<Vec<Duration>> {
-        let applications = world.applications();
-        let mut pushers: Vec<_> =
-            applications.iter().map(|name| Pusher::new(&world.installation, name)).collect();
-        let (begun, mut answered) = (Instant::now(), Vec::new());
-        for number in 0_u64.. {
+    /// Pushes at the pace, to each repository from a thread of its own: one that is answered late delays no other.
+    fn push(&self, world: &Development, progress: &Mutex<Progress>) -> Result<Vec<Pushed>> {
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            let push =
+                |(place, name)| scope.spawn(move || self.push_to(world, (place, name), begun, progress));
+            let pushing: Vec<_> = world.applications().iter().enumerate().map(push).collect();
+            let pushed = pushing.into_iter().map(|pushing| {
+                pushing.join().unwrap_or_else(|_| Err(anyhow::anyhow!("whoever pushed panicked")))
+            });
+            Ok(pushed.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
+    }
+
+    /// The pushes to one repository: every so many-th of all.
+    fn push_to(
+        &self,
+        world: &Development,
+        (place, name): (usize, &String),
+        begun: Instant,
+        progress: &Mutex<Progress>,
+    ) -> Result<Vec<Pushed>> {
+        let mut pusher = Pusher::new(&world.installation, name);
+        let mut all = Vec::new();
+        for number in (place..).step_by(world.applications().len()).map(|number| number as u64) {
             #[expect(clippy::cast_precision_loss, reason = "there are not so many pushes")]
             let due = Duration::from_secs_f64(number as f64 / self.rate);
             if due >= self.time {
                 break;
             }
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
-            let place = usize::try_from(number)? % applications.len();
-            let (Some(pusher), Some(name)) = (pushers.get_mut(place), applications.get(place)) else { break };
+            let late = begun.elapsed().saturating_sub(due);
             let bad = if number % 100 < self.bad { number % 3 } else { 3 };
-            answered.extend(one(pusher, name, number, bad, progress)?);
+            all.push(Pushed { late, answered: one(&mut pusher, name, number, bad, progress)? });
         }
-        // The last word of each application is a good one, and told.
-        for (pusher, name) in pushers.iter_mut().zip(applications) {
-            answered.extend(one(pusher, name, u64::MAX, 3, progress)?);
-        }
-        Ok(answered)
+        // The last word of each repository is a good one, and told.
+        let answered = one(&mut pusher, name, u64::MAX, 3, progress)?;
+        all.push(Pushed { late: Duration::ZERO, answered });
+        Ok(all)
     }
+}
+
+/// How one push went.
+struct Pushed {
+    /// How long after its time it began.
+    late: Duration,
+    /// How long the server took to answer each telling of it.
+    answered: Vec<Duration>,
 }
 
 /// One push: told twice, not told, of what cannot be rendered, or good.
@@ -191,17 +219,18 @@ fn one(
 
 /// Notes when what was pushed runs: a commit that runs speaks for all before it.
 fn watch(world: &Development, progress: &Mutex<Progress>, ended: &AtomicBool) -> Result<()> {
+    let database = world.reader()?;
     while !ended.load(Ordering::Acquire) {
-        note(world, progress)?;
+        note(world, &database, progress)?;
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
 /// Notes what runs; whether nothing waits any more.
-fn note(world: &Development, progress: &Mutex<Progress>) -> Result<bool> {
+fn note(world: &Development, database: &Database, progress: &Mutex<Progress>) -> Result<bool> {
     for name in world.applications() {
-        let Some(state) = world.state(name)? else { continue };
+        let Some(state) = Development::state_in(database, name)? else { continue };
         let healthy = state.outcome.is_some_and(|outcome| outcome.result == OutcomeResult::Healthy);
         let Some(running) = state.running.filter(|_| healthy) else { continue };
         let mut progress = progress.lock().expect("nobody panicked");
@@ -218,8 +247,8 @@ fn note(world: &Development, progress: &Mutex<Progress>) -> Result<bool> {
 
 /// Waits until everything that was pushed runs, and no queue holds anything.
 fn settle(world: &Development, progress: &Mutex<Progress>) -> Result<()> {
-    let begun = Instant::now();
-    while !(note(world, progress)? && is_drained(world)?) {
+    let (begun, database) = (Instant::now(), world.reader()?);
+    while !(note(world, &database, progress)? && is_drained(world)?) {
         ensure!(
             begun.elapsed() < Duration::from_mins(15),
             "it does not drain:\n{}",

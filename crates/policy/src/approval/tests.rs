@@ -3,7 +3,7 @@ use crate::fixture::{
     account, approval, at, commit, commit_facts, configuration, facts, plain, pull_request, say, signatory,
 };
 use countersign_core::digest::Digest;
-use countersign_core::review::{Identity, PullRequestState, ReviewVerdict};
+use countersign_core::review::{Identity, PullRequestState, Review, ReviewVerdict};
 use countersign_core::statement::Says;
 
 mod plain_git;
@@ -156,6 +156,14 @@ fn the_latest_word_of_a_person_wins() {
         review
     };
     refused(|f| f.pull_requests[0].reviews.push(changes(20)), "requested changes later");
+    // Whatever order their ids have as text.
+    for id in ["9", "r0", "r2"] {
+        let at_once = |f: &mut Facts| {
+            let id = id.to_owned();
+            f.pull_requests[0].reviews.push(Review { id, ..changes(10) });
+        };
+        refused(at_once, "requested changes later");
+    }
     assert!(
         only(|f| f.pull_requests[0].reviews.insert(0, changes(5))).0,
         "approved after requesting changes"

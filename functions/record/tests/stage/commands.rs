@@ -112,7 +112,8 @@ async fn nothing_slips_through_between_a_hold_and_those_who_see_it() {
     world.decide(4, &[&release]).await;
     assert_eq!(world.state(&target("shop")).await.hold, None);
     let events = world.sent::<Event>(&QueueName::Events).await;
-    assert_eq!(events[0].kind, EventKind::TargetDue { target: target("shop") });
+    let tip = EventKind::RefDue { reference: "refs/heads/main".parse().unwrap(), every_target: false };
+    assert_eq!(events[0].kind, tip);
 }
 
 #[tokio::test]

@@ -8,8 +8,7 @@ use countersign_core::statement::Command;
 
 use crate::simulation::forge::{Given, Pull};
 use crate::simulation::installation::{
-    ADA, GRACE, LINUS, OLGA, PLACES, Prepared, RUTH, VARIANTS, control, extra_object, main_object, shop,
-    targets,
+    ADA, GRACE, LINUS, OLGA, PLACES, Prepared, VARIANTS, control, extra_object, main_object, shop, targets,
 };
 use crate::simulation::repository::Files;
 use crate::simulation::webhooks::Sender;
@@ -48,33 +47,11 @@ impl People<'_> {
         }
     }
 
-    /// Ends well: holds are released, and everything that the branches hold is approved, and a little more.
-    pub fn end_well(&self, touched: usize) {
-        for target in 0..targets(&self.prepared.variants[0].1).len() {
-            self.command(target as u64, u64::MAX - target as u64, false);
-        }
-        let number = self.propose_tip(&control());
-        self.approve(number, &[OLGA]);
-        let tip = self.tip(&shop());
-        let mut files = self.files(&shop(), &tip);
-        for (place, (folder, _, _)) in PLACES.iter().enumerate() {
-            let main = files.entry(format!("{folder}/main.yaml")).or_default();
-            let text = String::from_utf8_lossy(main);
-            // What is well is changed in one place at most: elsewhere it must have come there before.
-            if touched == place || text.contains("broken") || text.contains("does-not-start") {
-                *main = main_object(place, "end");
-            }
-        }
-        let number = self.propose(&shop(), ADA, &tip, &files, None);
-        self.approve(number, &[GRACE, LINUS, OLGA, RUTH]);
-        self.merge(number, 2, 1);
-    }
-
-    fn tip(&self, repository: &RepositoryId) -> CommitId {
+    pub(super) fn tip(&self, repository: &RepositoryId) -> CommitId {
         self.sender.forge.model().repositories[repository].tip()
     }
 
-    fn files(&self, repository: &RepositoryId, commit: &CommitId) -> Files {
+    pub(super) fn files(&self, repository: &RepositoryId, commit: &CommitId) -> Files {
         self.sender.forge.model().repositories[repository].files(commit)
     }
 
@@ -97,7 +74,7 @@ impl People<'_> {
         files
     }
 
-    fn commit(
+    pub(super) fn commit(
         &self,
         repository: &RepositoryId,
         author: usize,
@@ -120,7 +97,7 @@ impl People<'_> {
         commit
     }
 
-    fn propose(
+    pub(super) fn propose(
         &self,
         repository: &RepositoryId,
         author: usize,
@@ -234,7 +211,7 @@ impl People<'_> {
         self.sender.pull_request(name, "reviewed", number);
     }
 
-    fn approve(&self, number: u64, people: &[usize]) {
+    pub(super) fn approve(&self, number: u64, people: &[usize]) {
         people.iter().for_each(|person| self.give(number, Some(*person), ReviewVerdict::Approved));
     }
 
@@ -263,7 +240,7 @@ impl People<'_> {
     }
 
     /// Merges, unless it conflicts. `how` chooses the form, and a `mark` of 0 in 9 an edit by hand.
-    fn merge(&self, number: u64, how: u64, mark: u64) {
+    pub(super) fn merge(&self, number: u64, how: u64, mark: u64) {
         let pull = self.pull(number);
         let before = self.tip(&pull.repository);
         let merger = &self.prepared.people[GRACE];
@@ -348,7 +325,7 @@ impl People<'_> {
     }
 
     /// A pull request whose head is the tip, as for a way back.
-    fn propose_tip(&self, repository: &RepositoryId) -> u64 {
+    pub(super) fn propose_tip(&self, repository: &RepositoryId) -> u64 {
         let head = self.tip(repository);
         self.open_pull(repository, ADA, [ADA].into(), head)
     }
@@ -358,7 +335,7 @@ impl People<'_> {
         self.approve(number, if a.is_multiple_of(2) { &[GRACE, OLGA] } else { &[LINUS] });
     }
 
-    fn command(&self, a: u64, nonce: u64, hold: bool) {
+    pub(super) fn command(&self, a: u64, nonce: u64, hold: bool) {
         let targets = targets(&self.prepared.variants[0].1);
         let target = targets[(a % targets.len() as u64) as usize].clone();
         let by = if a % 11 == 10 { 4 } else { GRACE };
