@@ -125,7 +125,7 @@ fn the_witness_cosigns(cloud: &Cloud) -> Result<()> {
     let key = NoteKey::witness(WITNESS, &services.keys[2])?;
     cloud.until("the witness cosigns the whole log", || {
         let size = cloud.leaves()?.len();
-        let found = cloud.runtime.block_on(services.witnessed.get(&keys::cosigned(u64::try_from(size)?)))?;
+        let found = cloud.runtime.block_on(services.store.get(&keys::cosigned(u64::try_from(size)?)))?;
         let text = String::from_utf8(found.context("not yet")?.bytes)?;
         let note = Note::parse(&text)?;
         note.verify(&cloud.log_key)?;

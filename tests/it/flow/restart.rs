@@ -63,8 +63,16 @@ fn a_backup_verifies_and_goes_on_where_it_was_made() -> Result<()> {
     copy(&data, &backup)?;
     std::fs::remove_dir_all(&data)?;
     let (genesis, root) = ("backup/genesis.json", "backup/keys/root.pub.json");
-    let audit =
-        installation.json(&["audit", "verify", "--data", "backup", "--genesis", genesis, "--root-key", root])?;
+    let audit = installation.json(&[
+        "audit",
+        "verify",
+        "--data",
+        "backup",
+        "--genesis",
+        genesis,
+        "--root-key",
+        root,
+    ])?;
     ensure!(audit["clean"] == true, "{audit}");
     std::fs::rename(&backup, &data)?;
     let doctor = installation.json(&["doctor", "--data", "data"])?;

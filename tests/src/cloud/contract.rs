@@ -174,13 +174,10 @@ fn keys() -> Result<Vec<Keys>> {
     };
     let mut keys: Vec<_> = table.iter().skip(2).map(row).collect();
     // The witness has a paragraph of its own below the table.
-    let of_witness = |pattern: &str, rights: &str| Keys {
-        patterns: vec![pattern.to_owned()],
-        rights: [("witness".to_owned(), rights.to_owned())].into(),
-    };
-    keys.push(of_witness("witness/", "rw"));
-    if let Some(log) = keys.iter_mut().find(|keys| keys.patterns == ["log/"]) {
-        log.rights.insert("witness".to_owned(), "r".to_owned());
+    for (pattern, rights) in [("witness/", "rw"), ("log/", "r")] {
+        if let Some(row) = keys.iter_mut().find(|keys| keys.patterns == [pattern]) {
+            row.rights.insert("witness".to_owned(), rights.to_owned());
+        }
     }
     Ok(keys)
 }
@@ -212,7 +209,7 @@ mod tests {
         let told =
             |variable: &str| contract.variables[variable].iter().map(String::as_str).collect::<Vec<_>>();
         assert_eq!(told("COUNTERSIGN_ROOT_KEY"), ["receive", "record"]);
-        assert!(told("COUNTERSIGN_BUCKET").contains(&"witness"));
+        assert!(told("COUNTERSIGN_WITNESS_BUCKET").contains(&"witness"));
         assert!(!told("COUNTERSIGN_QUEUE_PREFIX").contains(&"witness"));
         assert_eq!(contract.queues["facts"].taker, "evaluate");
     }
@@ -228,7 +225,7 @@ mod tests {
         assert_eq!(rights("state/due/00", "poll"), rights("state/due/", "poll"));
         assert_eq!(rights("bundles/00/policies.json", "receive"), "");
         assert_eq!(rights("bundles/00/policies.json", "evaluate"), "rw");
-        assert_eq!(rights("bundles/sources/00", "gather"), "w");
+        assert_eq!(rights("bundles/sources/00", "gather"), "wb");
         assert_eq!(rights("log/checkpoint", "witness"), "r");
     }
 }

@@ -71,8 +71,6 @@ pub struct Services {
     pub moto: Moto,
     /// The buckets, as the platform reaches them, past the gateway.
     pub store: S3Store,
-    /// The witness's bucket, likewise.
-    pub witnessed: S3Store,
     /// The three keys: of checkpoints, of authorizations, of cosignatures.
     pub keys: [PublicKey; 3],
     contract: Contract,
@@ -144,7 +142,7 @@ impl Services {
         };
         let rights = Rights::new(&contract, &installation, CLUSTER);
         let keys = public_keys(&kms).await?;
-        let (store, witnessed) = stores(&s3, &buckets).await;
+        let store = store(&s3, &buckets).await;
         Ok(Self {
             gateway: Gateway::start(behind, &roles, rights, settings.seed).await?,
             folder: tempfile::Builder::new().prefix("countersign-cloud-").tempdir()?,
@@ -153,7 +151,6 @@ impl Services {
             control_plane,
             moto,
             store,
-            witnessed,
             keys,
             contract,
             settings,
@@ -242,10 +239,9 @@ async fn public_keys(kms: &Kms) -> Result<[PublicKey; 3]> {
     ])
 }
 
-async fn stores(s3: &str, [data, manifests, log, witness]: &[String; 4]) -> (S3Store, S3Store) {
+async fn store(s3: &str, [data, manifests, log, witness]: &[String; 4]) -> S3Store {
     let config = crate::world::aws::config(s3).await;
     let some = |bucket: &String| Some(bucket.clone());
-    let buckets = Buckets { data: some(data), manifests: some(manifests), log: some(log) };
-    let own = Buckets { data: some(witness), ..Buckets::default() };
-    (S3Store::new(&config, buckets, true), S3Store::new(&config, own, true))
+    let (data, manifests, log, witness) = (some(data), some(manifests), some(log), some(witness));
+    S3Store::new(&config, Buckets { data, manifests, log, witness }, true)
 }

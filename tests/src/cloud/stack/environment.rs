@@ -23,7 +23,7 @@ impl Services {
         log_key: &NoteKey,
         pseudonyms: &str,
     ) -> Result<Function> {
-        let values = self.values(name, root_key, log_key, pseudonyms);
+        let values = self.values(root_key, log_key, pseudonyms);
         let mut environment = BTreeMap::new();
         for (variable, who) in self.contract.variables.iter().filter(|(_, who)| who.contains(name)) {
             let value = values.get(variable.as_str()).with_context(|| format!("{variable} ({who:?})"))?;
@@ -51,13 +51,11 @@ impl Services {
 
     fn values(
         &self,
-        name: &str,
         root_key: &PublicKey,
         log_key: &NoteKey,
         pseudonyms: &str,
     ) -> BTreeMap<&'static str, String> {
         let [data, manifests, log, witness] = &self.buckets;
-        let own = if name == "witness" { witness } else { data };
         let prefix = format!("{SQS}/{}-", self.installation);
         let root: String = root_key.pem.lines().filter(|line| !line.starts_with("---")).collect();
         let log_key = log_key.to_string();
@@ -65,9 +63,10 @@ impl Services {
         [
             ("COUNTERSIGN_INSTALLATION", self.installation.as_str()),
             ("COUNTERSIGN_LOG_LEVEL", "info"),
-            ("COUNTERSIGN_BUCKET", own),
+            ("COUNTERSIGN_BUCKET", data),
             ("COUNTERSIGN_MANIFEST_BUCKET", manifests),
             ("COUNTERSIGN_LOG_BUCKET", log),
+            ("COUNTERSIGN_WITNESS_BUCKET", witness),
             ("COUNTERSIGN_QUEUE_PREFIX", &prefix),
             ("COUNTERSIGN_DEPLOY_QUEUES", &deploys),
             ("COUNTERSIGN_MAX_RECEIVES", "288"),
