@@ -65,9 +65,10 @@ fn pulls<'a>(place: &Place<'a>, state: &str) -> Call<'a> {
     place.call(&["pulls"]).with("state", state).with("sort", "recentupdate").with("limit", PAGE)
 }
 
-/// The statuses of a commit, newest first.
+/// The statuses of a commit, those first that were set last. Those of one second come in any order, and Gitea 1.26 has
+/// its orders by index the wrong way round: which is the newest is told by the ids.
 fn listed_statuses<'a>(place: &Place<'a>, commit: &'a CommitId) -> Call<'a> {
-    place.call(&["statuses", commit.as_str()]).with("sort", "highestindex").with("limit", PAGE)
+    place.call(&["statuses", commit.as_str()]).with("sort", "recentupdate").with("limit", PAGE)
 }
 
 /// The pull request whose merging made `commit`.

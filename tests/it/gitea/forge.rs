@@ -56,6 +56,12 @@ impl Forge {
         Ok(forge)
     }
 
+    /// Lets Gitea tell of statuses too.
+    pub fn tell_of_statuses(&self) -> Result<()> {
+        let url = format!("{}/webhooks/gitea", self.installation.url());
+        self.gitea.webhook_of(&["status"], SHOP, &url, WEBHOOK_SECRET)
+    }
+
     /// Moves the application to Gitea in the control repository; returns the change's commit.
     fn configure(&self, countersign: &Account) -> Result<String> {
         let folder = self.installation.folder();

@@ -28,6 +28,7 @@ fn checked() -> Result<(Forge, Account)> {
         )
     })?;
     forge.installation.until_active(&changed)?;
+    forge.tell_of_statuses()?;
     Ok((forge, ci))
 }
 
@@ -60,6 +61,9 @@ fn a_status_by_an_unexpected_account_does_not_count_and_the_report_says_why() ->
     let failed = format!("build says no of {}", &head[..8]);
     forge.until_comment(&request, &["Denied: nothing was deployed.", &failed])?;
     forge.until_status(&merged, "staging", "failure")?;
+    ci.set_status(SHOP, &head, BUILD, "pending")?;
+    forge.until_comment(&request, &[&format!("{} waits for build: ci", &head[..8])])?;
+    forge.until_status(&merged, "staging", "pending")?;
     ci.set_status(SHOP, &head, BUILD, "success")?;
     forge.installation.until_runs(STAGING, &merged)?;
     forge.until_status(&merged, "staging", "success")?;

@@ -150,7 +150,7 @@ impl Gitea {
         self.administrator.delete(&format!("/repos/{repository}/collaborators/{login}"))
     }
 
-    /// Tells `url` of everything that happens in a repository, signed with `secret`.
+    /// Tells `url` of what happens to branches and pull requests of a repository, signed with `secret`.
     ///
     /// # Errors
     /// When the repository is not there.
@@ -163,8 +163,15 @@ impl Gitea {
             "pull_request_sync",
             "pull_request_label",
             "pull_request_review",
-            "status",
         ];
+        self.webhook_of(&events, repository, url, secret)
+    }
+
+    /// Tells `url` of these events in a repository, signed with `secret`.
+    ///
+    /// # Errors
+    /// When the repository is not there.
+    pub fn webhook_of(&self, events: &[&str], repository: &str, url: &str, secret: &str) -> Result<()> {
         let hook = json!({
             "type": "gitea", "active": true, "events": events,
             "config": { "url": url, "content_type": "json", "secret": secret },

@@ -36,6 +36,8 @@ const MAX_DESCRIPTION: usize = 255;
 #[derive(Debug, Deserialize)]
 struct Status {
     #[serde(default)]
+    id: u64,
+    #[serde(default)]
     status: String,
     #[serde(default)]
     context: String,
@@ -86,7 +88,8 @@ impl<S: Secrets + Send + Sync> Gitea<S> {
         let description = told.description(MAX_DESCRIPTION);
         let call = listed_statuses(place, &report.commit);
         let known = self.client.list::<Status>(token, &call, MAX_STATUS_PAGES).await?.items;
-        let latest = known.iter().find(|status| status.context == told.context);
+        let ours = known.iter().filter(|status| status.context == told.context);
+        let latest = ours.max_by_key(|status| status.id);
         let stands = latest.is_some_and(|status| {
             status.status == state
                 && status.description == description

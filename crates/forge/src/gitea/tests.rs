@@ -90,6 +90,7 @@ fn answer(world: &mut World, request: &Request) -> Reply {
             let mut status = body();
             status["status"] = status["state"].take();
             status["creator"] = user(1);
+            status["id"] = json!(world.statuses.len() + 1);
             world.statuses.insert(0, status.clone());
             status
         }

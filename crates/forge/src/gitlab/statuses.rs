@@ -45,8 +45,6 @@ impl<S: Secrets + Send + Sync> Gitlab<S> {
             }
         }
         found.retain(|status| contexts.contains(&status.name));
-        // Older releases give the oldest first, whatever is asked for.
-        found.sort_by_key(|status| std::cmp::Reverse(status.id));
         Ok(latest(found.into_iter().map(|status| status.evidence(commit))))
     }
 }

@@ -12,10 +12,11 @@ fn status(id: u64, by: i64, context: &str, state: &str) -> Value {
 #[tokio::test]
 async fn the_latest_word_of_each_account_on_what_is_asked_about_is_told() {
     let world = Shared::default();
+    // Of one second, and so in no order.
     world.lock().unwrap().statuses = vec![
-        status(9, 66, "ci/build", "success"),
-        status(8, 12, "ci/build", "failure"),
         status(7, 12, "ci/build", "success"),
+        status(8, 12, "ci/build", "failure"),
+        status(9, 66, "ci/build", "success"),
         status(6, 12, "coverage", "success"),
         // Gitea's own Actions have no account.
         status(5, -2, "ci/scan", "warning"),
@@ -36,7 +37,7 @@ async fn the_latest_word_of_each_account_on_what_is_asked_about_is_told() {
         ]
     );
     assert!(told.iter().all(|one| one.commit == commit('a') && one.app.is_none()));
-    let path = format!("/api/v1/repos/team/shop/statuses/{}?sort=highestindex&limit=50", commit('a'));
+    let path = format!("/api/v1/repos/team/shop/statuses/{}?sort=recentupdate&limit=50", commit('a'));
     assert_eq!(server.log(), [format!("GET {path}")]);
 }
 
