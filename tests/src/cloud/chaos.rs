@@ -22,7 +22,7 @@ const VISIBILITY: Duration = Duration::from_secs(15);
 const CLOCK: i64 = 5 * 60 * 1000;
 
 /// How often something goes wrong, of a thousand calls of AWS.
-const RATES: Rates = Rates { throttled: 20, failed: 15, lost: 15, kms_denied: false };
+const RATES: Rates = Rates { throttled: 20, failed: 15, lost: 15, kms_denied: false, out_of_order: &[] };
 
 /// How many of a thousand batches of a standard queue are delivered twice, in another order.
 const REPEATED: u64 = 200;

@@ -172,7 +172,7 @@ impl Shared {
         self.count(&role.function, &call);
         let used = self.rights.allow(&role.function, &call).map_err(|why| Refusal::denied(service, why))?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(used);
-        let fate = self.faults.next(service);
+        let fate = self.faults.next(&call.name);
         match fate {
             Fate::Throttled => return Err(Refusal::throttled(service)),
             Fate::Failed => return Err(Refusal::unavailable(service)),

@@ -15,6 +15,8 @@ pub struct Rates {
     pub lost: u64,
     /// KMS does not sign.
     pub kms_denied: bool,
+    /// The calls that fail every time, and do nothing.
+    pub out_of_order: &'static [&'static str],
 }
 
 /// What becomes of one call.
@@ -50,12 +52,15 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = rates;
     }
 
-    /// The fate of the next call of this service.
-    pub fn next(&self, service: &str) -> Fate {
+    /// The fate of the next call of this name, as `kms.Sign`.
+    pub fn next(&self, call: &str) -> Fate {
         let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (rates, random) = &mut *drawn;
-        if service == "kms" && rates.kms_denied {
+        if call.starts_with("kms.") && rates.kms_denied {
             return Fate::Denied;
+        }
+        if rates.out_of_order.contains(&call) {
+            return Fate::Failed;
         }
         let draw = random.below(1000);
         let (throttled, failed) = (rates.throttled, rates.throttled + rates.failed);
