@@ -1,6 +1,8 @@
 //! What a build costs, here and with kustomize 5.8.2: as a process, and with its library in a loop. `make bench-render`
 //! runs it. Nothing in it passes or fails: a figure means something only beside another one of the same run.
 
+#[path = "../../tests/bombs/trees.rs"]
+mod trees;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -17,12 +19,39 @@ use workloads::{Workload, workloads};
 /// What asks this program to build, in a process of its own, instead of to compare.
 const CHILD: &str = "--build";
 
+/// What asks this program to look at one bomb, in a process of its own.
+const BOMB: &str = "--bomb";
+
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.iter().position(|argument| argument == CHILD) {
-        Some(at) => child(&arguments[at + 1..]),
-        None => compare(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [CHILD, folder, run, times] => child(Path::new(folder), run, times.parse().unwrap()),
+        [BOMB, name] => bomb(name),
+        _ => {
+            compare();
+            bombs();
+        }
     }
+}
+
+/// Shows what it costs to stop each bomb, under the budget of a target.
+fn bombs() {
+    println!("\n{:<30} {:>10} {:>14}", "bomb", "CPU, ms", "memory, MiB");
+    for bomb in trees::all() {
+        let child = Command::new(std::env::current_exe().unwrap()).args([BOMB, bomb.name]).output().unwrap();
+        let made: Value = serde_json::from_slice(&child.stdout).unwrap();
+        let number = |key: &str| made[key].as_f64().unwrap();
+        println!("{:<30} {:>10.1} {:>14.1}", bomb.name, number("cpu"), number("memory") / f64::from(1 << 20));
+    }
+}
+
+/// Looks at one bomb: the memory is what comes on top of its files.
+fn bomb(name: &str) {
+    let bomb = trees::all().into_iter().find(|bomb| bomb.name == name).unwrap();
+    let (before, begun) = (memory("VmRSS:"), processor_time());
+    render(&bomb.files, bomb.run, &[], &Budget::default()).unwrap_err();
+    let cpu = processor_time() - begun;
+    println!("{}", json!({ "cpu": cpu, "memory": (memory("VmHWM:") - before).max(0.0) }));
 }
 
 /// The programs of kustomize that `tests/tools/build.sh` builds.
@@ -93,11 +122,9 @@ fn here(workload: &Workload, place: &Path, times: usize) -> Here {
 }
 
 /// Builds `FOLDER RUN TIMES`: what `gather` does with a target, from files to the bytes that are applied.
-fn child(arguments: &[String]) {
-    let [folder, run, times] = arguments else { panic!("{CHILD} FOLDER RUN TIMES") };
-    let times: u32 = times.parse().unwrap();
+fn child(folder: &Path, run: &str, times: u32) {
     let mut tree = BTreeMap::new();
-    read(Path::new(folder), "", &mut tree);
+    read(folder, "", &mut tree);
     let budget = Budget::for_objects(20_000);
     let begun = processor_time();
     let mut bytes = 0;
@@ -106,7 +133,7 @@ fn child(arguments: &[String]) {
         bytes = rendered.manifest().unwrap().bytes.len();
     }
     let cpu = (processor_time() - begun) / f64::from(times);
-    println!("{}", json!({ "cpu": cpu, "peak": peak(), "bytes": bytes }));
+    println!("{}", json!({ "cpu": cpu, "peak": memory("VmHWM:"), "bytes": bytes }));
 }
 
 fn read(folder: &Path, prefix: &str, tree: &mut BTreeMap<String, Vec<u8>>) {
@@ -127,10 +154,10 @@ fn processor_time() -> f64 {
     schedule.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
 }
 
-/// The most memory that this process had, in bytes.
-fn peak() -> f64 {
+/// What the system says of this process's memory, in bytes.
+fn memory(what: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
     line.split_whitespace().next().unwrap().parse::<f64>().unwrap() * 1024.0
 }
 

@@ -110,13 +110,9 @@ pub fn strategic(layer: &mut Writing, draw: &mut Draw<'_>) {
         text = format!("{text}---\n{}", merge(draw).0);
     }
     let source = source(layer, draw, text, "yaml");
-    let options = draw.pick(&[
-        "",
-        "",
-        "",
-        "options:\n  allowNameChange: true\n",
-        "options:\n  allowKindChange: true\n",
-    ]);
+    let changes = ["", "", "", "options:\n  allowNameChange: true\n", "options:\n  allowKindChange: true\n"];
+    // `docs/KUSTOMIZE.md` has what is different where a generated object becomes one of another kind.
+    let options = if target.is_empty() { draw.pick(&changes) } else { "" };
     layer.add("patches", format!("{source}{target}{options}"));
 }
 

@@ -78,3 +78,26 @@ fn a_field_that_a_patch_set_says_where_it_came_from() {
     assert!(printed.text.contains("#   /spec/replicas: a/p.yaml:5\n"), "{}", printed.text);
     assert!(printed.text.contains("replicas: 3") && printed.text.contains("name: x-web"), "{}", printed.text);
 }
+
+#[test]
+fn a_remote_base_is_read_from_the_clone_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = git2::Repository::init(folder.path()).unwrap();
+    let mut root = git.treebuilder(None).unwrap();
+    for (name, text) in [("kustomization.yaml", "resources:\n- x.yaml\n"), ("x.yaml", SECRET)] {
+        root.insert(name, git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
+    }
+    let tree = git.find_tree(root.write().unwrap()).unwrap();
+    let who = git2::Signature::new("Ann", "ann@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+    let commit = git.commit(Some("HEAD"), &who, &who, "a base", &tree, &[]).unwrap();
+    let text = format!("resources:\n- https://git.example.com/team/base?ref={commit}\n");
+    let files = BTreeMap::from([("a/kustomization.yaml".to_owned(), text.into_bytes())]);
+    let mut arguments = arguments(true, false);
+    let printed = rendered(&files, "a", &arguments, false).unwrap();
+    assert_eq!(printed.conclusion, Conclusion::Denied);
+    assert!(printed.text.contains("a/kustomization.yaml:2: no clone of the repository"), "{}", printed.text);
+    let clone = format!("git@git.example.com:team/base.git={}", folder.path().display());
+    arguments.bases = vec![clone.parse().unwrap()];
+    let printed = rendered(&files, "a", &arguments, false).unwrap();
+    assert!(printed.text.contains(&format!("@{commit}:x.yaml:1\n")), "{}", printed.text);
+}
