@@ -4,11 +4,19 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::LocalError;
 
 /// The lock's file. It holds the process id while the lock is held, and nothing after a clean end.
 const FILE: &str = "countersign.lock";
+
+/// How long a lock is waited for whose holder has let go of it.
+const LET_GO: Duration = Duration::from_secs(2);
+
+/// How long between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock of a data folder, held until it is dropped.
 #[derive(Debug)]
@@ -27,13 +35,20 @@ impl Lock {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = file.map_err(|error| LocalError::io(&path, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(LocalError::InUse { path: dir.to_owned(), pid });
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+                    // A program that the last holder starts holds the lock too, until it runs.
+                    if pid.is_some() || begun.elapsed() > LET_GO {
+                        return Err(LocalError::InUse { path: dir.to_owned(), pid });
+                    }
+                    thread::sleep(PAUSE);
+                }
+                Err(TryLockError::Error(error)) => return Err(LocalError::io(&path, &error)),
             }
-            Err(TryLockError::Error(error)) => return Err(LocalError::io(&path, &error)),
         }
         let clean = claim(&mut file).map_err(|error| LocalError::io(&path, &error))?;
         Ok(Self { file, clean })

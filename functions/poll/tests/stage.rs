@@ -361,7 +361,9 @@ async fn what_a_webhook_told_of_a_pull_request_is_not_previewed_once_more() {
     tell("2", Some(&labeled));
     assert_eq!(world.poll(300).await, nothing, "that version is known");
     tell("3", Some(&labeled));
-    assert_eq!(world.poll(360).await, ["local/control #7", "local/shop #7"]);
+    let both =
+        ["local/control #7", "local/control refs/heads/main", "local/shop #7", "local/shop refs/heads/main"];
+    assert_eq!(world.poll(360).await, both);
     assert_eq!(world.poll(420).await, nothing);
 }
 
