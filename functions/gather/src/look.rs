@@ -65,7 +65,6 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             return Ok(None);
         };
         let before: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
-        let mut looked = self.under_way(before.as_ref()).await?;
         // A push that was told of twice says nothing new.
         let again = due != Due::Pushed || before.as_ref().is_none_or(|before| before.tip != tip);
         let touched = match due {
@@ -74,13 +73,22 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 self.touched(&reading, &follows, (before.as_ref(), &tip), &targets).await?
             }
         };
-        let mut looks = Vec::new();
+        let (mut looks, mut looked) = (Vec::new(), BTreeSet::new());
         for target in targets {
             let touched = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
-            if (again && looked.contains(&target.target))
-                || (touched && self.needs_look(&reading, &follows, &target, &tip).await?)
-            {
+            let last = before.as_ref().filter(|before| before.looked.contains(&target.target));
+            if !touched && last.is_none() {
+                continue;
+            }
+            let state = self.state(&target.target).await?;
+            let latest = state.as_ref().map(|state| &state.latest.commit);
+            let under_way = last.is_some_and(|last| latest != Some(&last.tip));
+            let due = (under_way && again)
+                || (touched && self.needs_look(&reading, &follows, (&target, state), &tip).await?);
+            if due || under_way {
                 looked.insert(target.target.clone());
+            }
+            if due {
                 looks.push(Look { target: target.target, commit: tip.clone(), preview: None, command: None });
             }
         }
@@ -89,19 +97,6 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         let seen = SeenTip { tip, bundle: reading.active.bundle, looked };
         Ok(Some(Looks { reading, looks, seen: Some((follows, seen)), previewed: None }))
-    }
-
-    /// The targets of the last look at a ref of which `record` has not yet what came of it.
-    async fn under_way(&self, seen: Option<&SeenTip>) -> Result<BTreeSet<Target>, StageError> {
-        let mut targets = BTreeSet::new();
-        let Some(seen) = seen else { return Ok(targets) };
-        for target in &seen.looked {
-            let state = self.state(target).await?;
-            if state.is_none_or(|state| state.latest.commit != seen.tip) {
-                targets.insert(target.clone());
-            }
-        }
-        Ok(targets)
     }
 
     /// The targets that may have changed since the tip that was seen last, and those that are not settled;
@@ -144,15 +139,15 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         Ok(store::put_json(self.store, &keys::seen_tip(follows), seen).await?)
     }
 
-    /// One lookup tells that nothing has to be done for a target that the tip does not touch.
+    /// The state tells that nothing has to be done for a target that the tip does not touch.
     async fn needs_look(
         &self,
         reading: &Reading<'_>,
         follows: &FollowedRef,
-        target: &TargetConfiguration<'_>,
+        (target, state): (&TargetConfiguration<'_>, Option<TargetState>),
         tip: &CommitId,
     ) -> Result<bool, StageError> {
-        let Some(state) = self.state(&target.target).await? else {
+        let Some(state) = state else {
             return Ok(target.placement.state == PlacementState::Active);
         };
         let Some(wanted) = state.wanted.as_ref().filter(|_| state.is_settled()) else { return Ok(true) };

@@ -113,6 +113,16 @@ fn a_fast_forward_is_explained_from_every_commit_on_the_way() {
 }
 
 #[test]
+fn a_head_explains_no_commit_that_it_was_built_upon() {
+    let (place, start) = place();
+    let pushed = place.commit(&[&start], &web(&lines(Some((3, "three")))));
+    let nothing_more = place.commit(&[&pushed], &web(&lines(Some((3, "three")))));
+    assert_eq!(explain(&place, &start, &pushed, &[&nothing_more]), []);
+    let all = explain(&place, &start, &nothing_more, &[&nothing_more]);
+    assert_eq!(all, [run(&start, &nothing_more, &nothing_more)], "but itself, with all that it stands on");
+}
+
+#[test]
 fn an_unreviewed_commit_does_not_ride_along() {
     let (place, start) = place();
     let head = place.commit(&[&start], &web(&lines(Some((3, "three")))));
