@@ -53,7 +53,7 @@ const NAMESPACES: [&str; 2] = ["shop-staging", "shop-production"];
 const RBAC: &str = include_str!("../../../samples/rbac.yaml");
 
 /// How long something that must happen may take. It takes seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(100);
