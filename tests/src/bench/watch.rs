@@ -13,6 +13,9 @@ use tokio::sync::watch;
 use super::field::Plan;
 use super::sources::{self, LABEL};
 
+/// Seconds after which the server ends a watch: sooner than a client takes a server that has nothing to tell for dead.
+const PERIOD: u32 = 15;
+
 /// Versions by the objects' names.
 type Versions = HashMap<String, u64>;
 
@@ -89,7 +92,7 @@ async fn follow(
     sender: &watch::Sender<Versions>,
 ) -> Result<()> {
     loop {
-        let parameters = WatchParams::default().labels(selector).timeout(290);
+        let parameters = WatchParams::default().labels(selector).timeout(PERIOD);
         let mut events = Box::pin(api.watch(&parameters, &version).await?);
         while let Some(event) = events.try_next().await? {
             match event {
