@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::digest::write_sorted;
 use crate::facts::ObjectKey;
 
 /// The version of the manifests that this release writes.
@@ -23,6 +24,23 @@ impl Manifest {
     #[must_use]
     pub fn new(objects: Vec<Value>) -> Self {
         Self { v: MANIFEST_VERSION, objects }
+    }
+
+    /// What [`canonical_json`](crate::digest::canonical_json) makes of it, without a copy of all objects in between:
+    /// there may be many.
+    ///
+    /// # Errors
+    /// Only when `serde_json` fails.
+    pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = br#"{"objects":["#.to_vec();
+        for (index, object) in self.objects.iter().enumerate() {
+            if index > 0 {
+                bytes.push(b',');
+            }
+            write_sorted(object, &mut bytes)?;
+        }
+        bytes.extend(format!("],\"v\":{}}}", self.v).bytes());
+        Ok(bytes)
     }
 }
 
@@ -70,6 +88,22 @@ impl std::fmt::Display for ObjectKey {
         match &self.namespace {
             Some(namespace) => write!(f, "{} {namespace}/{}", self.group_kind(), self.name),
             None => write!(f, "{} {}", self.group_kind(), self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::digest::canonical_json;
+
+    #[test]
+    fn the_canonical_form_is_the_one_of_every_document() {
+        for objects in [vec![], vec![json!({"b": 1, "a": [{"d": "é\"", "c": null}]}), json!({"kind": "X"})]] {
+            let manifest = Manifest::new(objects);
+            assert_eq!(manifest.canonical().unwrap(), canonical_json(&manifest).unwrap());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::digest::{Digest, canonical_json};
+use countersign_core::digest::Digest;
 use countersign_core::facts::{ImageFacts, ObjectFacts, ObjectKey, Position, Problem};
 use countersign_core::manifest::Manifest;
 use countersign_core::tree::Tree;
@@ -242,7 +242,7 @@ impl Rendered {
     /// Never for objects that were rendered; only when `serde_json` fails.
     pub fn manifest(&self) -> Result<ManifestBlob, serde_json::Error> {
         let manifest = Manifest::new(self.objects.iter().map(RenderedObject::object).collect());
-        let bytes = canonical_json(&manifest)?;
+        let bytes = manifest.canonical()?;
         let digest = Digest::of(&bytes);
         Ok(ManifestBlob { manifest, bytes, digest })
     }
