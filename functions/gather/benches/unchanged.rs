@@ -1,5 +1,6 @@
 //! What it costs to see that a push does not touch an application: its closure is looked up in the new commit.
 
+#[expect(dead_code, reason = "how often a build is measured says nothing here")]
 #[path = "../../../crates/render/benches/builds/workloads.rs"]
 mod workloads;
 

@@ -38,7 +38,7 @@ pub struct Reading<'a> {
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
     /// What programs said, by the commit and the contexts that were asked about.
-    pub statuses: RefCell<BTreeMap<(CommitId, BTreeSet<String>), Vec<Status>>>,
+    pub statuses: RefCell<BTreeMap<Asked, Vec<Status>>>,
     writes: RefCell<Vec<Write>>,
     /// The objects of decisions that were read for this event.
     pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
@@ -47,6 +47,9 @@ pub struct Reading<'a> {
     /// What the targets of a ref were rendered from, and whether that is to be stored again.
     known: RefCell<BTreeMap<FollowedRef, (Inputs, bool)>>,
 }
+
+/// The statuses that were asked for: of which commit, in which contexts.
+pub type Asked = (CommitId, BTreeSet<String>);
 
 /// What a target renders to, and the paths that this depends on: its own, or whatever its kustomization reads.
 pub struct Made {
