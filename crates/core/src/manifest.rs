@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_the_one_of_every_document() {
-        for objects in [vec![], vec![json!({"b": 1, "a": [{"d": "é\"", "c": null}]}), json!({"kind": "X"})]] {
+        for objects in [vec![], vec![json!({"b": 1, "a": [{"d": "é\"", "c": null}]}), json!({"kind": "X"})]]
+        {
             let manifest = Manifest::new(objects);
             assert_eq!(manifest.canonical().unwrap(), canonical_json(&manifest).unwrap());
         }
