@@ -305,8 +305,7 @@ pub struct Environment {
     /// The clusters of its placements that name none.
     #[serde(default)]
     pub clusters: Vec<ClusterName>,
-    /// Whether the rendered objects must equal those that were reviewed: a merge with anything that its
-    /// reviewers did not see is refused, even if nothing rides along.
+    /// Whether the rendered objects must equal those that were reviewed, even where nothing else rides along.
     #[serde(default)]
     pub exact: bool,
     /// The statuses that each reviewed head must have, by their names under `statuses`.
@@ -323,8 +322,7 @@ pub struct Environment {
 pub struct Approvals {
     /// How many people must approve.
     pub count: u32,
-    /// Teams of which at least one member each must be among them. Without any, members of the
-    /// application's own team count.
+    /// Teams of which one member each must be among them; without any, members of the application's team count.
     #[serde(default)]
     pub teams: Vec<TeamName>,
     /// Whether only approvals signed with a person's own key count.

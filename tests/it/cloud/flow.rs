@@ -107,6 +107,11 @@ fn what_is_denied_stays_out(cloud: &Cloud, running: &str) -> Result<()> {
         ensure!(state["wanted"]["commit"] == commit.as_str() && state["failures"] != 0, "{state}");
         Ok(())
     })?;
+    let woken = ("poll".to_owned(), "s3.DeleteObject".to_owned());
+    cloud.until("what failed is woken", || {
+        ensure!(cloud.stack.services.gateway.counts().contains_key(&woken), "{}", cloud.target("staging")?);
+        Ok(())
+    })?;
     cloud.runtime.block_on(granted(cloud, binding))?;
     cloud.until_runs("staging", &commit).map(drop)
 }

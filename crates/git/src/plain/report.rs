@@ -1,5 +1,7 @@
 //! Reports as references: what a developer fetches to see why.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use countersign_core::ports::forge::Report;
@@ -27,13 +29,29 @@ const VERSION: u32 = 1;
 /// Replaces what was told before of the same commit in the same environment. Equal content is not written.
 pub(super) fn write(found: &Repository, report: &Report) -> Result<(), GitError> {
     let name = format!("{REPORTS}{}", report.commit);
+    let lock = found.git.commondir().join(format!("{name}.lock"));
+    let held = identity(&lock);
     for tried in 0..TRIES {
         if try_write(found, report, &name)? {
             return Ok(());
         }
         std::thread::sleep(PAUSE * tried);
     }
+    // Nobody but us writes these references, and holds one for so long: whoever made this lock was killed.
+    if held.is_some() && held == identity(&lock) {
+        let removed = std::fs::remove_file(&lock);
+        removed.map_err(|error| GitError::Retry(format!("{}: {error}: remove it", lock.display())))?;
+        if try_write(found, report, &name)? {
+            return Ok(());
+        }
+    }
     Err(GitError::Retry(format!("{}: {name} is being written by others all the time", found.place())))
+}
+
+/// What tells one lock of a reference from the next; none where there is no lock.
+fn identity(lock: &Path) -> Option<(u64, i64, i64)> {
+    let metadata = std::fs::metadata(lock).ok()?;
+    Some((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 /// Whether the report stands there now; false if another writer came between.

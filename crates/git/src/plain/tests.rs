@@ -109,6 +109,18 @@ fn told(place: &Place, commit: &CommitId) -> (BTreeMap<String, String>, git2::Oi
 }
 
 #[test]
+fn a_lock_that_a_killed_writer_left_holds_up_no_report() {
+    let place = Place::new();
+    let commit = place.commit(&[], &[("a", "1")]);
+    let lock = place.folder.path().join(format!("refs/countersign/reports/{commit}.lock"));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    now(forge(&place).report(&report(&commit, "staging", "first"))).unwrap();
+    assert!(told(&place, &commit).0["staging.md"].contains("first"));
+    assert!(!lock.exists());
+}
+
+#[test]
 fn a_report_is_a_reference_with_text_for_each_environment() {
     let place = Place::new();
     let commit = place.commit(&[], &[("a", "1")]);
