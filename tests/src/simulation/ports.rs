@@ -175,8 +175,12 @@ impl Store for FailingStore {
     async fn delete(&self, key: &str) -> Result<(), PortError> {
         self.survives(key).await;
         call(&self.sim, &[self.role, "delete", key], async {
+            let held = self.inner.peek(key).is_some();
             self.inner.delete(key).await?;
-            self.watch.deleted(self.role, key);
+            // What somebody else took off meanwhile is not dropped.
+            if held {
+                self.watch.deleted(self.role, key);
+            }
             Ok(())
         })
         .await
