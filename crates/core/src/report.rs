@@ -174,6 +174,7 @@ fn sentence(target: &ReportedTarget) -> Cow<'static, str> {
 /// How a target stands, in a sentence, and whether the commit runs there as it should.
 fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
     let control = target.is_control();
+    let result = state.outcome.as_ref().map(|outcome| &outcome.result);
     match (state.disposition, state.verdict) {
         (Disposition::Authorized, _) if control => ("Activated: every target is looked at again.", true),
         (Disposition::Refused, Verdict::Denied) if control => ("Denied: nothing was activated.", false),
@@ -185,8 +186,10 @@ fn status(target: &Target, state: &TargetReport) -> (&'static str, bool) {
             ("Superseded: the target or the policy moved meanwhile, another look follows.", false)
         }
         (Disposition::Refused, _) => ("Denied: nothing was deployed.", false),
-        (Disposition::Unchanged, _) => ("Allowed: what it asks for runs already.", true),
-        (Disposition::Authorized, _) => match state.outcome.as_ref().map(|outcome| &outcome.result) {
+        (Disposition::Unchanged, _) if !matches!(result, Some(OutcomeResult::Healthy)) => {
+            ("Allowed: what it asks for runs already.", true)
+        }
+        (Disposition::Authorized | Disposition::Unchanged, _) => match result {
             None => ("Authorized: not applied yet.", false),
             Some(OutcomeResult::Applied) => ("Applied: waiting for it to become healthy.", false),
             Some(OutcomeResult::Healthy | OutcomeResult::Restored { .. }) => ("Deployed and healthy.", true),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_core::decision::Decision;
+use countersign_core::decision::{Decision, Verdict};
 use countersign_core::digest::Digest;
 use countersign_core::keys;
 use countersign_core::message::{Message, ReportDue};
@@ -12,7 +12,7 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
 use countersign_core::ports::store::{self, Store as _};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
-use countersign_core::target::CommitReport;
+use countersign_core::target::{CommitReport, TargetReport};
 use countersign_local::database::Database;
 use countersign_local::store::LocalStore;
 use countersign_report::Reporter;
@@ -123,6 +123,26 @@ async fn one_bad_message_holds_up_no_other_and_nothing_to_tell_is_no_error() {
     assert!(matches!(results[0], Err(StageError::Final(_))), "{results:?}");
     assert_eq!(results[1..], [Ok(()), Ok(())]);
     assert_eq!(forge.posts.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn of_many_targets_those_that_need_somebody_are_told_of_in_full() {
+    let (world, forge, due) = (World::new(), Board::default(), due('a'));
+    world.store(&due, None).await;
+    let key = keys::commit_report(&due.repository, &due.commit, &due.environment);
+    let mut report: CommitReport = store::get_json(&world.store, &key).await.unwrap().unwrap();
+    let allowed = report.targets["shop/production/east"].clone();
+    let denied = TargetReport { verdict: Verdict::Denied, ..allowed.clone() };
+    report
+        .targets
+        .extend((0..40).map(|number| (format!("app-{number:02}/production/east"), allowed.clone())));
+    report.targets.insert("zoo/production/east".to_owned(), denied);
+    store::put_json(&world.store, &key, &report).await.unwrap();
+    assert_eq!(world.handle(&forge, &[message(&due)]).await, [Ok(())]);
+    let told = &forge.posts.lock().unwrap()[0];
+    assert_eq!((told.targets.len(), told.others.len()), (25, 17));
+    assert_eq!(told.targets[0].target.application.as_str(), "zoo");
+    assert_eq!(told.verdict(), Verdict::Denied);
 }
 
 #[tokio::test]

@@ -154,6 +154,44 @@ fn previews_failures_and_superseded_looks_say_so() {
 }
 
 #[test]
+fn a_later_look_that_finds_nothing_to_do_hides_no_end() {
+    let with = |result: &'static str| {
+        report(move |decision, state, _| {
+            let digest = decision["attempt"].clone();
+            state["verdict"] = json!("allowed");
+            state["disposition"] = json!("unchanged");
+            state["outcome"] = json!({
+                "attempt": digest, "result": { "is": result }, "details": digest, "time": "2026-11-20T22:00:00Z"
+            });
+        })
+    };
+    assert!(markdown(&with("healthy")).contains("**Deployed and healthy.**"));
+    assert!(markdown(&with("applied")).contains("**Allowed: what it asks for runs already.**"));
+}
+
+#[test]
+fn many_targets_are_counted_by_how_they_stand_and_count_for_the_whole() {
+    let mut many = report(|_, state, _| {
+        state["verdict"] = json!("allowed");
+        state["disposition"] = json!("unchanged");
+    });
+    let ReportedTarget { target, state, .. } = many.targets[0].clone();
+    for number in 0..30 {
+        let other = Target { application: format!("app-{number}").parse().unwrap(), ..target.clone() };
+        many.others.push((other, state.clone()));
+    }
+    let text = markdown(&many);
+    assert!(
+        text.contains("# app-0, app-1, app-10, app-11, app-12 and 26 more in staging: deployed"),
+        "{text}"
+    );
+    assert!(text.contains("**Allowed: what it asks for runs already.** 30 targets."), "{text}");
+    assert!(text.contains("- and 5 more\n"), "{text}");
+    many.others[29].1.verdict = Verdict::Denied;
+    assert_eq!(headline(&many), "denied");
+}
+
+#[test]
 fn a_flood_of_findings_is_cut_and_stays_within_what_a_comment_takes() {
     let report = report(|decision, _, _| {
         let finding = decision["rules"][0]["violations"][0].clone();

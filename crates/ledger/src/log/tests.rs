@@ -46,6 +46,11 @@ impl TileReader for Oracle<'_> {
 /// An established implementation finds every leaf in our tiles, under our root.
 fn check_with_oracle(store: &Memory, leaves: &[Vec<u8>]) {
     let head = head(store);
+    // A tree without leaves has no tiles, which the oracle does not expect.
+    if head.size == 0 {
+        assert!(leaves.is_empty());
+        return;
+    }
     let tiles = Oracle(store);
     let reader = tlog_tiles::TileHashReader::new(head.size, tlog_tiles::Hash(*head.root.as_bytes()), &tiles);
     let indexes: Vec<u64> = (0..head.size).map(|index| tlog_tiles::stored_hash_index(0, index)).collect();
