@@ -60,6 +60,17 @@ impl TargetState {
         };
         runs && self.latest.verdict == Verdict::Allowed && self.latest.disposition != Disposition::Superseded
     }
+
+    /// Whether what was authorized last is of this commit and bundle, and its cluster has not told yet how it ended:
+    /// nothing that is said meanwhile makes it more allowed, and if it fails, another look is made due.
+    #[must_use]
+    pub fn is_on_its_way(&self, commit: &CommitId, bundle: &Digest) -> bool {
+        let latest = &self.latest;
+        let told = self.outcome.as_ref().filter(|outcome| outcome.attempt == latest.attempt);
+        latest.disposition == Disposition::Authorized
+            && (&latest.commit, &latest.bundle) == (commit, bundle)
+            && told.is_none_or(|outcome| outcome.result == OutcomeResult::Applied)
+    }
 }
 
 /// A decision as a target's state keeps it.

@@ -65,8 +65,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             return Ok(None);
         };
         let before: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
-        // A push that was told of twice says nothing new.
-        let again = due != Due::Pushed || before.as_ref().is_none_or(|before| before.tip != tip);
+        let bundle = reading.active.bundle;
+        let is_seen = before.as_ref().is_some_and(|seen| seen.tip == tip && seen.bundle == bundle);
+        if due == Due::Pushed && is_seen {
+            tracing::debug!(%follows.repository, reference = %follows.reference, "this push was told of before");
+            return Ok(None);
+        }
         let touched = match due {
             Due::EveryTarget => None,
             Due::Pushed | Due::Said => {
@@ -83,8 +87,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             let state = self.state(&target.target).await?;
             let latest = state.as_ref().map(|state| &state.latest.commit);
             let under_way = last.is_some_and(|last| latest != Some(&last.tip));
-            let due = (under_way && again)
-                || (touched && self.needs_look(&reading, &follows, (&target, state), &tip).await?);
+            // A start asks for what may have been lost as well.
+            let on_its_way = due != Due::EveryTarget
+                && state.as_ref().is_some_and(|state| state.is_on_its_way(&tip, &bundle));
+            let touched = touched && !on_its_way;
+            let due =
+                under_way || (touched && self.needs_look(&reading, &follows, (&target, state), &tip).await?);
             if due || under_way {
                 looked.insert(target.target.clone());
             }
@@ -95,7 +103,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if is_control {
             looks.extend(self.control_look(&reading, &tip).await?);
         }
-        let seen = SeenTip { tip, bundle: reading.active.bundle, looked };
+        let seen = SeenTip { tip, bundle, looked };
         Ok(Some(Looks { reading, looks, seen: Some((follows, seen)), previewed: None }))
     }
 

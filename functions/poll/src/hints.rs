@@ -34,12 +34,17 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             let follows = FollowedRef { repository: repository.clone(), reference: reference.clone() };
             let seen: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
             // A deleted branch removes nothing: there is nothing to look at.
-            let Some(tip) = tip.filter(|tip| seen.is_none_or(|seen| seen.tip != *tip)) else {
+            let before = seen.map(|seen| seen.tip);
+            let Some(after) = tip.filter(|tip| before.as_ref() != Some(tip)) else {
                 state.hinted.remove(reference);
                 continue;
             };
-            if state.hint(reference, &tip, now) {
-                hints.push(ref_due(repository, reference, tip.as_str(), state, now)?);
+            if state.hint(reference, &after, now) {
+                state.sent += 1;
+                let id = format!("poll/{repository}/{reference}/{after}/{}", state.sent);
+                // As its webhook would have told: where that one came after all, it says nothing new.
+                let kind = EventKind::Pushed { reference: reference.clone(), before, after, forced: false };
+                hints.push(message(id, now, repository.clone(), kind)?);
             }
         }
         Ok(hints)

@@ -175,7 +175,9 @@ impl World {
 
 fn shown(event: &Event) -> String {
     let what = match &event.kind {
-        EventKind::RefDue { reference, every_target: false } => reference.to_string(),
+        EventKind::Pushed { reference, .. } | EventKind::RefDue { reference, every_target: false } => {
+            reference.to_string()
+        }
         EventKind::TargetDue { target } => target.to_string(),
         EventKind::PullRequest { pull_request, .. } => format!("#{pull_request}"),
         other => format!("{other:?}"),

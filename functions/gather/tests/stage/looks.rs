@@ -1,13 +1,14 @@
 //! Which targets an event makes the stage look at, and at which commit.
 
 use countersign_core::decision::Verdict;
+use countersign_core::digest::Digest;
 use countersign_core::event::EventKind;
 use countersign_core::facts::{Facts, Operation, Relation};
 use countersign_core::keys;
 use countersign_core::leaf::Disposition;
 use countersign_core::names::CommitId;
 use countersign_core::ports::PortError;
-use countersign_core::ports::store::Store as _;
+use countersign_core::ports::store::{self, Store as _};
 use countersign_core::statement::{Command, Says, SignedStatement, Statement};
 use countersign_core::target::{Look, TargetState};
 
@@ -77,6 +78,20 @@ async fn what_is_still_under_way_is_looked_at_again() {
     assert_eq!(names(&facts), ["shop"]);
     world.authorize(&facts[0], true).await;
     assert_eq!(world.take("e5", due).await, []);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_looked_at_again_only_by_a_start() {
+    let (world, first) = settled().await;
+    world.authorize(&first[0], false).await;
+    let due = EventKind::RefDue { reference: main_branch(), every_target: false };
+    assert_eq!(world.take("e2", due.clone()).await, [], "what is said makes it no more allowed");
+    assert_eq!(names(&world.take("e3", every_target()).await), ["cart"], "what was lost is found");
+    let key = keys::target(&cart());
+    let mut state: TargetState = store::get_json(&world.store, &key).await.unwrap().unwrap();
+    state.latest.bundle = Digest::of(b"other rules");
+    store::put_json(&world.store, &key, &state).await.unwrap();
+    assert_eq!(names(&world.take("e4", due).await), ["cart"], "it was decided by other rules");
 }
 
 #[tokio::test]
