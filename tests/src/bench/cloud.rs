@@ -24,6 +24,9 @@ const MANY_OBJECTS: usize = 200;
 /// How often each program is started.
 const STARTS: usize = 10;
 
+/// What only schedules invoke: what it asks for is not of a change.
+const SCHEDULED: [&str; 3] = ["poll", "drift", "witness"];
+
 /// How long to wait before looking at the cluster again.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -153,7 +156,7 @@ impl Asked {
         let mut asked = BTreeMap::new();
         let mut add = |kind, count| *asked.entry(kind).or_default() += count;
         for ((function, call), count) in cloud.stack.services.gateway.counts() {
-            if ["poll", "witness"].contains(&function.as_str()) {
+            if SCHEDULED.contains(&function.as_str()) {
                 continue;
             }
             let kind = match call.as_str() {
@@ -169,7 +172,7 @@ impl Asked {
         let platform = cloud.stack.mappings.asked();
         add("SQS, by mappings", platform.receives + platform.deletes);
         add("HTTP API", cloud.stack.api.requests());
-        for name in FUNCTIONS.iter().filter(|name| !["poll", "witness"].contains(name)) {
+        for name in FUNCTIONS.iter().filter(|name| !SCHEDULED.contains(name)) {
             let statistics = cloud.stack.lambda.statistics(&cloud.stack.services.function(name))?;
             add("Lambda invocations", statistics.ended.get("done").copied().unwrap_or(0));
         }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::first_day::Cloud;
 use super::gateway::faults::Rates;
 use super::lambda::Lambda;
-use super::stack::Settings;
+use super::stack::{CLUSTER_FUNCTIONS, Settings};
 use crate::simulation::random::Random;
 use crate::survival::invariants::{Account, Ends, of_log};
 
@@ -55,8 +55,7 @@ pub struct Survived {
 /// # Errors
 /// Says what does not hold; the message holds the end of every function's log.
 pub fn run(chaos: &Chaos) -> Result<Survived> {
-    let zones =
-        [(["gather", "receive", "report", "poll"].as_slice(), -CLOCK), (&["apply", "observe"], CLOCK)];
+    let zones = [(["gather", "receive", "report", "poll"].as_slice(), -CLOCK), (&CLUSTER_FUNCTIONS, CLOCK)];
     let clocks = zones
         .iter()
         .flat_map(|(functions, clock)| functions.iter().map(|function| ((*function).to_owned(), *clock)));
@@ -64,6 +63,7 @@ pub fn run(chaos: &Chaos) -> Result<Survived> {
         visibility: Some(VISIBILITY),
         clocks: clocks.collect(),
         approvals: Some(0),
+        witnessed: true,
         seed: chaos.seed,
     };
     let cloud = Cloud::start(settings)?;

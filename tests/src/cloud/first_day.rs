@@ -24,7 +24,7 @@ use countersign_policy::bundle::Bundle;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::stack::{CLUSTER, Services, Settings, Stack};
+use super::stack::{CLUSTER, Services, Settings, Stack, WITNESS};
 use crate::installation::clone::WorkingClone;
 use crate::installation::{Installation, PEOPLE};
 use crate::world::gitea::Gitea;
@@ -235,8 +235,14 @@ async fn put_in_place(
     Ok(genesis)
 }
 
-/// Has the cluster trust the installation, as `docs/OPERATIONS.md` tells its owner.
+/// Has the cluster trust the installation, and demand its witness where that is wanted, as `docs/OPERATIONS.md` tells its
+/// owner.
 fn trust(services: &Services, installation: &Installation) -> Result<()> {
     let kubeconfig = services.control_plane.kubeconfig().to_str().context("the path is not UTF-8")?;
-    installation.json(&["cluster", "add", CLUSTER, "--data", "data", "--kubeconfig", kubeconfig]).map(drop)
+    let key = NoteKey::witness(WITNESS, &services.keys[2])?.to_string();
+    let mut arguments = vec!["cluster", "add", CLUSTER, "--data", "data", "--kubeconfig", kubeconfig];
+    if services.settings().witnessed {
+        arguments.extend(["--witness", &key]);
+    }
+    installation.json(&arguments).map(drop)
 }

@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use super::lambda::Lambda;
 
 /// How often each schedule of the templates fires here, where minutes would be too long to wait for.
-pub const SCHEDULES: [(&str, &str, Duration); 4] = [
+pub const SCHEDULES: [(&str, &str, Duration); 5] = [
     ("record", "settle", Duration::from_secs(5)),
     ("poll", "due", Duration::from_millis(500)),
     ("poll", "refs", Duration::from_secs(5)),
+    ("drift", "drift", Duration::from_secs(2)),
     ("witness", "witness", Duration::from_secs(2)),
 ];
 

@@ -52,6 +52,8 @@ pub struct Settings {
     pub clocks: BTreeMap<String, i64>,
     /// The approvals that staging asks for, where not one.
     pub approvals: Option<u32>,
+    /// Whether the cluster demands that the witness has cosigned.
+    pub witnessed: bool,
     /// What random moments are drawn from.
     pub seed: u64,
 }

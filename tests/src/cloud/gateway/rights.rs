@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::call::{Call, On};
 use crate::cloud::contract::Contract;
+use crate::cloud::stack::CLUSTER_FUNCTIONS;
 
 /// The letter of what is only read after a write whose answer was lost.
 const READS_BACK: char = 'b';
@@ -35,8 +36,9 @@ impl Rights {
     pub fn tells_absence(&self, function: &str, call: &Call) -> bool {
         let lists = self.contract.functions.get(function).is_some_and(|found| found.lists);
         let On::Object(_, key) = &call.on else { return lists };
-        // Manifests are listed by nobody, and `apply` lists the log alone.
-        lists && !key.starts_with("manifests/") && (function != "apply" || key.starts_with("log/"))
+        // Manifests are listed by nobody, and a cluster's functions list the log alone.
+        let of_cluster = CLUSTER_FUNCTIONS.contains(&function);
+        lists && !key.starts_with("manifests/") && (!of_cluster || key.starts_with("log/"))
     }
 
     /// What of the contract allows this call.
@@ -91,9 +93,9 @@ impl Rights {
         allowed.then_some(row)
     }
 
-    /// Every right that the contract gives to functions that are not in `but`, and that is used where nothing goes wrong.
+    /// Every right that the contract gives, and that is used where nothing goes wrong.
     #[must_use]
-    pub fn all(&self, but: &[&str]) -> BTreeSet<Used> {
+    pub fn all(&self) -> BTreeSet<Used> {
         let mut all = BTreeSet::new();
         for keys in &self.contract.keys {
             for (function, letters) in &keys.rights {
@@ -102,7 +104,6 @@ impl Rights {
                 all.extend(usual.map(|one| (function.clone(), row.clone(), one.to_string())));
             }
         }
-        all.retain(|(function, ..)| !but.contains(&function.as_str()));
         all
     }
 }

@@ -44,7 +44,7 @@ impl Services {
             credentials: credentials.with_context(|| format!("{name} has no role"))?,
             timeout: row.timeout,
             memory: row.memory,
-            reserved: ["record", "witness"].contains(&name).then_some(1),
+            reserved: ["record", "drift", "witness"].contains(&name).then_some(1),
             log: self.log(name),
         })
     }

@@ -10,11 +10,11 @@ use crate::cloud::lambda::ACCOUNT;
 use crate::world::aws::moto::Moto;
 
 /// The functions that run here.
-pub const FUNCTIONS: [&str; 9] =
-    ["receive", "gather", "evaluate", "record", "report", "poll", "apply", "observe", "witness"];
+pub const FUNCTIONS: [&str; 10] =
+    ["receive", "gather", "evaluate", "record", "report", "poll", "apply", "observe", "drift", "witness"];
 
 /// Those of one cluster.
-pub const CLUSTER_FUNCTIONS: [&str; 2] = ["apply", "observe"];
+pub const CLUSTER_FUNCTIONS: [&str; 3] = ["apply", "observe", "drift"];
 
 /// The name of a function in Lambda, and of its role.
 pub fn lambda_name(installation: &str, function: &str) -> String {
