@@ -26,20 +26,20 @@ impl Manifest {
         Self { v: MANIFEST_VERSION, objects }
     }
 
-    /// What [`canonical_json`](crate::digest::canonical_json) makes of it, without a copy of all objects in between:
-    /// there may be many.
+    /// What [`canonical_json`](crate::digest::canonical_json) makes of a manifest of these objects. Each is dropped once it
+    /// is written: there may be many.
     ///
     /// # Errors
     /// Only when `serde_json` fails.
-    pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub fn canonical(objects: impl IntoIterator<Item = Value>) -> Result<Vec<u8>, serde_json::Error> {
         let mut bytes = br#"{"objects":["#.to_vec();
-        for (index, object) in self.objects.iter().enumerate() {
+        for (index, object) in objects.into_iter().enumerate() {
             if index > 0 {
                 bytes.push(b',');
             }
-            write_sorted(object, &mut bytes)?;
+            write_sorted(&object, &mut bytes)?;
         }
-        bytes.extend(format!("],\"v\":{}}}", self.v).bytes());
+        bytes.extend(format!("],\"v\":{MANIFEST_VERSION}}}").bytes());
         Ok(bytes)
     }
 }
@@ -103,8 +103,8 @@ mod tests {
     fn the_canonical_form_is_the_one_of_every_document() {
         for objects in [vec![], vec![json!({"b": 1, "a": [{"d": "é\"", "c": null}]}), json!({"kind": "X"})]]
         {
-            let manifest = Manifest::new(objects);
-            assert_eq!(manifest.canonical().unwrap(), canonical_json(&manifest).unwrap());
+            let whole = canonical_json(&Manifest::new(objects.clone())).unwrap();
+            assert_eq!(Manifest::canonical(objects).unwrap(), whole);
         }
     }
 }

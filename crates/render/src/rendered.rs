@@ -102,8 +102,6 @@ impl<'a> Options<'a> {
 /// A manifest as it is stored, hashed and applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ManifestBlob {
-    /// The manifest.
-    pub manifest: Manifest,
     /// Its canonical JSON.
     pub bytes: Vec<u8>,
     /// The digest of those bytes.
@@ -236,15 +234,20 @@ impl Rendered {
         }
     }
 
-    /// The manifest: the objects in their order, in the one spelling that is hashed and applied.
+    /// The manifest: the objects in their order.
+    #[must_use]
+    pub fn manifest(&self) -> Manifest {
+        Manifest::new(self.objects.iter().map(RenderedObject::object).collect())
+    }
+
+    /// The manifest in the one spelling that is hashed and applied.
     ///
     /// # Errors
     /// Never for objects that were rendered; only when `serde_json` fails.
-    pub fn manifest(&self) -> Result<ManifestBlob, serde_json::Error> {
-        let manifest = Manifest::new(self.objects.iter().map(RenderedObject::object).collect());
-        let bytes = manifest.canonical()?;
+    pub fn blob(&self) -> Result<ManifestBlob, serde_json::Error> {
+        let bytes = Manifest::canonical(self.objects.iter().map(RenderedObject::object))?;
         let digest = Digest::of(&bytes);
-        Ok(ManifestBlob { manifest, bytes, digest })
+        Ok(ManifestBlob { bytes, digest })
     }
 
     /// The objects as facts hold them: values of Secrets masked.

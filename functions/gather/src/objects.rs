@@ -59,7 +59,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 return Ok(());
             }
         };
-        let ManifestBlob { manifest, bytes, digest } = rendered.manifest().map_err(not_json)?;
+        let ManifestBlob { bytes, digest } = rendered.blob().map_err(not_json)?;
         reading.later(Write::PutIfAbsent { key: keys::manifest(&digest), bytes });
         facts.render = Render::Rendered;
         facts.manifest = Some(digest);
@@ -68,7 +68,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         }
         facts.objects = rendered.facts();
         facts.images = rendered.images();
-        facts.diff = diff::diff(before.as_ref(), Some(&manifest));
+        facts.diff = diff::diff(before.as_ref(), Some(&rendered.manifest()));
         if fork.is_none() {
             facts.conflicts = self.conflicts(reading, configured, &facts.objects).await?;
         }
@@ -86,7 +86,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let Ok(rendered) = self.rendered(reading, configured, &content).await?.result else {
             return Ok(None);
         };
-        Ok(Some(rendered.manifest().map_err(not_json)?.manifest))
+        Ok(Some(rendered.manifest()))
     }
 
     async fn running_manifest(&self, state: Option<&TargetState>) -> Result<Option<Manifest>, StageError> {

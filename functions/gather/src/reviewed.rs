@@ -36,7 +36,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 continue;
             }
             let manifest = match self.rendered(reading, configured, &content).await?.result {
-                Ok(rendered) => Some(rendered.manifest().map_err(not_json)?.digest),
+                Ok(rendered) => Some(rendered.blob().map_err(not_json)?.digest),
                 Err(_) => None,
             };
             reviewed.insert(head.clone(), manifest);

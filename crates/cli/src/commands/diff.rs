@@ -79,7 +79,7 @@ fn manifest(
         return Ok(Ok(None));
     }
     match render_with(tree, path, options) {
-        Ok(rendered) => Ok(Ok(Some(rendered.manifest()?.manifest))),
+        Ok(rendered) => Ok(Ok(Some(rendered.manifest()))),
         Err(found) => Ok(Err(failed(tree, &found))),
     }
 }

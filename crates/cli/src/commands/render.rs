@@ -244,7 +244,7 @@ fn document(rendered: &Rendered, secrets: bool) -> anyhow::Result<Value> {
     });
     Ok(json!({
         "rendered": true,
-        "manifest": rendered.manifest()?.digest,
+        "manifest": rendered.blob()?.digest,
         "objects": objects.collect::<Vec<_>>(),
         "images": rendered.images(),
         "files": rendered.files,

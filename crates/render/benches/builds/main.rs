@@ -135,7 +135,7 @@ fn child(folder: &Path, run: &str, times: u32) {
     let mut bytes = 0;
     for _ in 0..times {
         let rendered = render(&tree, run, &[], &budget).unwrap_or_else(|problems| panic!("{problems:?}"));
-        bytes = rendered.manifest().unwrap().bytes.len();
+        bytes = rendered.blob().unwrap().bytes.len();
     }
     let cpu = (processor_time() - begun) / f64::from(times);
     println!("{}", json!({ "cpu": cpu, "peak": memory("VmHWM:"), "bytes": bytes }));

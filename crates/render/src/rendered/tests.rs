@@ -189,7 +189,7 @@ fn the_manifest_is_canonical_and_its_digest_that_of_its_bytes() {
         "z.json",
         r#"{"apiVersion":"v1","data":{"a":"x","b":"1"},"kind":"ConfigMap","metadata":{"name":"a","namespace":"shop"}}"#,
     )]);
-    let (one, other) = (one.manifest().unwrap(), other.manifest().unwrap());
+    let (one, other) = (one.blob().unwrap(), other.blob().unwrap());
     assert_eq!(one, other);
     assert_eq!(one.digest, Digest::of(&one.bytes));
     let expected = json!({"v": 1, "objects": [{"apiVersion": "v1", "data": {"a": "x", "b": "1"},
@@ -206,6 +206,6 @@ fn facts_hide_secrets_and_images_are_found() {
     )]);
     let facts = serde_json::to_string(&rendered.facts()).unwrap();
     assert!(facts.contains("password") && !facts.contains("hunter2"));
-    assert!(serde_json::to_string(&rendered.manifest().unwrap().manifest).unwrap().contains("hunter2"));
+    assert!(serde_json::to_string(&rendered.manifest()).unwrap().contains("hunter2"));
     assert_eq!(rendered.images()[0].field, "/spec/containers/0/image");
 }

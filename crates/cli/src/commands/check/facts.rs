@@ -157,12 +157,11 @@ impl Subject<'_> {
         }
         match self.rendered(&self.source.tree()?) {
             Ok(rendered) => {
-                let blob = rendered.manifest()?;
                 facts.render = Render::Rendered;
-                facts.manifest = Some(blob.digest);
+                facts.manifest = Some(rendered.blob()?.digest);
                 facts.objects = rendered.facts();
                 facts.images = rendered.images();
-                facts.diff = diff(before.as_ref(), Some(&blob.manifest));
+                facts.diff = diff(before.as_ref(), Some(&rendered.manifest()));
             }
             Err(problems) => facts.render = Render::Failed { problems },
         }
@@ -178,7 +177,7 @@ impl Subject<'_> {
     /// What a tree renders to; nothing if it does not.
     fn manifest(&self, tree: &impl Tree) -> anyhow::Result<Option<Manifest>> {
         match self.rendered(tree) {
-            Ok(rendered) => Ok(Some(rendered.manifest()?.manifest)),
+            Ok(rendered) => Ok(Some(rendered.manifest())),
             Err(_) => Ok(None),
         }
     }
