@@ -1,6 +1,7 @@
 //! `countersign serve`: every stage in one process, on one SQLite file. It has the same stages as the cloud
 //! functions, and no zones: who can read its data folder can sign, decide and deploy.
 
+mod arenas;
 mod clusters;
 pub mod forges;
 mod http;
@@ -31,6 +32,7 @@ use node::Node;
 /// When the installation cannot be opened, the address is taken, or the control repository is not there.
 pub fn run(arguments: &ServeArguments) -> anyhow::Result<Printed> {
     logs::start(arguments.log_level, arguments.log_json);
+    arenas::bound();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()
