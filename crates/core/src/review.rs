@@ -78,10 +78,12 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// Names everything that is told of it: another whenever any of that is different, and the same after a comment.
+    /// Names everything that is told of it, but for where it can be looked at: another whenever any of that is different,
+    /// and the same after a comment.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+        let told = Self { url: None, ..self.clone() };
+        Digest::of(&serde_json::to_vec(&told).unwrap_or_default())
     }
 }
 

@@ -208,6 +208,19 @@ pub struct SeenTip {
     /// The targets that were looked at there. Until `record` has what came of it, their state is an older one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub looked: BTreeSet<Target>,
+    /// The pull requests that had ended by then, by number, as the forge told of them: what is said of one later may
+    /// allow what waits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, Ended>,
+}
+
+/// A pull request that was merged or closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its head.
+    pub head: CommitId,
+    /// What names everything that was told of it.
+    pub told: Digest,
 }
 
 /// The active bundle, as the log last said.

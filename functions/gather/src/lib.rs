@@ -112,7 +112,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         tracing::info!(trace = message.trace, event = message.body.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, seen)) = seen.filter(|_| all_of_tip) {
-            self.mark_seen(&follows, &seen).await?;
+            self.mark_seen(&follows, &SeenTip { ended: reading.ended(), ..seen }).await?;
         }
         // `poll` compares it with what it finds: a report's own comment changes nothing that is previewed.
         if let Some(told) = previewed.and_then(|id| reading.told(&id)) {

@@ -1,6 +1,6 @@
 //! From an event to looks: which targets, at which commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::active::BundleConfiguration;
 use countersign_core::configuration::{PlacementState, TargetConfiguration};
@@ -103,7 +103,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         if is_control {
             looks.extend(self.control_look(&reading, &tip).await?);
         }
-        let seen = SeenTip { tip, bundle, looked };
+        let seen = SeenTip { tip, bundle, looked, ended: BTreeMap::new() };
         Ok(Some(Looks { reading, looks, seen: Some((follows, seen)), previewed: None }))
     }
 

@@ -12,9 +12,10 @@ use countersign_core::names::{CommitId, FollowedRef, Reference, RepositoryId, Ta
 use countersign_core::ports::forge::{Evidence, ForgeRead};
 use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store, Write};
-use countersign_core::review::{PullRequest, Status};
+use countersign_core::review::{PullRequest, PullRequestState, Status};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
+use countersign_core::target::Ended;
 use countersign_core::{digest, keys, ports};
 use countersign_git::error::GitError;
 use countersign_git::mirror::{Limits, Repositories, Source};
@@ -62,6 +63,9 @@ pub struct Made {
 /// Statements by command are read in pages of this many.
 const PAGE: usize = 1_000;
 
+/// The most pull requests that `poll` is told of to look at again.
+const MAX_ENDED: usize = 50;
+
 /// Heads of pull requests that one look fetches beside branches.
 const MAX_HEADS: usize = 200;
 
@@ -103,6 +107,20 @@ impl<'a> Reading<'a> {
             .flat_map(|evidence| &evidence.pull_requests)
             .find(|request| request.id == id)
             .cloned()
+    }
+
+    /// The pull requests that had ended, of those that the forge told of for this event.
+    pub fn ended(&self) -> BTreeMap<String, Ended> {
+        let evidence = self.evidence.borrow();
+        evidence
+            .values()
+            .flat_map(|evidence| &evidence.pull_requests)
+            .filter(|request| request.state != PullRequestState::Open)
+            .map(|request| {
+                (request.id.clone(), Ended { head: request.head.clone(), told: request.fingerprint() })
+            })
+            .take(MAX_ENDED)
+            .collect()
     }
 
     /// The targets of a ref that one of the changed `paths` touches.

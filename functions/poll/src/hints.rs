@@ -1,6 +1,6 @@
 //! What differs from what was seen, as events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::digest::Digest;
 use countersign_core::event::{EventKind, PullRequestAction};
@@ -34,9 +34,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             let follows = FollowedRef { repository: repository.clone(), reference: reference.clone() };
             let seen: Option<SeenTip> = store::get_json(self.store, &keys::seen_tip(&follows)).await?;
             // A deleted branch removes nothing: there is nothing to look at.
-            let before = seen.map(|seen| seen.tip);
+            let before = seen.as_ref().map(|seen| seen.tip.clone());
             let Some(after) = tip.filter(|tip| before.as_ref() != Some(tip)) else {
                 state.hinted.remove(reference);
+                if let Some(seen) = seen {
+                    hints.extend(self.said_late(&follows, &seen, state, now).await?);
+                }
                 continue;
             };
             if state.hint(reference, &after, now) {
@@ -48,6 +51,46 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             }
         }
         Ok(hints)
+    }
+
+    /// Where a target waits: whether something was said of a pull request after it had ended, as an approval of what was
+    /// merged without one.
+    async fn said_late(
+        &self,
+        follows: &FollowedRef,
+        seen: &SeenTip,
+        state: &mut Repository,
+        now: Timestamp,
+    ) -> Result<Option<Outgoing>, PortError> {
+        let FollowedRef { repository, reference } = follows;
+        let waits = !seen.ended.is_empty()
+            && !self.store.list(&keys::unsettled_prefix(follows), None, 1).await?.is_empty();
+        if !waits {
+            state.ended.remove(reference);
+            return Ok(None);
+        }
+        let heads: BTreeSet<_> = seen.ended.values().map(|ended| ended.head.clone()).collect();
+        let heads: Vec<_> = heads.into_iter().collect();
+        let found = match self.forge.evidence(repository, reference, &heads).await {
+            Ok(evidence) => evidence.pull_requests,
+            Err(error) => {
+                tracing::warn!(%repository, %error, "its merged pull requests cannot be read now");
+                return Ok(None);
+            }
+        };
+        let told: BTreeMap<_, _> =
+            found.iter().map(|request| (request.id.as_str(), request.fingerprint().hex())).collect();
+        let news: Vec<_> = seen
+            .ended
+            .iter()
+            .filter_map(|(id, ended)| told.get(id.as_str()).filter(|told| **told != ended.told.hex()))
+            .map(String::as_str)
+            .collect();
+        let digest = Digest::of_parts(&news);
+        if news.is_empty() || state.ended.insert(reference.clone(), digest) == Some(digest) {
+            return Ok(None);
+        }
+        ref_due(repository, reference, &format!("ended/{}", digest.hex()), state, now).map(Some)
     }
 
     /// Where statements came or went, whatever is followed is looked at again: they approve and take back.

@@ -38,6 +38,9 @@ pub struct Repository {
     /// Open pull requests, with what changes whenever they do.
     #[serde(default)]
     pub pull_requests: BTreeMap<String, String>,
+    /// What was found of pull requests that had ended, of each reference where that was new.
+    #[serde(default)]
+    pub ended: BTreeMap<Reference, Digest>,
 }
 
 /// A hint that was sent.
@@ -62,6 +65,7 @@ impl Repository {
             hinted: BTreeMap::new(),
             statements: None,
             pull_requests: BTreeMap::new(),
+            ended: BTreeMap::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What no webhook brought is found, on a store and a queue as they are, and repositories in folders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::queue::Queue as _;
 use countersign_core::ports::store::{self, Store as _};
 use countersign_core::review::PullRequest;
-use countersign_core::target::{ActiveBundle, SeenTip};
+use countersign_core::target::{ActiveBundle, Ended, SeenTip};
 use countersign_core::time::Timestamp;
 use countersign_git::mirror::Repositories;
 use countersign_local::database::Database;
@@ -131,7 +131,12 @@ impl World {
     /// As `gather` does when it has looked.
     async fn see(&self, id: &str, tip: &CommitId) {
         let follows = FollowedRef { repository: id.parse().unwrap(), reference: main_branch() };
-        let seen = SeenTip { tip: tip.clone(), bundle: Digest::of(b""), looked: BTreeSet::new() };
+        let seen = SeenTip {
+            tip: tip.clone(),
+            bundle: Digest::of(b""),
+            looked: BTreeSet::new(),
+            ended: BTreeMap::new(),
+        };
         store::put_json(&self.store, &keys::seen_tip(&follows), &seen).await.unwrap();
     }
 
@@ -367,6 +372,41 @@ async fn what_a_webhook_told_of_a_pull_request_is_not_previewed_once_more() {
         ["local/control #7", "local/control refs/heads/main", "local/shop #7", "local/shop refs/heads/main"];
     assert_eq!(world.poll(360).await, both);
     assert_eq!(world.poll(420).await, nothing);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_merged_pull_request_is_found_where_a_target_waits_for_it() {
+    let (world, tip) = shop().await;
+    let follows = FollowedRef { repository: "local/shop".parse().unwrap(), reference: main_branch() };
+    let merged: PullRequest = serde_json::from_value(json!({
+        "id": "7", "title": "Faster", "author": {"account": 1}, "base": main_branch(), "head": tip, "fork": false,
+        "state": "merged", "pushers": [], "reviews": [], "labels": [],
+    }))
+    .unwrap();
+    let ended = Ended { head: tip.clone(), told: merged.fingerprint() };
+    let seen = SeenTip {
+        tip,
+        bundle: Digest::of(b""),
+        looked: BTreeSet::new(),
+        ended: [("7".to_owned(), ended)].into(),
+    };
+    store::put_json(&world.store, &keys::seen_tip(&follows), &seen).await.unwrap();
+    let tell = |told: &PullRequest| *world.forge.told.lock().unwrap() = Some(vec![told.clone()]);
+    let nothing: [&str; 0] = [];
+    let labeled = |label: &str| PullRequest { labels: vec![label.to_owned()], ..merged.clone() };
+    tell(&labeled("late"));
+    assert_eq!(world.poll(120).await, nothing, "nothing waits");
+    let target: Target = "local-shop/production/east".parse().unwrap();
+    store::put_json(&world.store, &keys::unsettled(&follows, &target), &target).await.unwrap();
+    tell(&merged);
+    assert_eq!(world.poll(180).await, nothing, "nothing new was said");
+    tell(&PullRequest { url: Some("https://forge.example/7".to_owned()), ..merged.clone() });
+    assert_eq!(world.poll(240).await, nothing, "it is only shown elsewhere");
+    tell(&labeled("late"));
+    assert_eq!(world.poll(300).await, ["local/shop refs/heads/main"]);
+    assert_eq!(world.poll(360).await, nothing, "it was hinted at");
+    tell(&labeled("later"));
+    assert_eq!(world.poll(420).await, ["local/shop refs/heads/main"]);
 }
 
 #[tokio::test]

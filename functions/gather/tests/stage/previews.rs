@@ -7,6 +7,7 @@ use countersign_core::keys;
 use countersign_core::names::CommitId;
 use countersign_core::ports::store;
 use countersign_core::review::{FORK_PREVIEW_LABEL, Identity, PullRequest, PullRequestState};
+use countersign_core::target::{Ended, SeenTip};
 
 use crate::world::{World, main_branch, pushed};
 
@@ -198,4 +199,23 @@ async fn who_approved_a_merge_that_was_edited_is_kept_for_the_report() {
         open.iter().all(|facts| facts.pull_requests.is_empty()),
         "one that was not merged is not its cause"
     );
+}
+
+#[tokio::test]
+async fn pull_requests_that_ended_are_noted_with_the_tip_for_what_is_said_of_them_later() {
+    let mut world = World::on("gitea").await;
+    let base = world.push("main", None, "1", "1");
+    let first = world.take("e1", pushed(&base)).await;
+    let head = world.push("topic", Some(&base), "2", "1");
+    let merged = world.push("main", Some(&base), "2", "1");
+    let (ended, open) = (
+        told(&head, false, PullRequestState::Merged, &[]),
+        PullRequest { id: "8".to_owned(), ..told(&head, false, PullRequestState::Open, &[]) },
+    );
+    world.pull_requests = vec![ended.clone(), open];
+    world.take("e2", pushed(&merged)).await;
+    let seen: Option<SeenTip> =
+        store::get_json(&world.store, &keys::seen_tip(&first[0].target.follows)).await.unwrap();
+    let expected = Ended { head, told: ended.fingerprint() };
+    assert_eq!(seen.unwrap().ended, [(ended.id, expected)].into());
 }
