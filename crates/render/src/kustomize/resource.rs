@@ -65,8 +65,13 @@ impl Resource {
         }
     }
 
+    /// The text of a field of the object itself.
+    pub(crate) fn text(&self, key: &str) -> Option<&Text> {
+        self.node.get(key).and_then(Node::raw)
+    }
+
     fn part(&self, key: &str) -> &str {
-        self.node.get(key).and_then(Node::raw).map_or("", |text| text)
+        self.text(key).map_or("", |text| text)
     }
 
     pub(crate) fn api_version(&self) -> &str {
@@ -77,7 +82,8 @@ impl Resource {
         self.part("kind")
     }
 
-    fn metadata(&self, key: &str) -> Option<&Text> {
+    /// The text of a field of its metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&Text> {
         let node = self.node.get("metadata")?.get(key)?;
         node.as_scalar().filter(|scalar| scalar.kind != Kind::Null).map(|scalar| &scalar.text)
     }
@@ -117,13 +123,15 @@ impl Resource {
     pub(crate) fn remember(&mut self) {
         let id = self.id();
         let previous = Previous {
-            kind: self.node.get("kind").and_then(Node::raw).cloned().unwrap_or_else(|| Text::from(id.kind)),
+            kind: self.text("kind").cloned().unwrap_or_else(|| Text::from(id.kind)),
             name: self.metadata("name").cloned().unwrap_or_else(|| Text::from("")),
             namespace: match (id.cluster, self.metadata("namespace")) {
                 (false, Some(namespace)) if !namespace.is_empty() => namespace.clone(),
                 _ => Text::from(id.effective()),
             },
         };
+        // Hardly any object is called more than two names in a row.
+        self.previous.reserve_exact(1);
         self.previous.push(previous);
     }
 

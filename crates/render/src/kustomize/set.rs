@@ -7,13 +7,36 @@ use super::context::{Outcome, wrong};
 use super::id::Id;
 use super::resource::Resource;
 
+/// Where the objects of one name are: nearly always one.
+enum Places {
+    One(u32),
+    More(Vec<u32>),
+}
+
+impl Places {
+    fn add(&mut self, at: u32) {
+        match self {
+            known if known.all().contains(&at) => {}
+            Self::One(first) => *self = Self::More(vec![*first, at]),
+            Self::More(all) => all.push(at),
+        }
+    }
+
+    fn all(&self) -> &[u32] {
+        match self {
+            Self::One(at) => std::slice::from_ref(at),
+            Self::More(all) => all,
+        }
+    }
+}
+
 /// Objects, in the order in which they were added. No two are called the same.
 #[derive(Default)]
 pub(crate) struct ResourceSet {
     items: Vec<Resource>,
     /// Where the objects of a name are, by a hash of kind, name and namespace. A name that an object has no more
     /// does no harm: what is found is compared.
-    index: HashMap<u64, Vec<u32>>,
+    index: HashMap<u64, Places>,
     /// How many of `items` are in `index`; none after a change that is not followed one by one.
     indexed: usize,
 }
@@ -60,15 +83,17 @@ impl ResourceSet {
             let mut hashes: Vec<u64> = ids.map(|id| self.hash(&id)).collect();
             hashes.sort_unstable();
             hashes.dedup();
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
             for hash in hashes {
-                self.index.entry(hash).or_default().push(u32::try_from(at).unwrap_or(u32::MAX));
+                let add = |places: &mut Places| places.add(at);
+                self.index.entry(hash).and_modify(add).or_insert(Places::One(at));
             }
         }
     }
 
     fn candidates(&mut self, id: &Id<'_>) -> impl Iterator<Item = (usize, &Resource)> {
         self.bring_up_to_date();
-        let found = self.index.get(&self.hash(id)).map_or(&[][..], Vec::as_slice);
+        let found = self.index.get(&self.hash(id)).map_or(&[][..], Places::all);
         found.iter().filter_map(|at| {
             let at = usize::try_from(*at).ok()?;
             Some((at, self.items.get(at)?))
@@ -128,11 +153,9 @@ impl ResourceSet {
     pub(crate) fn renamed(&mut self, at: usize) {
         let Some(hash) = self.items.get(at).map(|resource| self.hash(&resource.id())) else { return };
         if at < self.indexed {
-            let places = self.index.entry(hash).or_default();
             let at = u32::try_from(at).unwrap_or(u32::MAX);
-            if !places.contains(&at) {
-                places.push(at);
-            }
+            let add = |places: &mut Places| places.add(at);
+            self.index.entry(hash).and_modify(add).or_insert(Places::One(at));
         }
     }
 

@@ -39,6 +39,7 @@ impl Numbers {
             return;
         }
         let shared = self.counts.iter().zip(texts).map(|(count, text)| (*count > 1).then(|| text.clone()));
+        resource.shares.reserve_exact(self.counts.len());
         resource.shares.extend(shared);
     }
 }

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::id::{Gvk, Id};
+use super::id::{Gvk, group_version};
 use super::resource::Resource;
+use crate::yaml::node::Text;
 
 /// Kinds that come first, in this order: kustomize's order since its first release.
 pub(crate) const FIRST: [&str; 22] = [
@@ -77,35 +78,46 @@ pub(crate) fn configuration_order(a: &Gvk, b: &Gvk) -> Ordering {
     by_rank.then_with(|| spelled(&a.group, &a.version, &a.kind).cmp(&spelled(&b.group, &b.version, &b.kind)))
 }
 
-/// What an object is sorted by.
-#[derive(PartialEq, Eq)]
+/// What an object is sorted by. Its texts are those of the object: there may be many objects.
 struct Key {
     rank: i64,
-    kind: String,
-    /// Among namespaces the core group's come first, against the order of the spelling.
-    reversed: bool,
-    id: String,
+    api_version: Text,
+    kind: Text,
+    namespace: Text,
+    name: Text,
 }
 
 impl Key {
-    fn of(id: &Id<'_>, ranks: &HashMap<&str, i64>) -> Self {
-        let named =
-            format!("{}.{}.{}", or(id.kind, "[noKind]"), or(id.version, "[noVer]"), or(id.group, "[noGrp]"));
+    fn of(resource: &Resource, ranks: &HashMap<&str, i64>) -> Self {
+        let empty = || Text::from("");
         Self {
-            rank: ranks.get(id.kind).copied().unwrap_or(0),
-            kind: spelled(id.group, id.version, id.kind),
-            reversed: id.kind == "Namespace" && id.group.is_empty(),
-            id: format!("{named}|{}|{}", or(id.namespace, "~X"), or(id.name, "~N")),
+            rank: ranks.get(resource.kind()).copied().unwrap_or(0),
+            api_version: resource.text("apiVersion").cloned().unwrap_or_else(empty),
+            kind: resource.text("kind").cloned().unwrap_or_else(empty),
+            namespace: resource.metadata("namespace").cloned().unwrap_or_else(empty),
+            name: resource.metadata("name").cloned().unwrap_or_else(empty),
         }
     }
 
-    fn order(&self, other: &Self) -> Ordering {
-        let by_rank = self.rank.cmp(&other.rank);
-        by_rank.then_with(|| match self.kind.cmp(&other.kind) {
-            Ordering::Equal => self.id.cmp(&other.id),
-            order if self.reversed || other.reversed => order.reverse(),
-            order => order,
-        })
+    fn is_namespace(&self) -> bool {
+        &*self.kind == "Namespace" && group_version(&self.api_version).0.is_empty()
+    }
+
+    fn spelled_kind(&self) -> String {
+        let (group, version) = group_version(&self.api_version);
+        spelled(group, version, &self.kind)
+    }
+
+    /// The namespace and the name as the bytes of what kustomize spells.
+    fn place(&self) -> impl Iterator<Item = u8> {
+        or(&self.namespace, "~X").bytes().chain(*b"|").chain(or(&self.name, "~N").bytes())
+    }
+
+    fn id(&self) -> Vec<u8> {
+        let (group, version) = group_version(&self.api_version);
+        let named =
+            format!("{}.{}.{}|", or(&self.kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"));
+        named.bytes().chain(self.place()).collect()
     }
 }
 
@@ -118,27 +130,35 @@ pub(crate) fn sort(resources: &mut [Resource], order: &Order) {
             ranks(first.iter().map(String::as_str), last.iter().map(String::as_str))
         }
     };
-    resources.sort_by_cached_key(|resource| Cached(Key::of(&resource.id(), &ranks)));
+    resources.sort_by_cached_key(|resource| Key::of(resource, &ranks));
 }
 
-struct Cached(Key);
-
-impl PartialEq for Cached {
+impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Cached {}
+impl Eq for Key {}
 
-impl PartialOrd for Cached {
+impl PartialOrd for Key {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Cached {
+impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.order(&other.0)
+        self.rank.cmp(&other.rank).then_with(|| {
+            if (&self.kind, &self.api_version) == (&other.kind, &other.api_version) {
+                return self.place().cmp(other.place());
+            }
+            match self.spelled_kind().cmp(&other.spelled_kind()) {
+                Ordering::Equal => self.id().cmp(&other.id()),
+                // Among namespaces the core group's come first, against the order of the spelling.
+                order if self.is_namespace() || other.is_namespace() => order.reverse(),
+                order => order,
+            }
+        })
     }
 }

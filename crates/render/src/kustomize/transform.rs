@@ -232,6 +232,7 @@ pub(crate) fn affix(
         for spec in of(specs, &original) {
             if &*spec.path.text == "metadata/name" && !said.value.is_empty() {
                 let affixes = if before { &mut resource.prefixes } else { &mut resource.suffixes };
+                affixes.reserve_exact(1);
                 affixes.push(said.value.clone());
                 resource.remember();
             }

@@ -19,6 +19,9 @@ impl Field {
     }
 }
 
+/// A mapping with fewer fields has no room to grow.
+const SMALL: usize = 16;
+
 /// The fields of a mapping. Keys are unique.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Map {
@@ -99,7 +102,7 @@ impl Map {
                     *field = Field { key: field.key.clone(), at, value };
                 }
             }
-            Err(index) => self.fields.insert(index, Field { key: key.clone(), at, value }),
+            Err(index) => self.insert(index, Field { key: key.clone(), at, value }),
         }
     }
 
@@ -113,11 +116,19 @@ impl Map {
         let index = match self.find(key) {
             Ok(index) => index,
             Err(index) => {
-                self.fields.insert(index, Field { key: key.clone(), at, value: missing() });
+                self.insert(index, Field { key: key.clone(), at, value: missing() });
                 index
             }
         };
         self.fields.get_mut(index).map(|field| &mut field.value)
+    }
+
+    fn insert(&mut self, index: usize, field: Field) {
+        // Most mappings stay small, and there are many of them.
+        if self.fields.len() < SMALL {
+            self.fields.reserve_exact(1);
+        }
+        self.fields.insert(index, field);
     }
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<Field> {
