@@ -53,7 +53,7 @@ impl Default for Budget {
             expansion: 16 << 20,
             objects: 5_000,
             lines: 16 << 20,
-            kustomizations: 500,
+            kustomizations: 2_000,
             bases: 50,
             steps: 5_000_000,
             expression: 256 << 10,
@@ -75,6 +75,9 @@ impl Budget {
             total_bytes: usual.total_bytes.saturating_mul(more),
             nodes: usual.nodes.saturating_mul(more),
             objects: count,
+            kustomizations: usual.kustomizations.saturating_mul(times),
+            expansion: usual.expansion.saturating_mul(more),
+            lines: usual.lines.saturating_mul(times),
             steps: usual.steps.saturating_mul(more),
             ..usual
         }
@@ -118,6 +121,16 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// How much was taken for values so far, for [`Self::reset`].
+    pub(crate) fn mark(&self) -> (u64, u64) {
+        (self.nodes, self.expansion)
+    }
+
+    /// Gives back what was taken for values since: their text is read again.
+    pub(crate) fn reset(&mut self, (nodes, expansion): (u64, u64)) {
+        (self.nodes, self.expansion) = (nodes, expansion);
+    }
+
     /// `text`, shared with where it was seen before.
     pub(crate) fn text(&mut self, text: &str) -> Text {
         if text.len() > SHORT {
@@ -151,7 +164,7 @@ impl<'a> Meter<'a> {
         }
         Err(Exhausted {
             message: format!("more than {} kustomizations are built in all", self.budget.kustomizations),
-            help: "name each base once, instead of bases that name bases over and over",
+            help: "name each base and component once, or render fewer applications from one path",
         })
     }
 

@@ -18,6 +18,7 @@ mod defaults;
 pub(crate) mod fieldspec;
 
 mod generate;
+mod go_regex;
 mod hash;
 mod image_names;
 mod namespace;

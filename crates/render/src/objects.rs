@@ -80,7 +80,9 @@ fn identity(file: &str, document: &Node, problems: &mut Problems) -> Option<Obje
         reader.problem(metadata.at.line, &message, "write metadata with a name");
         return None;
     }
-    if let Some(generated) = metadata.value.field("generateName") {
+    let name = metadata.value.get("name").and_then(Node::text).unwrap_or_default();
+    // The API server asks for it only where there is no name.
+    if let Some(generated) = metadata.value.field("generateName").filter(|_| name.is_empty()) {
         let message = "metadata.generateName would make another object at every apply";
         reader.problem(generated.at.line, message, "give the object a fixed metadata.name");
         return None;

@@ -2,6 +2,9 @@
 
 use countersign_core::facts::{Position, Problem};
 
+/// The most warnings that are kept.
+pub(crate) const MOST_WARNINGS: usize = 50;
+
 /// The most problems that are kept; a hint counts the others.
 const MOST: usize = 50;
 

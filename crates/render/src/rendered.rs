@@ -14,7 +14,7 @@ use crate::files::{self, Found};
 use crate::kustomize::build::build;
 use crate::kustomize::context::{Context, LoadRestrictor};
 use crate::kustomize::sort::Order;
-use crate::problems::Problems;
+use crate::problems::{self, Problems};
 use crate::remote::Remotes;
 use crate::yaml::node::{At, Node};
 use crate::{images, mask, objects, plain, scope};
@@ -142,7 +142,14 @@ pub fn render_with(tree: &impl Tree, path: &str, options: &Options<'_>) -> Resul
         }
         None => Rendered::nothing(),
     };
-    scope::place(&mut rendered.objects, options.namespaces, &mut problems);
+    for (at, kind) in scope::place(&mut rendered.objects, options.namespaces) {
+        let message = format!("a {kind} lives in no namespace: metadata.namespace is left out");
+        let help = Some("leave it out here, or do not set it for this kind".to_owned());
+        let warning = Problem { message, at: rendered.position(at), help };
+        if rendered.warnings.len() < problems::MOST_WARNINGS && !rendered.warnings.contains(&warning) {
+            rendered.warnings.push(warning);
+        }
+    }
     scope::each_once(&rendered.objects, &mut problems);
     problems.or(rendered)
 }
@@ -281,15 +288,12 @@ impl Rendered {
     /// As [`Self::places`], as long as `left`, which counts the bytes of pointers, lasts: a field that is not here
     /// has a parent that is.
     fn places_within(&self, object: &RenderedObject, left: &mut usize) -> BTreeMap<String, Position> {
-        let position = |at: At| Position {
-            file: usize::try_from(at.file)
-                .ok()
-                .and_then(|file| self.names.get(file))
-                .cloned()
-                .unwrap_or_default(),
-            line: at.line.max(1),
-        };
-        object.node.places(left).into_iter().map(|(field, at)| (field, position(at))).collect()
+        object.node.places(left).into_iter().map(|(field, at)| (field, self.position(at))).collect()
+    }
+
+    fn position(&self, at: At) -> Position {
+        let file = usize::try_from(at.file).ok().and_then(|file| self.names.get(file));
+        Position { file: file.cloned().unwrap_or_default(), line: at.line.max(1) }
     }
 
     /// Every container image that an object names.

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use crate::problems::Problems;
 use crate::rendered::RenderedObject;
-use crate::yaml::node::{Node, Text};
+use crate::yaml::node::{At, Node, Text};
 
 /// Kinds of Kubernetes' own groups that live in no namespace, as `group/Kind`.
 const CLUSTER: &[&str] = &[
@@ -81,18 +81,18 @@ const BUILT_IN: &[&str] = &[
     "storagemigration.k8s.io",
 ];
 
-/// Gives the first of `namespaces` to every object of a built-in namespaced kind that names none. Custom
-/// kinds are left as written: only their cluster knows whether they live in a namespace.
-pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String], problems: &mut Problems) {
+/// Gives the first of `namespaces` to every object of a built-in namespaced kind that names none, and takes one away from
+/// what lives in none, as the API server does. Custom kinds are left as written: only their cluster knows whether they
+/// live in a namespace. Without namespaces, which is for no target, all are left. Returns where one was taken away.
+pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String]) -> Vec<(At, String)> {
+    let mut taken = Vec::new();
     for object in objects {
         let cluster = CLUSTER.contains(&object.key.group_kind().as_str());
-        if cluster && object.key.namespace.is_some() {
-            let message = format!("a {} lives in no namespace", object.key.kind);
-            let metadata = object.node.get("metadata");
-            let field = metadata.and_then(|metadata| metadata.field("namespace"));
-            let same_file = field.filter(|field| field.at.file == object.node.at.file);
-            let line = same_file.map_or(object.origin.line, |field| field.at.line);
-            problems.add(&object.origin.file, line, message, "remove metadata.namespace");
+        if cluster && object.key.namespace.is_some() && !namespaces.is_empty() {
+            let metadata = object.node.get_mut("metadata").and_then(Node::as_map_mut);
+            let field = metadata.and_then(|metadata| metadata.remove("namespace"));
+            object.key.namespace = None;
+            taken.extend(field.map(|field| (field.written(), object.key.kind.clone())));
             continue;
         }
         let placed = cluster || object.key.namespace.is_some() || !BUILT_IN.contains(&object.key.group());
@@ -100,6 +100,7 @@ pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String], probl
             set_namespace(object, first);
         }
     }
+    taken
 }
 
 fn set_namespace(object: &mut RenderedObject, namespace: &str) {

@@ -4,6 +4,7 @@ use crate::budget::{Budget, Exhausted, Meter};
 
 pub(crate) mod compose;
 pub(crate) mod json;
+mod layout;
 pub(crate) mod map;
 pub(crate) mod node;
 pub(crate) mod scalar;

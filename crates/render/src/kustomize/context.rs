@@ -139,7 +139,7 @@ impl<'a> Context<'a> {
     /// Warns, once for each place.
     pub(crate) fn warn(&mut self, at: At, message: &str, help: &str) {
         let problem = Problem { message: message.into(), at: self.position(at), help: Some(help.into()) };
-        if self.warnings.len() < 50 && !self.warnings.contains(&problem) {
+        if self.warnings.len() < crate::problems::MOST_WARNINGS && !self.warnings.contains(&problem) {
             self.warnings.push(problem);
         }
     }
@@ -203,6 +203,10 @@ impl<'a> Context<'a> {
 
     /// The bytes of the file that `path`, written in a file of `root`, names.
     pub(crate) fn read(&mut self, root: &Root, path: &str, at: At) -> Outcome<Read> {
+        if path.contains("://") {
+            let message = format!("the file {} is elsewhere", yaml::scalar::shown(path));
+            return wrong(at, message, "commit the file: nothing is read over a network");
+        }
         let full = self.join(root, path, at)?;
         if self.restrictor == LoadRestrictor::RootOnly || root.tree != 0 {
             let inside = root.folder.is_empty()

@@ -30,6 +30,15 @@ pub(crate) struct Segment {
     list: bool,
 }
 
+impl Segment {
+    /// Whether it could only mean items of a list.
+    fn is_of_list(&self) -> bool {
+        let name = &*self.name;
+        let number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+        number || name == "*" || name == "-" || (name.starts_with('[') && name.ends_with(']'))
+    }
+}
+
 impl Path {
     pub(crate) fn parse(text: &str) -> Self {
         let segment = |part: String| match part.strip_suffix("[]") {
@@ -133,6 +142,10 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Visit<'_, F> {
             ),
             Content::List(items) => items.iter_mut().try_for_each(|item| self.follow(item, path, make)),
             Content::Map(map) => {
+                if segment.is_of_list() {
+                    let message = format!("the part {:?} of a path is no field", segment.name);
+                    return wrong(at, message, "name the field in the configuration");
+                }
                 if segment.name.is_empty() {
                     return wrong(
                         at,

@@ -29,6 +29,8 @@ pub(crate) struct Generator {
     name: Option<Said<Text>>,
     namespace: Option<Said<Text>>,
     behavior: Behavior,
+    /// Where a behavior is written that there is not: kustomize takes it for `create`.
+    unknown_behavior: Option<At>,
     sources: Sources,
     options: GeneratorOptions,
     kind: Option<Said<Text>>,
@@ -63,6 +65,7 @@ impl Generator {
 
     fn from_fields(fields: &mut Fields, made: Made) -> Outcome<Self> {
         let at = fields.at;
+        let mut unknown_behavior = None;
         let behavior = match fields.filled("behavior")? {
             None => Behavior::Create,
             Some(said) => match &*said.value {
@@ -70,11 +73,8 @@ impl Generator {
                 "replace" => Behavior::Replace,
                 "merge" => Behavior::Merge,
                 _ => {
-                    return wrong(
-                        said.at,
-                        "the behavior is not create, replace or merge",
-                        "write one of them",
-                    );
+                    unknown_behavior = Some(said.at);
+                    Behavior::Create
                 }
             },
         };
@@ -89,6 +89,7 @@ impl Generator {
             name: fields.filled("name")?,
             namespace: fields.filled("namespace")?,
             behavior,
+            unknown_behavior,
             sources,
             options: options.unwrap_or_default(),
             kind: if made == Made::Secret { fields.filled("type")? } else { None },
@@ -104,6 +105,10 @@ impl Generator {
     ) -> Outcome<Resource> {
         let at = self.at;
         let Some(name) = &self.name else { return wrong(at, "the generator has no name", "give it one") };
+        if let Some(at) = self.unknown_behavior {
+            let message = "the behavior is not create, replace or merge: it is taken for create";
+            builder.context.warn(at, message, "write one of them");
+        }
         let mut object = Map::default();
         let mut set = |key: &str, node: Node| object.set(&builder.context.meter.text(key), at, node);
         set("apiVersion", Node::string(at, "v1"));

@@ -70,11 +70,14 @@ pub(crate) struct Kustomization {
     pub(crate) schema: Option<Said<Text>>,
 }
 
+/// What to do instead of having charts rendered.
+pub(crate) const RENDER_CHARTS: &str = "render charts in CI for now, and commit the objects";
+
 /// Fields that are refused, with what to do instead.
 const REFUSED: [(&str, &str); 6] = [
-    ("helmCharts", "render charts in CI for now, and commit the objects"),
-    ("helmGlobals", "render charts in CI for now, and commit the objects"),
-    ("helmChartInflationGenerator", "render charts in CI for now, and commit the objects"),
+    ("helmCharts", RENDER_CHARTS),
+    ("helmGlobals", RENDER_CHARTS),
+    ("helmChartInflationGenerator", RENDER_CHARTS),
     ("inventory", "remove it: kustomize does not read it any more"),
     ("fnRenders", "run functions in CI for now, and commit the objects"),
     ("functions", "run functions in CI for now, and commit the objects"),

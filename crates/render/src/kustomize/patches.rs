@@ -9,7 +9,7 @@ use super::json_patch::{self, Operation};
 use super::merge::Merger;
 use super::resource::Resource;
 use super::schema::Cursor;
-use super::selector::Selector;
+use super::selector::{SELECTION, Selector};
 use super::set::ResourceSet;
 use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
@@ -79,8 +79,9 @@ pub(crate) struct Source {
 impl Source {
     /// A text within another file.
     pub(crate) fn inline(said: &Said<Text>) -> Self {
-        // The text of a block begins on the line after its sign.
-        let first = said.at.line + u32::from(said.value.contains('\n'));
+        // A block is at its first line that holds something: empty lines before it are a part of the text.
+        let empty = said.value.bytes().take_while(|byte| *byte == b'\n').count();
+        let first = said.at.line.saturating_sub(u32::try_from(empty).unwrap_or(u32::MAX)).max(1);
         Self { file: said.at.file, first, text: said.value.as_bytes().to_vec(), at: said.at }
     }
 
@@ -326,7 +327,7 @@ fn selected(
     set: &ResourceSet,
     at: At,
 ) -> Outcome<Vec<usize>> {
-    builder.context.steps(at, set.items().len())?;
+    builder.context.steps(at, set.items().len().saturating_mul(SELECTION))?;
     let found = set.items().iter().enumerate().filter(|(_, resource)| matcher.takes(resource));
     Ok(found.map(|(index, _)| index).collect())
 }

@@ -91,6 +91,10 @@ pub(crate) fn generate(
                 generator.make(builder, &target.root, None)?
             }
             "IAMPolicyGenerator" => service_account(&resource)?,
+            kind @ ("HelmChartInflationGenerator" | "HelmChart") => {
+                let message = format!("{kind} is not supported");
+                return wrong(resource.node.at, message, super::kustomization::RENDER_CHARTS);
+            }
             kind => {
                 let message = format!("{kind} is no built-in generator that is supported");
                 return wrong(resource.node.at, message, "use ConfigMapGenerator or SecretGenerator");

@@ -9,7 +9,7 @@ use super::id::{DEFAULT_NAMESPACE, Gvk, Id};
 use super::kustomization::texts;
 use super::paths::{self, Change};
 use super::resource::Resource;
-use super::selector::{Matcher, Selector};
+use super::selector::{Matcher, SELECTION, Selector};
 use super::set::ResourceSet;
 use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
@@ -69,6 +69,9 @@ impl ReplacementEntry {
         }
     }
 }
+
+/// The fields that name an object, or hold what does.
+const NAMES: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 impl Replacement {
     fn from_node(node: Node) -> Outcome<Self> {
@@ -249,7 +252,8 @@ impl TargetFields {
             reject.push((selector.names_something(), selector.by_text(), selector.matcher(context)?));
         }
         let paths: Vec<Vec<String>> = self.paths.iter().map(|path| paths::parts(&path.value)).collect();
-        context.steps(self.at, set.items().len().saturating_mul(2 + reject.len()))?;
+        context.steps(self.at, set.items().len().saturating_mul(SELECTION * (2 + reject.len())))?;
+        let renames = paths.iter().any(|path| path.first().is_some_and(|first| NAMES.contains(&&**first)));
         for index in 0..set.items().len() {
             let Some(resource) = set.get_mut(index) else { break };
             if !is_selected(resource, &select, &reject) {
@@ -261,7 +265,9 @@ impl TargetFields {
             if let Some(resource) = set.get_mut(index) {
                 shared::settle(context, resource);
             }
-            set.renamed(index);
+            if renames {
+                set.renamed(index);
+            }
         }
         Ok(())
     }

@@ -4,9 +4,13 @@ use regex::{Regex, RegexBuilder};
 
 use super::context::{Context, Outcome, wrong};
 use super::fields::{Fields, Said};
+use super::go_regex;
 use super::id::Id;
 use super::resource::Resource;
 use crate::yaml::node::{At, Node, Text};
+
+/// What it costs, in steps, to hold a selector against an object: expressions against all that names it.
+pub(crate) const SELECTION: usize = 6;
 
 /// A selector, as written.
 #[derive(Clone, Debug, Default)]
@@ -81,17 +85,19 @@ impl Selector {
     }
 }
 
-/// Compiles a regular expression, within the budget.
+/// Compiles a regular expression of Go's, within the budget.
 pub(crate) fn expression(context: &Context<'_>, pattern: &str, at: At) -> Outcome<Regex> {
     let limit = context.meter.budget.expression;
     let built = if pattern.len() > limit {
         Err("it is too long".to_owned())
     } else {
-        let mut builder = RegexBuilder::new(pattern);
-        builder.size_limit(limit).dfa_size_limit(limit).nest_limit(100).unicode(true);
-        builder.build().map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => format!("it takes more than {limit} bytes when compiled"),
-            other => other.to_string().lines().last().unwrap_or_default().to_owned(),
+        go_regex::translated(pattern).and_then(|pattern| {
+            let mut builder = RegexBuilder::new(&pattern);
+            builder.size_limit(limit).dfa_size_limit(limit).nest_limit(100).unicode(true);
+            builder.build().map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => format!("it takes more than {limit} bytes when compiled"),
+                other => other.to_string().lines().last().unwrap_or_default().to_owned(),
+            })
         })
     };
     built.or_else(|why| {

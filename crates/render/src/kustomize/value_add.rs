@@ -6,7 +6,7 @@ use super::context::{Outcome, wrong};
 use super::fields::{Fields, Said};
 use super::fieldspec::{set_text, split};
 use super::namespace::{self, Namespace};
-use super::selector::{Matcher, Selector};
+use super::selector::{Matcher, SELECTION, Selector};
 use super::set::ResourceSet;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 use crate::yaml::scalar::Dialect;
@@ -61,7 +61,7 @@ pub(crate) fn run(
         let place = place(node)?;
         let matcher =
             place.selector.as_ref().map(|selector| selector.matcher(builder.context)).transpose()?;
-        builder.context.steps(place.at, set.items().len())?;
+        builder.context.steps(place.at, set.items().len().saturating_mul(SELECTION))?;
         add(builder, &place, matcher.as_ref(), &value, set)?;
     }
     Ok(())

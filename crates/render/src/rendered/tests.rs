@@ -83,7 +83,12 @@ fn a_namespace_is_given_where_the_kind_is_known_to_need_one() {
     let free = render(&tree(&[("a.yaml", &text)]), ".", &[], &Budget::default()).unwrap();
     assert_eq!(free.objects[0].key.namespace, None);
     let text = object("v1", "Namespace", "\n  name: d\n  namespace: shop");
-    assert_eq!(problems(&[("a.yaml", &text)]), ["a.yaml:5: a Namespace lives in no namespace"]);
+    let taken = self::rendered(&[("a.yaml", &text)]);
+    assert_eq!(taken.objects[0].object()["metadata"], json!({"name": "d"}), "as the API server does");
+    let warned = &taken.warnings[0];
+    assert_eq!((warned.at.line, warned.message.contains("Namespace lives in no namespace")), (5, true));
+    let free = render(&tree(&[("a.yaml", &text)]), ".", &[], &Budget::default()).unwrap();
+    assert_eq!(free.objects[0].key.namespace.as_deref(), Some("shop"), "as kustomize prints it");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::map::{Field, Map};
 use super::node::{At, Content, Kind, Node, Scalar, Text, Weight};
 use super::scalar::Dialect;
-use super::{Fault, Meter, Place, Soft, scalar};
+use super::{Fault, Meter, Place, Soft, layout, scalar};
 
 /// The help for a file that is not YAML.
 const CHECK_INDENTATION: &str = "check the indentation and the quotes near this line";
@@ -26,6 +26,38 @@ pub(crate) fn documents(
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     printable(text)?;
     not_crowded(text, meter.budget.nodes / 4)?;
+    let mut kept = Vec::new();
+    let mark = meter.mark();
+    let mut composed = composed(text, file, dialect, meter, &mut keep(&mut kept));
+    if composed.as_ref().is_err_and(|fault| fault.help == CHECK_INDENTATION)
+        && let Some(mended) = layout::mended(text)
+    {
+        kept.clear();
+        meter.reset(mark);
+        composed = self::composed(&mended, file, dialect, meter, &mut keep(&mut kept));
+    }
+    kept.into_iter().for_each(soft);
+    composed
+}
+
+/// The most faults that are kept of one file. No one is told of so many.
+const MOST_FAULTS: usize = 1_000;
+
+fn keep(kept: &mut Vec<Fault>) -> impl FnMut(Fault) {
+    |fault| {
+        if kept.len() < MOST_FAULTS {
+            kept.push(fault);
+        }
+    }
+}
+
+fn composed(
+    text: &str,
+    file: u32,
+    dialect: Dialect,
+    meter: &mut Meter<'_>,
+    soft: Soft<'_>,
+) -> Result<Vec<Node>, Fault> {
     let events = Parser::new_from_str(text);
     let open_end = open_end(text);
     let mut composer = Composer { events, file, dialect, meter, soft, anchors: HashMap::new(), open_end };
@@ -196,7 +228,11 @@ impl<'i> Composer<'i, '_, '_, '_> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Content::List(items)),
+                (Event::SequenceEnd, _) => {
+                    // There are many, most of them small: what would be room to grow is most of a build's memory.
+                    items.shrink_to_fit();
+                    return Ok(Content::List(items));
+                }
                 event => items.push(self.node(event, place.item())?.0),
             }
         }
@@ -208,6 +244,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
         loop {
             let event = self.next()?;
             if event.0 == Event::MappingEnd {
+                fields.shrink_to_fit();
                 let own = self.unique(fields);
                 return Ok(Content::Map(match merge {
                     Some(merge) => self.merged(own, merge),
