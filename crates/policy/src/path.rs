@@ -91,7 +91,11 @@ fn through(
         }
     }
     let start = Way { unexplained: Vec::new(), weakest: usize::MAX, heads: Vec::new() };
-    let mut reached: BTreeMap<&CommitId, Way> = BTreeMap::from([(from, start.clone())]);
+    // Where `from` was merged from the side, or many commits that alter nothing are left out, the path begins at another
+    // commit, at which all that the target reads is the same.
+    let begins = range.commits.first().and_then(|commit| commit.parents.first());
+    let mut reached: BTreeMap<&CommitId, Way> =
+        [Some(from), begins].into_iter().flatten().map(|begin| (begin, start.clone())).collect();
     let mut last = start;
     for commit in &range.commits {
         let mut best = last;

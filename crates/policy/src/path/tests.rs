@@ -82,6 +82,14 @@ fn both(heads: &str, unexplained: &str) -> (String, String) {
 }
 
 #[test]
+fn a_path_may_begin_where_what_was_authorized_was_merged_from_the_side() {
+    let mut facts = range("12", "1", &[('0', '2', 'a')]);
+    facts.range.from = Some(commit('9'));
+    let (heads, unexplained) = chosen(&facts, &evidence(&[('a', 1)]));
+    assert_eq!((heads.as_str(), unexplained.as_str()), ("a", ""));
+}
+
+#[test]
 fn a_commit_that_alters_and_is_not_explained_rides_along() {
     let facts = range("123", "123", &[('0', '1', 'a'), ('2', '3', 'c')]);
     assert_eq!(chosen(&facts, &evidence(&[('a', 1), ('c', 1)])), both("ac", "2"));
