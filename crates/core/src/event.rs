@@ -93,6 +93,9 @@ pub enum EventKind {
     TargetDue {
         /// Which.
         target: Target,
+        /// Whether the tip is looked at in any case: a retry looks at what is wanted where the tip was denied.
+        #[serde(default)]
+        at_tip: bool,
     },
     /// The forge says hello.
     Ping,
@@ -145,7 +148,7 @@ impl Event {
                 ["pull-request", &repository, pull_request.as_str()]
             }
             EventKind::Status { commit, .. } => ["status", &repository, commit.as_str()],
-            EventKind::TargetDue { target } => return target.key(),
+            EventKind::TargetDue { target, .. } => return target.key(),
             EventKind::Command { .. } => ["commands", &repository, ""],
             EventKind::Ping => ["ping", &repository, ""],
         };

@@ -369,7 +369,7 @@ pub struct History {
     /// That decision's index in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When that decision was recorded.
+    /// Since when that commit has been asked for: when the first look at it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorized_at: Option<Timestamp>,
     /// The commit that outcomes last said to run.

@@ -120,6 +120,18 @@ pub struct Authorized {
     pub decision: Digest,
     /// When it was authorized.
     pub time: Timestamp,
+    /// When the first look at this commit began that led here; an authorization of it once more, as a retry, leaves it
+    /// as it is. None where an earlier release wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl Authorized {
+    /// Since when this commit has been asked for, as far as that is known.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since.unwrap_or(self.time)
+    }
 }
 
 /// What was last reported of an authorization.

@@ -256,7 +256,7 @@ impl Weighing<'_> {
         match history.authorized_at {
             Some(time) if vote.time > time => None,
             Some(time) => Some(format!(
-                "that was before {time}, when what runs was authorized: going back needs an approval of its own"
+                "that was before {time}, when what runs was asked for: going back needs an approval of its own"
             )),
             None if history.used_heads.contains_key(&vote.commit) => {
                 Some("that approval was used before: going back needs an approval of its own".to_owned())

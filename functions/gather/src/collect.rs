@@ -17,7 +17,7 @@ use countersign_core::ports::store::{self, Store};
 use countersign_core::review::CommitFacts;
 use countersign_core::stage::StageError;
 use countersign_core::statement::{Says, SignedStatement};
-use countersign_core::target::TargetState;
+use countersign_core::target::{Authorized, TargetState};
 use countersign_git::error::GitError;
 
 use crate::evidence::{heads, merged_otherwise, taking_part};
@@ -267,7 +267,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             reviewed: BTreeMap::new(),
             history: History {
                 authorized: wanted.map(|wanted| wanted.commit.clone()),
-                authorized_at: wanted.map(|wanted| wanted.time),
+                authorized_at: wanted.map(Authorized::since),
                 sequence: wanted.map(|wanted| wanted.sequence),
                 running: running.map(|running| running.commit.clone()),
                 running_manifest: running.and_then(|running| running.manifest),

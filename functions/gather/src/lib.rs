@@ -140,7 +140,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 let due = if *every_target { Due::EveryTarget } else { Due::Said };
                 self.ref_looks(active, follows(reference), due).await
             }
-            EventKind::TargetDue { target } => self.target_look(active, target).await,
+            EventKind::TargetDue { target, at_tip } => self.target_look(active, target, *at_tip).await,
             EventKind::PullRequest { pull_request, base, head, fork, .. } => {
                 let proposed = Proposed { id: pull_request, head: Some(head), fork: Some(*fork) };
                 self.preview_looks(active, follows(base), proposed).await

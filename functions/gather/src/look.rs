@@ -179,6 +179,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         &self,
         active: &'b BundleConfiguration,
         target: &Target,
+        at_tip: bool,
     ) -> Result<Option<Looks<'b>>, StageError> {
         if target.is_control() {
             let Some(follows) = active.configuration.control_ref() else { return Ok(None) };
@@ -189,7 +190,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let reading = self.read(active, &follows.repository).await?;
         let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else { return Ok(None) };
         let state = self.state(target).await?;
-        let wanted = state.as_ref().and_then(|state| wanted_beside_a_denial(state, &tip));
+        let wanted = state.as_ref().filter(|_| !at_tip).and_then(|state| wanted_beside_a_denial(state, &tip));
         let commit = wanted.filter(|wanted| reading.repository.has(wanted)).unwrap_or(tip);
         let look = Look { target: target.clone(), commit, preview: None, command: None };
         Ok(Some(Looks { reading, looks: vec![look], seen: None, previewed: None }))

@@ -47,7 +47,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
         let follows = active.configuration.target(&target).and_then(|configured| configured.follows());
         let Some(follows) = follows else { return Ok(false) };
         tracing::info!(%target, "another look is due");
-        let due = message(key.to_owned(), now, follows.repository, EventKind::TargetDue { target })?;
+        let due =
+            message(key.to_owned(), now, follows.repository, EventKind::TargetDue { target, at_tip: false })?;
         self.queue.send(&QueueName::Events, &[due]).await?;
         Ok(true)
     }

@@ -183,7 +183,7 @@ fn shown(event: &Event) -> String {
         EventKind::Pushed { reference, .. } | EventKind::RefDue { reference, every_target: false } => {
             reference.to_string()
         }
-        EventKind::TargetDue { target } => target.to_string(),
+        EventKind::TargetDue { target, .. } => target.to_string(),
         EventKind::PullRequest { pull_request, .. } => format!("#{pull_request}"),
         other => format!("{other:?}"),
     };

@@ -118,8 +118,11 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
                 // look would be overtaken as well, and so on until they agree.
                 let state = working.target(&record.target).await?;
                 let since = state.as_ref().map_or(time, |state| time.max(state.latest.began));
+                // A retry that was overtaken is one again; whatever else was, was a look at the tip.
+                let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
+                let at_tip = wanted.is_none_or(|wanted| wanted.commit != record.commit);
                 if !state.is_some_and(|state| brings(&state, record)) {
-                    self.ask_again(outbox, index, since, record).await?;
+                    self.ask_again(outbox, index, since, record, at_tip).await?;
                 }
             }
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
@@ -156,10 +159,13 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         index: u64,
         time: Timestamp,
         record: &DecisionRecord,
+        at_tip: bool,
     ) -> Result<(), StageError> {
         let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
-        let Some(statement) = decision.command else { return look_again(outbox, index, time, record) };
-        let kind = EventKind::Command { statement };
+        let kind = match decision.command {
+            Some(statement) => EventKind::Command { statement },
+            None => EventKind::TargetDue { target: record.target.clone(), at_tip },
+        };
         push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
     }
 
@@ -259,16 +265,6 @@ async fn activated<S: Store>(
         push_event(outbox, id, time, &follows, kind)?;
     }
     Ok(())
-}
-
-fn look_again(
-    outbox: &mut Outbox,
-    index: u64,
-    time: Timestamp,
-    record: &DecisionRecord,
-) -> Result<(), StageError> {
-    let kind = EventKind::TargetDue { target: record.target.clone() };
-    push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
 }
 
 fn push_event(

@@ -4,6 +4,7 @@ use countersign_core::authorization;
 use countersign_core::decision::{Decision, Verdict};
 use countersign_core::facts::Operation;
 use countersign_core::leaf::Disposition;
+use countersign_core::outcome::OutcomeResult;
 use countersign_core::target::{ActiveBundle, TargetState};
 
 /// What the log holds that a decision is held against.
@@ -100,7 +101,11 @@ fn is_wanted_already(decision: &Decision, state: &TargetState) -> bool {
     let removes = |operation| operation == Operation::Remove;
     let same =
         wanted.manifest == decision.manifest && removes(wanted.operation) == removes(decision.operation);
-    let runs = state.running.as_ref().is_some_and(|running| running.sequence == wanted.sequence);
+    // What was applied and failed later, before it was healthy, is followed by nobody: it is applied again.
+    let told = state.outcome.as_ref().filter(|outcome| outcome.attempt == wanted.attempt);
+    let failed =
+        told.is_some_and(|told| matches!(told.result, OutcomeResult::Failed | OutcomeResult::Refused { .. }));
+    let runs = !failed && state.running.as_ref().is_some_and(|running| running.sequence == wanted.sequence);
     let on_its_way = state.outcome.is_none() && decision.began.since(wanted.time) < authorization::LIFETIME;
     same && (runs || on_its_way)
 }

@@ -118,7 +118,11 @@ fn authorize(state: &mut TargetState, index: u64, time: Timestamp, record: &Deci
         manifest: record.manifest,
         decision: record.decision,
         time,
+        since: Some(record.began),
     };
+    if let Some(before) = state.wanted.as_ref().filter(|wanted| wanted.commit == record.commit) {
+        authorized.since = Some(before.since().min(record.began));
+    }
     match record.operation {
         Operation::Hold => state.hold.clone_from(&record.hold),
         Operation::Release => state.hold = None,
@@ -192,7 +196,10 @@ pub fn outcome(state: &TargetState, index: u64, time: Timestamp, record: &Outcom
             }
             next.running = Some(wanted.clone());
             next.failures = 0;
-            next.due = None;
+            // What was denied at the tip may have waited for no more than this.
+            let beside =
+                state.latest.disposition == Disposition::Refused && state.latest.commit != wanted.commit;
+            next.due = beside.then_some(time);
         }
         OutcomeResult::Overtaken | OutcomeResult::Drifted { .. } | OutcomeResult::Restored { .. } => {}
         OutcomeResult::Refused { .. } | OutcomeResult::Failed => {

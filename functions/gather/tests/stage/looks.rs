@@ -137,7 +137,7 @@ async fn a_deleted_branch_removes_nothing() {
     let (world, _) = settled().await;
     world.delete_branch("main");
     let deleted = EventKind::Deleted { reference: main_branch(), before: None };
-    for kind in [deleted, every_target(), EventKind::TargetDue { target: shop() }] {
+    for kind in [deleted, every_target(), EventKind::TargetDue { target: shop(), at_tip: false }] {
         assert_eq!(world.take("e2", kind).await, []);
     }
 }
@@ -157,13 +157,15 @@ fn denied(state: &TargetState, tip: &CommitId) -> TargetState {
 async fn a_retry_looks_at_what_is_wanted_beside_a_denied_tip() {
     let (world, first) = settled().await;
     let tip = world.push("main", None, "2", "1");
-    let due = EventKind::TargetDue { target: shop() };
+    let due = EventKind::TargetDue { target: shop(), at_tip: false };
     let wanted = world.authorize(&first[1], false).await;
     let facts = world.take("t1", due.clone()).await;
     assert_eq!(facts[0].change.commit, tip, "the tip comes first");
     world.set(&denied(&wanted, &tip)).await;
     let facts = world.take("t2", due.clone()).await;
     assert_eq!(facts[0].change.commit, first[1].change.commit);
+    let facts = world.take("t2b", EventKind::TargetDue { target: shop(), at_tip: true }).await;
+    assert_eq!(facts[0].change.commit, tip, "a look at the tip that was overtaken is made again at the tip");
     let runs = world.authorize(&first[1], true).await;
     world.set(&denied(&runs, &tip)).await;
     let facts = world.take("t3", due).await;

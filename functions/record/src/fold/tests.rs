@@ -186,6 +186,18 @@ fn a_retry_beside_a_denied_tip_keeps_the_denial_as_the_latest_look() {
 }
 
 #[test]
+fn a_commit_is_asked_for_since_the_first_look_at_it() {
+    let (first, _) = authorized(None, 'a', 1);
+    let (retried, _) = authorized(Some(&first), 'a', 4);
+    let wanted = retried.wanted.as_ref().unwrap();
+    assert_eq!((wanted.time, wanted.since()), (at(4), at(1)));
+    let (next, _) = authorized(Some(&retried), 'b', 5);
+    let late = decision(Some(&next), 6, at(60), &record(&decided('c', 6), Disposition::Authorized)).unwrap();
+    let wanted = late.wanted.as_ref().unwrap();
+    assert_eq!((wanted.time, wanted.since()), (at(60), at(6)), "it waited for `record`");
+}
+
+#[test]
 fn a_tip_that_went_back_to_what_runs_is_the_latest_look() {
     let (before, _) = running();
     let denied = decision(Some(&before), 3, at(3), &refused('b', 3)).unwrap();

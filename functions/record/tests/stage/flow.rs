@@ -55,7 +55,7 @@ async fn of_two_looks_in_one_batch_the_second_is_superseded_and_asks_again() {
     assert_eq!(world.authorization(&second.attempt).await, None);
     let events = world.sent::<Event>(&QueueName::Events).await;
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].kind, EventKind::TargetDue { target: target("shop") });
+    assert_eq!(events[0].kind, EventKind::TargetDue { target: target("shop"), at_tip: true });
     assert!(events[0].received >= second.began, "the next look is a later one");
 }
 
