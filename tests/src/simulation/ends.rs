@@ -40,8 +40,8 @@ pub fn check(world: &World) {
     };
     for target in configuration.targets() {
         let removed = target.placement.state == PlacementState::Removed;
-        if let Err(why) =
-            settled(world, &target.target).and_then(|()| shown(world, &target.target, &files, removed))
+        if let Err(why) = settled(world, &target.target, removed)
+            .and_then(|()| shown(world, &target.target, &files, removed))
         {
             world.sim.violate(format!("in the end {}: {why}", target.target));
         }
@@ -52,7 +52,7 @@ pub fn check(world: &World) {
 }
 
 /// What is wanted runs.
-fn settled(world: &World, target: &Target) -> Result<(), String> {
+fn settled(world: &World, target: &Target, removed: bool) -> Result<(), String> {
     let state: Option<TargetState> =
         immediate(store::get_json(&world.store, &keys::target(target))).map_err(|error| error.to_string())?;
     let Some(state) = state else { return Err("was never looked at".to_owned()) };
@@ -71,6 +71,10 @@ fn settled(world: &World, target: &Target) -> Result<(), String> {
         return Err("is held, and was released".to_owned());
     }
     let ended = state.outcome.as_ref().map(|outcome| &outcome.result);
+    // Where nothing was ever deployed, a removal is done without an attempt that could end.
+    if removed && state.wanted.is_none() {
+        return Ok(());
+    }
     match ended {
         Some(OutcomeResult::Healthy | OutcomeResult::Removed) => Ok(()),
         _ => Err(format!("is said to be {}", result_name(ended))),
@@ -201,8 +205,11 @@ fn expect<'a>(expected: &mut Expected<'a>, record: &'a DecisionRecord) {
     );
     let targets = expected.entry(key).or_default();
     let target = record.target.to_string();
-    let known = targets.get(&target).is_some_and(|known| known.disposition != Disposition::Preview);
-    if !(known && record.disposition == Disposition::Preview) {
+    // Of two previews the one that was asked for later knows all that the other does.
+    let stays = targets
+        .get(&target)
+        .is_some_and(|known| known.disposition != Disposition::Preview || known.began > record.began);
+    if !(stays && record.disposition == Disposition::Preview) {
         targets.insert(target, record);
     }
 }

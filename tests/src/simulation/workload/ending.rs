@@ -7,7 +7,7 @@ use crate::simulation::repository::Files;
 
 use super::acting::People;
 
-/// How long the last change waits for its approvals where they come after it.
+/// How long the last change waits for its approvals where they come after it, or again: longer than clocks differ.
 const WAIT: i64 = 1_200_000;
 
 /// What the forge tells of the end.
@@ -52,6 +52,10 @@ impl People<'_> {
         let number = self.propose(&shop(), ADA, &tip, &files, None);
         self.approve(number, &[GRACE, LINUS, OLGA, RUTH]);
         self.merge(number, 2, 1);
+        // An approval of a way back that seems to be older than what it goes back from, by clocks that differ, is given
+        // again by whoever is told so.
+        self.sender.sim.sleep(WAIT).await;
+        self.approve(number, &[GRACE, LINUS, OLGA, RUTH]);
     }
 
     /// What the branch holds, without what is broken there.
