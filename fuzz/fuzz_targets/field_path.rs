@@ -21,6 +21,6 @@ fuzz_target!(|path: &str| {
     let files = [("x.yaml", OBJECT.to_owned()), ("kustomization.yaml", kustomization), ("c.yaml", configuration)];
     let tree: BTreeMap<_, _> = files.map(|(path, text)| (format!("a/{path}"), text.into_bytes())).into();
     if let Ok(rendered) = render(&tree, "a", &[], &Budget::default()) {
-        rendered.manifest().expect("rendered objects have canonical bytes");
+        rendered.blob().expect("rendered objects have canonical bytes");
     }
 });

@@ -14,6 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
     let files = [("x.yaml", OBJECT.as_bytes()), ("kustomization.yaml", KUSTOMIZATION.as_bytes()), ("p.yaml", bytes)];
     let tree: BTreeMap<_, _> = files.map(|(path, bytes)| (format!("a/{path}"), bytes.to_vec())).into();
     if let Ok(rendered) = render(&tree, "a", &[], &Budget::default()) {
-        rendered.manifest().expect("rendered objects have canonical bytes");
+        rendered.blob().expect("rendered objects have canonical bytes");
     }
 });

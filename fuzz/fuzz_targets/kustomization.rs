@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     let namespaces = ["default".to_owned()];
     let rendered = render(&tree, "a", &namespaces, &budget);
     if let Ok(rendered) = &rendered {
-        rendered.manifest().expect("rendered objects have canonical bytes");
+        rendered.blob().expect("rendered objects have canonical bytes");
         let read = inputs(&tree, "a", &Options::new(&namespaces, &budget));
         assert_eq!(rendered.closure.paths(), read, "the closure is that of the render");
     }

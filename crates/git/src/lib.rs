@@ -12,6 +12,7 @@ mod wire;
 
 mod commit;
 mod explain;
+mod folders;
 mod range;
 pub mod statements;
 

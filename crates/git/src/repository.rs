@@ -10,6 +10,7 @@ use countersign_core::statement::STATEMENTS;
 use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid};
 
 use crate::error::GitError;
+use crate::folders::Folders;
 use crate::tree::CommitTree;
 
 /// The most bytes that a commit may have: headers, message and signature.
@@ -26,6 +27,7 @@ pub struct Repository {
     /// For a mirror: the lock that keeps it from being removed while it is read.
     #[expect(dead_code, reason = "held, not read")]
     in_use: Option<File>,
+    folders: Folders,
 }
 
 /// What lies at a path: the mode and the object.
@@ -50,7 +52,7 @@ impl Repository {
         let none: [&Path; 0] = [];
         let git = git2::Repository::open_ext(path, git2::RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|error| cannot_open(path, &error))?;
-        Ok(Self { git, place: path.display().to_string(), in_use: None })
+        Ok(Self { git, place: path.display().to_string(), in_use: None, folders: Folders::default() })
     }
 
     /// The same, with what keeps it from being removed meanwhile.
@@ -85,7 +87,7 @@ impl Repository {
 
     /// The objects of a repository that exists in memory only, beside the one at `place`.
     pub(crate) fn around(git: git2::Repository, place: &str) -> Self {
-        Self { git, place: place.to_owned(), in_use: None }
+        Self { git, place: place.to_owned(), in_use: None, folders: Folders::default() }
     }
 
     /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.
@@ -279,12 +281,12 @@ impl Repository {
             if item.mode != FOLDER {
                 return Ok(None);
             }
-            let tree = self
-                .git
-                .find_tree(item.id)
+            let found = self
+                .folders
+                .entry(&self.git, item.id, name.as_bytes())
                 .map_err(|error| self.failed(&format!("reading the folder above {path}"), &error))?;
-            let Some(entry) = tree.get_name_bytes(name.as_bytes()) else { return Ok(None) };
-            item = Item { mode: entry.filemode(), id: entry.id() };
+            let Some(found) = found else { return Ok(None) };
+            item = found;
         }
         Ok(Some(item))
     }

@@ -14,8 +14,8 @@ use crate::yaml::node::{At, Content, Node, Text};
 /// The objects that were renamed, by what they were called.
 struct Renamed<'r> {
     resources: &'r [Resource],
-    /// By an earlier name, then by the namespace that counts now.
-    places: HashMap<&'r str, HashMap<&'r str, Vec<usize>>>,
+    /// By an earlier name: the namespace that counts now, and which object it is.
+    places: HashMap<&'r str, Vec<(&'r str, usize)>>,
 }
 
 /// A kind that may be named, and the field that may name it.
@@ -35,13 +35,12 @@ pub(crate) fn fix(
 ) -> Outcome<()> {
     let items = set.items_mut();
     // What each object names is looked up in the objects as they were before the first of them is corrected.
-    let mut by_kind: HashMap<[String; 3], Vec<Possible<'_>>> = HashMap::new();
+    let mut by_kind: HashMap<[&str; 3], Vec<Possible<'_>>> = HashMap::new();
     let mut changed = Vec::new();
     let renamed = Renamed::new(items);
     for (index, resource) in items.iter().enumerate() {
         let id = resource.original_id();
-        let key = [id.group, id.version, id.kind].map(str::to_owned);
-        let specs = by_kind.entry(key).or_insert_with(|| {
+        let specs = by_kind.entry([id.group, id.version, id.kind]).or_insert_with(|| {
             let all = references
                 .iter()
                 .flat_map(|reference| reference.referrers.iter().map(move |spec| (&reference.target, spec)));
@@ -64,7 +63,7 @@ pub(crate) fn fix(
         }
         changed.extend(node.map(|node| (index, node)));
     }
-    drop(renamed);
+    drop((renamed, by_kind));
     for (index, node) in changed {
         if let Some(resource) = items.get_mut(index) {
             resource.node = node;
@@ -75,13 +74,17 @@ pub(crate) fn fix(
 
 impl<'r> Renamed<'r> {
     fn new(resources: &'r [Resource]) -> Self {
-        let mut places: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
+        let mut places: HashMap<&str, Vec<(&str, usize)>> = HashMap::with_capacity(resources.len());
         for (index, resource) in resources.iter().enumerate() {
             let namespace = resource.id().effective();
             for previous in &resource.previous {
-                let found = places.entry(&previous.name).or_default().entry(namespace).or_default();
-                if found.last() != Some(&index) {
-                    found.push(index);
+                let found = places.entry(&previous.name).or_default();
+                if found.last() != Some(&(namespace, index)) {
+                    // Nearly always it is one.
+                    if found.is_empty() {
+                        found.reserve_exact(1);
+                    }
+                    found.push((namespace, index));
                 }
             }
         }
@@ -100,17 +103,12 @@ impl<'r> Renamed<'r> {
 
     /// The objects that were called `name` and that `referrer` can reach, in order.
     fn candidates(&self, name: &str, referrer: &Resource) -> Vec<&'r Resource> {
-        let Some(by_namespace) = self.places.get(name) else { return Vec::new() };
+        let Some(places) = self.places.get(name) else { return Vec::new() };
         let id = referrer.id();
-        let mut found: Vec<usize> = if id.cluster {
-            by_namespace.values().flatten().copied().collect()
-        } else {
-            let mut namespaces = vec![id.effective(), NO_NAMESPACE];
-            namespaces.extend(bound_namespaces(referrer));
-            namespaces.sort_unstable();
-            namespaces.dedup();
-            namespaces.iter().filter_map(|namespace| by_namespace.get(namespace)).flatten().copied().collect()
-        };
+        let mut namespaces = vec![id.effective(), NO_NAMESPACE];
+        namespaces.extend(bound_namespaces(referrer));
+        let reached = places.iter().filter(|(namespace, _)| id.cluster || namespaces.contains(namespace));
+        let mut found: Vec<usize> = reached.map(|(_, index)| *index).collect();
         found.sort_unstable();
         found.dedup();
         found.into_iter().filter_map(|index| self.resources.get(index)).collect()

@@ -1,7 +1,7 @@
 //! The objects of a build, in order, found by what they are or were called.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 use super::context::{Outcome, wrong};
 use super::id::Id;
@@ -30,13 +30,33 @@ impl Places {
     }
 }
 
+/// The hash of a number that is one.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Objects, in the order in which they were added. No two are called the same.
 #[derive(Default)]
 pub(crate) struct ResourceSet {
     items: Vec<Resource>,
     /// Where the objects of a name are, by a hash of kind, name and namespace. A name that an object has no more
     /// does no harm: what is found is compared.
-    index: HashMap<u64, Places>,
+    index: HashMap<u64, Places, BuildHasherDefault<Hashed>>,
+    /// What names are hashed with.
+    names: RandomState,
     /// How many of `items` are in `index`; none after a change that is not followed one by one.
     indexed: usize,
 }
@@ -71,7 +91,7 @@ impl ResourceSet {
     }
 
     fn hash(&self, id: &Id<'_>) -> u64 {
-        self.index.hasher().hash_one((id.kind, id.name, id.effective()))
+        self.names.hash_one((id.kind, id.name, id.effective()))
     }
 
     fn bring_up_to_date(&mut self) {

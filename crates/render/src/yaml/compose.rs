@@ -60,7 +60,17 @@ fn composed(
 ) -> Result<Vec<Node>, Fault> {
     let events = Parser::new_from_str(text);
     let open_end = open_end(text);
-    let mut composer = Composer { events, file, dialect, meter, soft, anchors: HashMap::new(), open_end };
+    let mut composer = Composer {
+        events,
+        file,
+        dialect,
+        meter,
+        soft,
+        anchors: HashMap::new(),
+        items: Vec::new(),
+        fields: Vec::new(),
+        open_end,
+    };
     let mut documents = Vec::new();
     loop {
         match composer.next()? {
@@ -126,6 +136,10 @@ struct Composer<'i, 'm, 'b, 's> {
     meter: &'m mut Meter<'b>,
     soft: Soft<'s>,
     anchors: HashMap<AnchorId, (Node, Weight)>,
+    /// The items of the lists, and the fields of the mappings, that are not complete yet, the innermost last. There are many
+    /// lists and mappings, most of them small: each is made of the size that it has.
+    items: Vec<Node>,
+    fields: Vec<Field>,
     /// Where the file ends, in characters, if no line end comes after its last line.
     open_end: Option<usize>,
 }
@@ -225,26 +239,25 @@ impl<'i> Composer<'i, '_, '_, '_> {
     }
 
     fn sequence(&mut self, place: Place) -> Result<Content, Fault> {
-        let mut items = Vec::new();
+        let begin = self.items.len();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => {
-                    // There are many, most of them small: what would be room to grow is most of a build's memory.
-                    items.shrink_to_fit();
-                    return Ok(Content::List(items));
+                (Event::SequenceEnd, _) => return Ok(Content::List(self.items.drain(begin..).collect())),
+                event => {
+                    let item = self.node(event, place.item())?.0;
+                    self.items.push(item);
                 }
-                event => items.push(self.node(event, place.item())?.0),
             }
         }
     }
 
     fn mapping(&mut self, place: Place) -> Result<Content, Fault> {
-        let mut fields: Vec<Field> = Vec::new();
+        let begin = self.fields.len();
         let mut merge: Option<Merge> = None;
         loop {
             let event = self.next()?;
             if event.0 == Event::MappingEnd {
-                fields.shrink_to_fit();
+                let fields = self.fields.drain(begin..).collect();
                 let own = self.unique(fields);
                 return Ok(Content::Map(match merge {
                     Some(merge) => self.merged(own, merge),
@@ -261,10 +274,11 @@ impl<'i> Composer<'i, '_, '_, '_> {
                     "write one << with a list",
                 );
             } else if is_merge {
-                let before = fields.iter().map(|field| field.key.clone()).collect();
+                let written = self.fields.get(begin..).unwrap_or_default();
+                let before = written.iter().map(|field| field.key.clone()).collect();
                 merge = Some(Merge { line: key.at.line, value, before });
             } else if let (Some(text), Some(_)) = (key.raw(), key.text()) {
-                fields.push(Field { key: text.clone(), at: key.at, value });
+                self.fields.push(Field { key: text.clone(), at: key.at, value });
             } else {
                 let message = format!("this key is {}: keys are strings", key.what());
                 self.soft(key.at.line, message, "put the key in quotes");
