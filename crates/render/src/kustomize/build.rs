@@ -28,9 +28,9 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     let mut builder = Builder { context, schemas };
     let made = builder.accumulate(&target, Accumulator::default())?;
     let Accumulator { mut set, config, variables } = made;
+    hash::rename(set.items_mut());
     // What a JSON patch called the same is told here; kustomize panics over it.
     set.each_once()?;
-    hash::rename(set.items_mut());
     names::fix(builder.context, &mut set, &config.name_reference)?;
     variables.resolve(builder.context, &mut set, &config.var_reference)?;
     let mut resources = set.into_items();

@@ -3,7 +3,7 @@
 
 use super::context::{Outcome, wrong};
 use super::fields::{Fields, Said};
-use crate::yaml::node::{At, Content, Node, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Text};
 
 /// What an operation does.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ pub(crate) fn operations(node: Node) -> Outcome<Vec<Operation>> {
     }
 }
 
+/// Spells booleans and integers as JSON does: kustomize reads an object anew from the JSON that a patch makes of it, and
+/// what takes one of them for a text later takes that.
+fn spell_as_json(node: &mut Node) {
+    match &mut node.content {
+        Content::Scalar(scalar) if matches!(scalar.kind, Kind::Bool | Kind::Int) => {
+            scalar.text = scalar.value().to_string().into();
+        }
+        Content::Scalar(_) => {}
+        Content::List(items) => items.iter_mut().for_each(spell_as_json),
+        Content::Map(map) => map.iter_mut().for_each(|field| spell_as_json(&mut field.value)),
+    }
+}
+
 fn operation(node: Node) -> Outcome<Operation> {
     let at = node.at;
     let null = node.get("value").filter(|value| value.is_null()).cloned();
@@ -56,7 +69,8 @@ fn operation(node: Node) -> Outcome<Operation> {
     let Some(path) = fields.string("path")? else {
         return wrong(at, "an operation has no path", "write a JSON pointer");
     };
-    let value = fields.take("value").map(|field| field.value).or(null);
+    let mut value = fields.take("value").map(|field| field.value).or(null);
+    value.iter_mut().for_each(spell_as_json);
     let from = fields.string("from")?;
     fields.finish()?;
     let value = || value.clone().unwrap_or_else(|| Node::null(at));

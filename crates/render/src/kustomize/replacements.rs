@@ -172,7 +172,9 @@ pub(crate) fn run(
 
 impl Replacement {
     fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet) -> Outcome<()> {
-        let value = self.value(context, set)?;
+        let mut value = self.value(context, set)?;
+        // What is one with it is of another object.
+        shared::separate(&mut value);
         for target in &self.targets {
             target.run(context, set, &value)?;
         }
@@ -266,8 +268,19 @@ impl TargetFields {
                 shared::settle(context, resource);
             }
             if renames {
+                self.is_named(set.get(index))?;
                 set.renamed(index);
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses to take an object's name away.
+    fn is_named(&self, resource: Option<&Resource>) -> Outcome<()> {
+        let name = resource.and_then(|resource| resource.node.get("metadata")?.get("name"));
+        if name.is_some_and(|name| name.raw().is_none_or(|text| text.is_empty())) {
+            let message = "the object would have no name";
+            return wrong(self.at, message, "correct the source, or the path in the target");
         }
         Ok(())
     }

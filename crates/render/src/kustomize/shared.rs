@@ -80,7 +80,12 @@ pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) {
 /// Lets every value of an object be on its own.
 pub(crate) fn part(resource: &mut Resource) {
     resource.shares.clear();
-    each(&mut resource.node, &mut |node| {
+    separate(&mut resource.node);
+}
+
+/// Lets every value in a node be on its own.
+pub(crate) fn separate(node: &mut Node) {
+    each(node, &mut |node| {
         if let Content::Scalar(scalar) = &mut node.content {
             scalar.share = 0;
         }

@@ -65,7 +65,7 @@ fn merge(draw: &mut Draw<'_>) -> (String, String) {
             ]),
         ),
     };
-    let value = value(draw, 2);
+    let value = exact(value(draw, 2));
     let body = body.replace("VALUE", &value);
     let rest = match body.strip_prefix("metadata:\n") {
         Some(metadata) => format!("metadata:\n  name: {name}\n{metadata}"),
@@ -154,13 +154,18 @@ const PLAIN_OPERATIONS: [&str; 7] = [
     "op: add\n  path: /data/a~1b~0c\n  value: x",
 ];
 
+/// A value that kustomize keeps as it is: of larger numbers it makes floating-point numbers, and hashes those.
+fn exact(value: String) -> String {
+    value.replace("9007199254740993", "9007199254740991")
+}
+
 fn operations(draw: &mut Draw<'_>, kind: &str) -> String {
     let of_kind = if kind == "ConfigMap" { &PLAIN_OPERATIONS[..] } else { &WORKLOAD_OPERATIONS[..] };
     let mut text = String::new();
     for _ in 0..=draw.below(2) {
         let these = if draw.one_in(3) { &OPERATIONS } else { of_kind };
         let operation = draw.pick(these);
-        let value = value(draw, 2);
+        let value = exact(value(draw, 2));
         text += &format!("- {}\n", operation.replace("VALUE", &value));
     }
     text
