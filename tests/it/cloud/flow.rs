@@ -204,7 +204,7 @@ fn until_told(cloud: &Cloud, wanted: fn(&OutcomeResult) -> bool, summary: &str) 
             Record::Outcome(told) if told.target.environment.as_str() == "staging" => Some(told),
             _ => None,
         });
-        let told = outcomes.filter(|told| wanted(&told.result)).last().context("no such outcome")?;
+        let told = outcomes.rev().find(|told| wanted(&told.result)).context("no such outcome")?;
         let details = cloud.kept(&keys::blob(&told.details))?;
         ensure!(details["summary"] == summary, "{told:?}: {details}");
         Ok(())
