@@ -3,7 +3,7 @@
 //! Whoever may write that namespace is trusted: it belongs to the cluster's owner.
 
 use countersign_core::facts::ObjectKey;
-use countersign_core::ports::cluster::{Cluster, ClusterError, Swapped};
+use countersign_core::ports::cluster::{Cluster, ClusterError, Preconditions, Swapped};
 use serde_json::{Value, json};
 
 /// The namespace that inventories, trust and the checkpoint are kept in.
@@ -87,19 +87,31 @@ pub async fn keep_checkpoint(
     Ok(write(cluster, CHECKPOINT, text, over).await?.is_some())
 }
 
+/// Forgets the checkpoint: it is of a log that the cluster is to trust no more.
+///
+/// # Errors
+/// When the cluster cannot be written to.
+pub async fn forget_checkpoint(cluster: &impl Cluster) -> Result<(), ClusterError> {
+    cluster.delete(&config_map(CHECKPOINT.0), &Preconditions::default()).await.map(drop)
+}
+
+/// The name of a `ConfigMap` of ours.
+fn config_map(name: &str) -> ObjectKey {
+    ObjectKey {
+        api_version: "v1".into(),
+        kind: "ConfigMap".into(),
+        namespace: Some(NAMESPACE.into()),
+        name: name.into(),
+    }
+}
+
 /// The text in `field` of a `ConfigMap` of ours. One that lacks the field holds the empty text.
 pub(crate) async fn read(
     cluster: &impl Cluster,
     name: &str,
     field: &str,
 ) -> Result<Option<Kept>, ClusterError> {
-    let key = ObjectKey {
-        api_version: "v1".into(),
-        kind: "ConfigMap".into(),
-        namespace: Some(NAMESPACE.into()),
-        name: name.into(),
-    };
-    Ok(cluster.get(&key).await?.map(|object| kept(object, field)))
+    Ok(cluster.get(&config_map(name)).await?.map(|object| kept(object, field)))
 }
 
 /// A `ConfigMap` of ours as it was read.

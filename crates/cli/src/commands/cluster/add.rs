@@ -195,8 +195,12 @@ async fn install(
             Ok(found) if found == wanted => return Ok(Installed { action: "unchanged", ..installed }),
             // The same root key: the next epoch of the same installation.
             Ok(found) if found.root_key == wanted.root_key => {}
-            Ok(found) if replace => installed.instead_of = Some(found.origin),
-            Err(_) if replace => {}
+            Ok(found) if replace => {
+                // Of its log nothing is consistent with this one.
+                keep::forget_checkpoint(cluster).await?;
+                installed.instead_of = Some(found.origin);
+            }
+            Err(_) if replace => keep::forget_checkpoint(cluster).await?,
             Ok(found) => bail!(
                 "the cluster trusts another installation, with the log {}: to make it trust this one instead, with \
                  the log {}, add --replace",
