@@ -87,12 +87,20 @@ pub async fn keep_checkpoint(
     Ok(write(cluster, CHECKPOINT, text, over).await?.is_some())
 }
 
-/// Forgets the checkpoint: it is of a log that the cluster is to trust no more.
+/// Forgets the checkpoint that was kept, if it is of another log than `origin`: of this one nothing is consistent with it.
 ///
 /// # Errors
-/// When the cluster cannot be written to.
-pub async fn forget_checkpoint(cluster: &impl Cluster) -> Result<(), ClusterError> {
-    cluster.delete(&config_map(CHECKPOINT.0), &Preconditions::default()).await.map(drop)
+/// When the cluster cannot be read or written to, or the checkpoint changes at the same moment.
+pub async fn forget_checkpoint_of_others(cluster: &impl Cluster, origin: &str) -> Result<(), ClusterError> {
+    let Some(kept) = checkpoint(cluster).await? else { return Ok(()) };
+    // The first line of a checkpoint is the origin of its log.
+    if kept.text.lines().next() == Some(origin) {
+        return Ok(());
+    }
+    let text = |pointer| kept.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let found =
+        Preconditions { uid: text("/metadata/uid"), resource_version: text("/metadata/resourceVersion") };
+    cluster.delete(&config_map(CHECKPOINT.0), &found).await.map(drop)
 }
 
 /// The name of a `ConfigMap` of ours.

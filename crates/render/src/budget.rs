@@ -53,7 +53,7 @@ impl Default for Budget {
             expansion: 16 << 20,
             objects: 5_000,
             lines: 16 << 20,
-            kustomizations: 2_000,
+            kustomizations: 1_000,
             bases: 50,
             steps: 5_000_000,
             expression: 256 << 10,

@@ -78,15 +78,14 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
                 return Ok(None);
             }
         };
-        let told: BTreeMap<_, _> =
-            found.iter().map(|request| (request.id.as_str(), request.fingerprint().hex())).collect();
-        let news: Vec<_> = seen
-            .ended
+        let mut news: Vec<_> = found
             .iter()
-            .filter_map(|(id, ended)| told.get(id.as_str()).filter(|told| **told != ended.told.hex()))
-            .map(String::as_str)
+            .filter_map(|request| Some((seen.ended.get(&request.id)?, request.fingerprint())))
+            .filter(|(ended, told)| ended.told != *told)
+            .map(|(_, told)| told.hex())
             .collect();
-        let digest = Digest::of_parts(&news);
+        news.sort_unstable();
+        let digest = Digest::of_parts(&news.iter().map(String::as_str).collect::<Vec<_>>());
         if news.is_empty() || state.ended.insert(reference.clone(), digest) == Some(digest) {
             return Ok(None);
         }

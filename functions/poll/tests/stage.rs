@@ -180,9 +180,8 @@ impl World {
 
 fn shown(event: &Event) -> String {
     let what = match &event.kind {
-        EventKind::Pushed { reference, .. } | EventKind::RefDue { reference, every_target: false } => {
-            reference.to_string()
-        }
+        EventKind::Pushed { reference, .. } => format!("{reference} pushed"),
+        EventKind::RefDue { reference, every_target: false } => reference.to_string(),
         EventKind::TargetDue { target, .. } => target.to_string(),
         EventKind::PullRequest { pull_request, .. } => format!("#{pull_request}"),
         other => format!("{other:?}"),
@@ -223,17 +222,17 @@ async fn a_push_that_no_webhook_brought_is_found_within_its_period_and_told_once
     let (world, first) = shop().await;
     let second = world.commit("local/shop", "2");
     assert_eq!(world.poll(100).await, [] as [&str; 0], "its period is not over");
-    assert_eq!(world.poll(120).await, ["local/shop refs/heads/main"]);
+    assert_eq!(world.poll(120).await, ["local/shop refs/heads/main pushed"]);
     assert_eq!(world.poll(180).await, [] as [&str; 0], "gather knows");
-    assert_eq!(world.poll(720).await, ["local/shop refs/heads/main"], "nobody looked for ten minutes");
+    assert_eq!(world.poll(720).await, ["local/shop refs/heads/main pushed"], "nobody looked for ten minutes");
     world.see("local/shop", &second).await;
     assert_eq!(world.poll(780).await, [] as [&str; 0]);
     // Back and forth, each between two looks: each is another event.
     world.commit("local/shop", "1");
-    assert_eq!(world.poll(840).await, ["local/shop refs/heads/main"]);
+    assert_eq!(world.poll(840).await, ["local/shop refs/heads/main pushed"]);
     world.see("local/shop", &first).await;
     world.commit("local/shop", "2");
-    assert_eq!(world.poll(900).await, ["local/shop refs/heads/main"]);
+    assert_eq!(world.poll(900).await, ["local/shop refs/heads/main pushed"]);
 }
 
 #[tokio::test]
@@ -271,7 +270,10 @@ async fn a_server_that_fails_is_asked_ever_more_rarely_and_hinders_no_other() {
     for minute in 1..=60 {
         let before = count.load(Ordering::SeqCst);
         let hints = world.poll(minute * 60).await;
-        assert_eq!(hints.contains(&"local/cart refs/heads/main".to_owned()), [1, 11, 31].contains(&minute));
+        assert_eq!(
+            hints.contains(&"local/cart refs/heads/main pushed".to_owned()),
+            [1, 11, 31].contains(&minute)
+        );
         if count.load(Ordering::SeqCst) > before {
             found.push(minute);
         }

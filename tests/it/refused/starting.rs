@@ -17,6 +17,15 @@ fn refused(installation: &Installation, control: &str, address: &str, texts: &[&
     Ok(())
 }
 
+#[test]
+fn a_server_holds_its_memory_in_two_arenas() -> Result<()> {
+    let installation = Installation::start()?;
+    let environment = fs::read(format!("/proc/{}/environ", installation.server_id()?))?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    ensure!(variables.any(|variable| variable == b"MALLOC_ARENA_MAX=2"), "it did not start itself anew");
+    Ok(())
+}
+
 const CONTROL: &str = "repositories/control.git";
 const ANY_PORT: &str = "127.0.0.1:0";
 

@@ -97,6 +97,12 @@ impl Sim {
         self.lock().faults.between(first, end)
     }
 
+    /// Whether faults of a kind are among those of this run.
+    #[must_use]
+    pub fn knows(&self, fault: Fault) -> bool {
+        self.lock().faults.kinds.contains(&fault)
+    }
+
     /// How many faults happened.
     #[must_use]
     pub fn faults(&self) -> u64 {

@@ -67,6 +67,23 @@ fn a_signature_is_told_with_the_bytes_that_it_is_over() {
 }
 
 #[test]
+fn a_large_folder_has_what_a_small_one_has() {
+    let place = Place::new();
+    let names: Vec<_> = (0..200).map(|number| format!("apps/app-{number}/a")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let (large, small) = (place.commit(&[], &files), place.commit(&[], &files[..1]));
+    let changed = place.commit(&[], &[&files[1..], &[("apps/app-0/a", "2")]].concat());
+    let repository = place.open();
+    let at = |commit, path| repository.object_at(commit, path).unwrap();
+    for _ in 0..2 {
+        assert_eq!(at(&large, "apps/app-0"), at(&small, "apps/app-0"));
+        assert_ne!(at(&large, "apps/app-0"), at(&changed, "apps/app-0"), "each tree has entries of its own");
+        assert_eq!(at(&large, "apps/app-199/a"), at(&changed, "apps/app-199/a"));
+        assert_eq!((at(&large, "apps/none"), at(&small, "apps/app-1")), (None, None));
+    }
+}
+
+#[test]
 fn what_lies_at_a_path_is_equal_exactly_if_everything_there_is() {
     let place = Place::new();
     let one = place.commit(&[], &[("deploy/a", "1"), ("x", "1")]);

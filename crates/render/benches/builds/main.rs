@@ -101,13 +101,13 @@ fn compare() {
             mib(once.peak),
             mib(once.bytes * 6.0 + 30e6),
         );
-        each.push((workload.objects, once.cpu / workload.objects as f64));
+        let each_of = |cpu: f64| cpu / workload.objects as f64;
+        each.push((workload.objects, each_of(here.cpu), each_of(once.cpu)));
     }
-    if let [.., (fewer, before), (more, after)] = each.as_slice() {
-        println!(
-            "time of one object, each build in a process of its own, of {more} to that of {fewer}: {:.2} times",
-            after / before
-        );
+    if let [.., (fewer, again, singly), (more, again_of_more, singly_of_more)] = each.as_slice() {
+        println!("time of one object, of {more} to that of {fewer}:");
+        println!("  one process builds it again and again: {:.2} times", again_of_more / again);
+        println!("  each build in a process of its own:    {:.2} times", singly_of_more / singly);
     }
 }
 

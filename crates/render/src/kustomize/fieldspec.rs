@@ -229,6 +229,8 @@ fn reach(
             }
             Ok(reached)
         }
+        // It is an error, for which it must be looked at.
+        Content::Map(_) if segment.is_of_list() => Ok(true),
         Content::Map(map) => match map.get(&segment.name) {
             Some(child) => reach(child, rest, steps, fits),
             None => Ok(false),

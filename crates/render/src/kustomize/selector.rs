@@ -10,7 +10,7 @@ use super::resource::Resource;
 use crate::yaml::node::{At, Node, Text};
 
 /// What it costs, in steps, to hold a selector against an object: expressions against all that names it.
-pub(crate) const SELECTION: usize = 6;
+pub(crate) const SELECTION: usize = 8;
 
 /// A selector, as written.
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,7 @@ pub fn all() -> Vec<Bomb> {
     let deep = format!("apiVersion: v1\nkind: X\nmetadata: {{name: x}}\na:\n{}", "- ".repeat(10_000));
     vec![
         bomb("alias bomb", aliases(), "", "aliases expand to more than"),
-        bomb("doubling diamond of bases", diamond(), "l20", "more than 2000 files are read in all"),
+        bomb("doubling diamond of bases", diamond(), "l20", "more than 1000 kustomizations are built in all"),
         bomb("10,000 levels of bases", levels(), "l0", "bases are nested deeper than 50 levels"),
         bomb("10,000 levels of lists", one(RESOURCES, &deep), "", "nested deeper than"),
         bomb("cycle", cycle(), "a", "is, or contains"),

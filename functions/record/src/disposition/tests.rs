@@ -126,6 +126,11 @@ fn what_runs_or_is_on_its_way_is_unchanged() {
     }
     let failed = after(OutcomeResult::Failed);
     assert_is(&again(3), &standing(&active, Some(&failed)), Disposition::Authorized);
+    let record = record(&decision('a', 1), Disposition::Authorized);
+    let failed =
+        fold::outcome(&after(OutcomeResult::Applied), 3, at(3), &outcome(&record, OutcomeResult::Failed));
+    assert!(failed.running.is_some());
+    assert_is(&again(4), &standing(&active, Some(&failed)), Disposition::Authorized);
 }
 
 #[test]

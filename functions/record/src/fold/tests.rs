@@ -186,6 +186,16 @@ fn a_retry_beside_a_denied_tip_keeps_the_denial_as_the_latest_look() {
 }
 
 #[test]
+fn the_tip_is_looked_at_again_once_what_was_wanted_beside_its_denial_runs() {
+    let (wanted, record) = authorized(None, 'a', 1);
+    let denied = decision(Some(&wanted), 2, at(2), &refused('b', 2)).unwrap();
+    let runs = outcome(&denied, 3, at(3), &ended(&record, OutcomeResult::Applied));
+    assert_eq!((&runs.latest.commit, runs.due), (&commit('b'), Some(at(3))));
+    let alone = outcome(&wanted, 3, at(3), &ended(&record, OutcomeResult::Applied));
+    assert_eq!(alone.due, None);
+}
+
+#[test]
 fn a_commit_is_asked_for_since_the_first_look_at_it() {
     let (first, _) = authorized(None, 'a', 1);
     let (retried, _) = authorized(Some(&first), 'a', 4);

@@ -192,15 +192,11 @@ async fn install(
     match found {
         None => installed.action = "created",
         Some(text) => match Trust::parse(text.as_bytes()) {
-            Ok(found) if found == wanted => return Ok(Installed { action: "unchanged", ..installed }),
+            Ok(found) if found == wanted => installed.action = "unchanged",
             // The same root key: the next epoch of the same installation.
             Ok(found) if found.root_key == wanted.root_key => {}
-            Ok(found) if replace => {
-                // Of its log nothing is consistent with this one.
-                keep::forget_checkpoint(cluster).await?;
-                installed.instead_of = Some(found.origin);
-            }
-            Err(_) if replace => keep::forget_checkpoint(cluster).await?,
+            Ok(found) if replace => installed.instead_of = Some(found.origin),
+            Err(_) if replace => {}
             Ok(found) => bail!(
                 "the cluster trusts another installation, with the log {}: to make it trust this one instead, with \
                  the log {}, add --replace",
@@ -212,7 +208,13 @@ async fn install(
             }
         },
     }
-    keep::install_trust(cluster, &serde_json::to_string(&wanted)?).await?;
+    if installed.action != "unchanged" {
+        keep::install_trust(cluster, &serde_json::to_string(&wanted)?).await?;
+    }
+    // Only now: until then the other log is trusted, and must not go back. Also where an earlier try ended in between.
+    if replace {
+        keep::forget_checkpoint_of_others(cluster, &wanted.origin).await?;
+    }
     Ok(installed)
 }
 

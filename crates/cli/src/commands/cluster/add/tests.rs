@@ -47,14 +47,19 @@ fn trust_is_installed_once_and_another_installation_is_not_replaced_unasked() {
         "{error}"
     );
     assert_eq!(add(&ours, false).unwrap(), "unchanged");
-    let kept = || block_on(async { Ok(keep::checkpoint(&cluster).await?.is_some()) }).unwrap();
-    assert!(
-        block_on(async { Ok(keep::keep_checkpoint(&cluster, "of our log", None).await?) }).unwrap() && kept()
-    );
+    let kept = || block_on(async { Ok(keep::checkpoint(&cluster).await?.map(|kept| kept.text)) }).unwrap();
+    let keep = |text| block_on(async { Ok(keep::keep_checkpoint(&cluster, text, None).await?) }).unwrap();
+    assert!(keep("ours\n7\n"));
     let instead_of = Some("ours".into());
     let replaced = Installed { action: "configured", witnesses: Vec::new(), instead_of };
     assert_eq!(install(&theirs, true).unwrap(), replaced);
-    assert!(!kept(), "their log would never be consistent with it");
+    assert_eq!(kept(), None, "their log would never be consistent with it");
+    assert!(keep("ours\n8\n"), "as if it had ended in between");
+    assert_eq!(add(&theirs, true).unwrap(), "unchanged");
+    assert_eq!(kept(), None);
+    assert!(keep("theirs\n1\n"));
+    assert_eq!(add(&theirs, true).unwrap(), "unchanged");
+    assert_eq!(kept().as_deref(), Some("theirs\n1\n"), "their own stays");
     // A new epoch of the same installation has the same root key.
     let rotated = Genesis { epoch: 2, ..theirs };
     assert_eq!(add(&rotated, false).unwrap(), "configured");
