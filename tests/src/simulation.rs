@@ -33,6 +33,7 @@ use std::task::{Context, Poll, Waker};
 use countersign_cluster::keep;
 use countersign_core::ports::cluster::Cluster as _;
 use countersign_evaluate::bundles::Bundles;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::database::Database;
 use countersign_local::simulated::SimulatedCluster;
@@ -172,7 +173,7 @@ fn world(sim: &Sim, prepared: &Arc<Prepared>, mutant: Option<Mutant>) -> World {
 /// A cluster with what its owner installs there.
 fn simulated(database: &Database, prepared: &Prepared, name: &str, uid: &str) -> SimulatedCluster {
     let cluster = SimulatedCluster::open(database, &name.parse().expect("a name"), uid).expect("a cluster");
-    let trust = Trust::new(&prepared.genesis.1, uid, Witnesses::default());
+    let trust = Trust::new(&Epochs::new(&prepared.genesis.1), uid, Witnesses::default());
     let trust = serde_json::to_string(&trust).expect("JSON");
     immediate(keep::install_trust(&cluster, &trust)).expect("the keys are installed");
     for namespace in ["web-staging", "web-production", "cart"] {

@@ -161,7 +161,7 @@ async fn leaf(stages: &Stages<'_>, installation: &Installation, attempt: &Attemp
     let genesis = &installation.genesis.1;
     let key = NoteKey::log(&genesis.origin, &genesis.log_key).unwrap();
     let index = stored(stages, &keys::by_name(&format!("decision-{attempt}"))).await.as_u64().unwrap();
-    let mut view = log::open(&stages.store, &key).await.unwrap().unwrap();
+    let mut view = log::open(&stages.store, &[key]).await.unwrap().unwrap();
     let leaf: Value = serde_json::from_slice(&view.leaf(index).await.unwrap()).unwrap();
     json!({ "index": index, "leaf": leaf })
 }

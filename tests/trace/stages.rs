@@ -20,6 +20,7 @@ use countersign_forge::headers::Headers;
 use countersign_gather::Gatherer;
 use countersign_git::mirror::{GiveUp, Repositories};
 use countersign_git::plain::PlainForge;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::database::Database;
 use countersign_local::key_file::KeyFile;
@@ -84,7 +85,7 @@ impl<'a> Stages<'a> {
             cluster: SimulatedCluster::open(&database, &name, uid).unwrap(),
             name,
         };
-        let trust = Trust::new(genesis, uid, Witnesses::default());
+        let trust = Trust::new(&Epochs::new(genesis), uid, Witnesses::default());
         keep::install_trust(&stages.cluster, &serde_json::to_string(&trust).unwrap()).await.unwrap();
         let namespace =
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop-staging" } });

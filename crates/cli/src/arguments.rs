@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     approve, audit, check, close, cluster, completion, diff, dismiss, dlq, doctor, explain, genesis, history,
-    hold, hook, init, inspect, policy, propose, recover, render, status, validate, witness,
+    hold, hook, init, inspect, policy, propose, recover, render, rotate, status, validate, witness,
 };
 use crate::output::Form;
 
@@ -31,6 +31,8 @@ pub enum Command {
     /// Make the root-signed beginning of an installation whose keys are in KMS, ready to be uploaded.
     #[command(subcommand)]
     Genesis(genesis::GenesisCommand),
+    /// Have the root key announce other keys for the log and for authorizations.
+    Rotate(rotate::RotateArguments),
     /// Run every stage in one process.
     Serve(ServeArguments),
     /// Show every mistake in a control repository.

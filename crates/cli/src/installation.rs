@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use countersign_core::keys;
 use countersign_core::ports::signer::Algorithm;
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::{Epoch, Epochs, FIRST_EPOCH};
 use countersign_ledger::genesis::{self, Genesis};
 use countersign_local::fault;
 use countersign_local::key_file::KeyFile;
@@ -45,16 +47,29 @@ impl DataFolder {
         self.0.join("keys/root.pub.json")
     }
 
-    /// The key that signs checkpoints.
+    /// The root-signed keys of a later epoch.
     #[must_use]
-    pub fn log_key(&self) -> PathBuf {
-        self.0.join("keys/log.pem")
+    pub fn rotation(&self, epoch: u32) -> PathBuf {
+        self.0.join(keys::rotation(epoch))
     }
 
-    /// The key that signs authorizations.
+    /// The key that signs checkpoints in an epoch.
     #[must_use]
-    pub fn authorization_key(&self) -> PathBuf {
-        self.0.join("keys/authorization.pem")
+    pub fn log_key(&self, epoch: u32) -> PathBuf {
+        self.key("log", epoch)
+    }
+
+    /// The key that signs authorizations in an epoch.
+    #[must_use]
+    pub fn authorization_key(&self, epoch: u32) -> PathBuf {
+        self.key("authorization", epoch)
+    }
+
+    fn key(&self, name: &str, epoch: u32) -> PathBuf {
+        self.0.join(match epoch {
+            FIRST_EPOCH => format!("keys/{name}.pem"),
+            later => format!("keys/{name}-{later}.pem"),
+        })
     }
 
     /// The secret that makes pseudonyms of names.
@@ -87,41 +102,55 @@ impl DataFolder {
         Ok((bytes, genesis))
     }
 
-    /// The two signing keys: of checkpoints, of authorizations. They must be those that the genesis names.
+    /// The epochs so far: the genesis, and the rotations that lie beside it.
     ///
     /// # Errors
-    /// When one is not there, cannot be read, or is another than the genesis names.
-    pub fn signers(&self, genesis: &Genesis) -> anyhow::Result<(KeyFile, KeyFile)> {
-        use countersign_core::ports::signer::Signer as _;
-        let log = KeyFile::load(&self.log_key(), Algorithm::Ed25519)?;
-        let authorization = KeyFile::load(&self.authorization_key(), Algorithm::EcdsaP256Sha256)?;
-        for (file, found, named) in [
-            (self.log_key(), log.public_key(), &genesis.log_key),
-            (self.authorization_key(), authorization.public_key(), &genesis.authorization_key),
-        ] {
-            anyhow::ensure!(
-                found == named,
-                "{}: another key than the genesis names: restore it",
-                file.display()
-            );
-        }
-        Ok((log, authorization))
+    /// When a rotation is not the root key's, or not the next one.
+    pub fn read_epochs(&self, genesis: &Genesis) -> anyhow::Result<Epochs> {
+        epochs_in(&self.0, genesis)
+    }
+
+    /// The two signing keys of an epoch: of checkpoints, of authorizations. They must be those that it began with.
+    ///
+    /// # Errors
+    /// When one is not there, cannot be read, or is another key.
+    pub fn signers(&self, epoch: &Epoch) -> anyhow::Result<(KeyFile, KeyFile)> {
+        let (log, authorization) = (self.log_key(epoch.epoch), self.authorization_key(epoch.epoch));
+        let signers = (
+            KeyFile::load(&log, Algorithm::Ed25519)?,
+            KeyFile::load(&authorization, Algorithm::EcdsaP256Sha256)?,
+        );
+        epoch
+            .check(&signers.0, &signers.1)
+            .with_context(|| format!("{} or {}", log.display(), authorization.display()))?;
+        Ok(signers)
     }
 
     /// What `record` is told once.
     ///
     /// # Errors
     /// When the pseudonym secret cannot be read.
-    pub fn settings(&self, genesis: &Genesis) -> anyhow::Result<Settings> {
+    pub fn settings(&self, epochs: &Epochs) -> anyhow::Result<Settings> {
         let path = self.pseudonym_secret();
         let secret =
             std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
-        Ok(Settings {
-            origin: genesis.origin.clone(),
-            epoch: genesis.epoch,
-            root_key: genesis.root_key.clone(),
-            pseudonym_secret: secret.trim().to_owned(),
-        })
+        Ok(Settings::new(epochs, secret.trim()))
+    }
+}
+
+/// The epochs of a log whose genesis and rotations lie in `folder`.
+///
+/// # Errors
+/// When a rotation is not the root key's, or not the next one.
+pub fn epochs_in(folder: &Path, genesis: &Genesis) -> anyhow::Result<Epochs> {
+    let mut epochs = Epochs::new(genesis);
+    loop {
+        let file = folder.join(keys::rotation(epochs.current().epoch + 1));
+        if !file.exists() {
+            return Ok(epochs);
+        }
+        let bytes = std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
+        epochs.rotate(&bytes).with_context(|| file.display().to_string())?;
     }
 }
 

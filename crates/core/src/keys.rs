@@ -60,6 +60,12 @@ pub fn statements(repository: &RepositoryId) -> String {
 /// The root-signed beginning of the installation, which a person puts there.
 pub const GENESIS: &str = "genesis.json";
 
+/// The root-signed keys of a later epoch, which a person puts there.
+#[must_use]
+pub fn rotation(epoch: u32) -> String {
+    format!("rotations/{epoch}.json")
+}
+
 /// The active bundle.
 pub const ACTIVE_BUNDLE: &str = "state/active-bundle";
 

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::facts::{Hold, Operation};
 use crate::names::{AttemptId, CommitId, FollowedRef, Target, TreeId};
 use crate::outcome::OutcomeResult;
+use crate::ports::signer::PublicKey;
 use crate::time::Timestamp;
 
 /// The version of the leaves that this release writes.
@@ -39,6 +40,8 @@ pub enum Record {
     Outcome(OutcomeRecord),
     /// A message that could not be taken, so that it holds up nothing and is not lost.
     Rejected(RejectedRecord),
+    /// The next epoch: the keys that sign from here on, announced under the key that signed so far.
+    Rotation(RotationRecord),
 }
 
 /// The beginning: keys, hosts and the first bundle, as the root key signed them.
@@ -166,6 +169,20 @@ pub struct RejectedRecord {
     pub target: Option<Target>,
 }
 
+/// The keys of the next epoch, as the root key signed them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationRecord {
+    /// The blob that the root key signed.
+    pub rotation: Digest,
+    /// The epoch that begins with this leaf.
+    pub epoch: u32,
+    /// Signs checkpoints from here on.
+    pub log_key: PublicKey,
+    /// Signs authorizations from here on.
+    pub authorization_key: PublicKey,
+}
+
 impl Record {
     /// What names this record for ever: the same name is appended once.
     #[must_use]
@@ -175,6 +192,7 @@ impl Record {
             Self::Decision(record) => format!("decision-{}", record.attempt),
             Self::Outcome(record) => format!("outcome-{}", record.id.hex()),
             Self::Rejected(record) => format!("rejected-{}", record.id.hex()),
+            Self::Rotation(record) => format!("rotation-{}", record.epoch),
         }
     }
 }

@@ -61,10 +61,10 @@ impl AuditReport {
 /// what. Leaves are read bundle by bundle; kept in memory is what later leaves may refer to.
 ///
 /// # Errors
-/// When there is no checkpoint, its signature is not of `key`, or the store cannot be read. What is wrong
+/// When there is no checkpoint, its signature is of none of `keys`, or the store cannot be read. What is wrong
 /// with the log itself is in the report.
-pub async fn audit(store: &impl Store, key: &NoteKey) -> Result<AuditReport, LedgerError> {
-    let at = log::read_checkpoint(store, key).await?;
+pub async fn audit(store: &impl Store, keys: &[NoteKey]) -> Result<AuditReport, LedgerError> {
+    let at = log::read_checkpoint(store, keys).await?;
     let at = at.ok_or_else(|| LedgerError::Missing { key: log::checkpoint_key(), size: 0 })?;
     Audit::new(store, at).run().await
 }
@@ -94,6 +94,12 @@ impl<'a, S: Store> Audit<'a, S> {
         self.compare(files).await?;
         if self.edge.root() != self.report.checkpoint.root {
             self.report.problem(None, "the leaves do not have the root that the checkpoint signs");
+        }
+        if let Some(due) = self.rules.rotated_to()
+            && !self.view.at().is_signed_by(&due?)?
+        {
+            let what = "the checkpoint is signed by another key than the last epoch began with";
+            self.report.problem(None, what);
         }
         Ok(self.report)
     }

@@ -12,8 +12,6 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::store::Store;
 use countersign_core::time::Timestamp;
 
-use crate::dsse;
-use crate::error::LedgerError;
 use crate::trust::Trust;
 
 mod checks;
@@ -150,16 +148,13 @@ pub async fn verify(
     log: &impl Store,
 ) -> Result<Authorization, NotVerified> {
     let (proven, proof) = checks::parse_shape(bytes)?;
-    let payload = dsse::verify(&proven.envelope, &expected.trust.authorization_key).map_err(|error| {
-        let check =
-            if matches!(error, LedgerError::Malformed { .. }) { Check::Shape } else { Check::Signature };
-        refused(check, error.to_string())
-    })?;
+    let (payload, key) = checks::check_signature(&proven.envelope, expected.trust)?;
     let statement = checks::parse_statement(&proven.envelope.payload_type, &payload)?;
     let manifest = checks::subject_of(&statement)?;
     let predicate = statement.predicate;
     checks::check_audience(&predicate, expected.trust)?;
     checks::check_time(&predicate, &manifest, expected)?;
+    checks::check_epoch(&predicate, key, expected.trust)?;
     checks::check_sequence(&predicate, &manifest, expected)?;
     let leaf = STANDARD
         .decode(&predicate.leaf)

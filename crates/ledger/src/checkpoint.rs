@@ -106,6 +106,43 @@ impl SignedCheckpoint {
         Ok(Self { checkpoint, text: text.to_owned() })
     }
 
+    /// As [`SignedCheckpoint::verify`], with whichever of the log's keys signed it; the first is that of the newest epoch.
+    ///
+    /// # Errors
+    /// As [`SignedCheckpoint::verify`] with the first key, where none of them signed it.
+    pub fn verify_by_any(text: &str, keys: &[NoteKey]) -> Result<Self, LedgerError> {
+        let note = Note::parse(text)?;
+        let mut signed_by = keys.first();
+        for key in keys {
+            // A line that claims to be of one of them and is not makes the note worth nothing.
+            if note.is_signed_by(key)? {
+                signed_by = Some(key);
+                break;
+            }
+        }
+        let none = || LedgerError::Signature("no key of the log is trusted here".to_owned());
+        Self::verify(text, signed_by.ok_or_else(none)?)
+    }
+
+    /// The checkpoint with the signature of one more key of the log: that of the epoch which begins with it.
+    ///
+    /// # Errors
+    /// The signer's error, or why the signature cannot be used.
+    pub async fn also_sign(&self, next: &impl Signer) -> Result<Self, LedgerError> {
+        let key = NoteKey::log(&self.checkpoint.origin, next.public_key())?;
+        let signature = key::sign(next, self.checkpoint.text().as_bytes()).await?;
+        let text = format!("{}{}", self.text, signature_line(&key, &signature));
+        Ok(Self { checkpoint: self.checkpoint.clone(), text })
+    }
+
+    /// Whether a key signed it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Signature`] when a line claims to be of this key and is not.
+    pub fn is_signed_by(&self, key: &NoteKey) -> Result<bool, LedgerError> {
+        Note::parse(&self.text)?.is_signed_by(key)
+    }
+
     /// The checkpoint with a line more: the cosignature of a witness, who checked that it extends the last one it saw.
     ///
     /// # Errors

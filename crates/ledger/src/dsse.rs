@@ -3,7 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::authorization::{Envelope, EnvelopeSignature};
+use countersign_core::digest::canonical_json;
 use countersign_core::ports::signer::{PublicKey, Signer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::LedgerError;
 use crate::key::{self, VerifyingKey};
@@ -60,6 +63,42 @@ pub fn verify(envelope: &Envelope, public: &PublicKey) -> Result<Vec<u8>, Ledger
     }
     key.verify(&pre_authentication_encoding(&envelope.payload_type, &payload), &bytes)?;
     Ok(payload)
+}
+
+/// Signs a document; returns the bytes of its envelope, as they are kept in a file.
+///
+/// # Errors
+/// As [`sign`].
+pub async fn sign_document(
+    signer: &impl Signer,
+    payload_type: &str,
+    document: &impl Serialize,
+) -> Result<Vec<u8>, LedgerError> {
+    let wrong = |error: serde_json::Error| LedgerError::malformed("document", error.to_string());
+    let payload = canonical_json(document).map_err(wrong)?;
+    canonical_json(&sign(signer, payload_type, &payload).await?).map_err(wrong)
+}
+
+/// Reads a document that the key signed as `payload_type`, from the bytes of its envelope. `what` names it in messages.
+///
+/// # Errors
+/// [`LedgerError::Signature`] when the key did not sign it, [`LedgerError::Malformed`] when it is something else.
+pub fn verify_document<T: DeserializeOwned>(
+    bytes: &[u8],
+    key: &PublicKey,
+    payload_type: &str,
+    what: &'static str,
+) -> Result<T, LedgerError> {
+    let wrong = |why: String| LedgerError::malformed(what, why);
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(wrong("longer than 1 MiB".to_owned()));
+    }
+    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    let payload = verify(&envelope, key)?;
+    if envelope.payload_type != payload_type {
+        return Err(wrong("the key signed this as something else".to_owned()));
+    }
+    serde_json::from_slice(&payload).map_err(|error| wrong(error.to_string()))
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use countersign_core::authorization::Envelope;
 use countersign_core::configuration::HostKind;
-use countersign_core::digest::{Digest, canonical_json};
+use countersign_core::digest::Digest;
 use countersign_core::names::{CommitId, FollowedRef, HostName};
 use countersign_core::ports::signer::{Algorithm, PublicKey, Signer};
 use countersign_core::time::Timestamp;
@@ -57,9 +56,7 @@ pub async fn sign(root: &impl Signer, genesis: &Genesis) -> Result<Vec<u8>, Ledg
             "genesis names another root key than it is signed with".to_owned(),
         ));
     }
-    let wrong = |error: serde_json::Error| LedgerError::malformed("genesis", error.to_string());
-    let payload = canonical_json(genesis).map_err(wrong)?;
-    canonical_json(&dsse::sign(root, GENESIS_TYPE, &payload).await?).map_err(wrong)
+    dsse::sign_document(root, GENESIS_TYPE, genesis).await
 }
 
 /// Verifies the bytes of `genesis.json` with the root key, which the caller knows from elsewhere.
@@ -68,40 +65,34 @@ pub async fn sign(root: &impl Signer, genesis: &Genesis) -> Result<Vec<u8>, Ledg
 /// [`LedgerError::Signature`] when the root key did not sign it, [`LedgerError::Malformed`] when it is not
 /// genesis of a version that this release understands.
 pub fn verify(bytes: &[u8], root: &PublicKey) -> Result<Genesis, LedgerError> {
-    let wrong = |why: String| LedgerError::malformed("genesis", why);
-    if bytes.len() > dsse::MAX_PAYLOAD {
-        return Err(wrong("longer than 1 MiB".to_owned()));
-    }
-    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
-    let payload = dsse::verify(&envelope, root)?;
-    if envelope.payload_type != GENESIS_TYPE {
-        return Err(wrong("the root key signed this as something else".to_owned()));
-    }
-    let genesis: Genesis = serde_json::from_slice(&payload).map_err(|error| wrong(error.to_string()))?;
+    let genesis: Genesis = dsse::verify_document(bytes, root, GENESIS_TYPE, "genesis")?;
     if genesis.v != GENESIS_VERSION {
-        return Err(wrong(format!(
-            "version {} is not understood, this release reads {GENESIS_VERSION}",
-            genesis.v
-        )));
+        let why = format!("version {} is not understood, this release reads {GENESIS_VERSION}", genesis.v);
+        return Err(LedgerError::malformed("genesis", why));
     }
-    check_keys(&genesis, root)?;
+    if genesis.root_key != *root {
+        return Err(LedgerError::malformed("genesis", "it names another root key than it is verified with"));
+    }
+    check_keys(root, &genesis.log_key, &genesis.authorization_key, "genesis")?;
     Ok(genesis)
 }
 
 /// One key for two purposes would let a signature made for one be used for the other.
-fn check_keys(genesis: &Genesis, root: &PublicKey) -> Result<(), LedgerError> {
-    let algorithms =
-        [&genesis.root_key, &genesis.log_key, &genesis.authorization_key].map(|key| key.algorithm);
-    let why = if genesis.root_key != *root {
-        "it names another root key than it is verified with"
-    } else if algorithms != [Algorithm::Ed25519, Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
+pub(crate) fn check_keys(
+    root: &PublicKey,
+    log: &PublicKey,
+    authorization: &PublicKey,
+    what: &'static str,
+) -> Result<(), LedgerError> {
+    let algorithms = [root, log, authorization].map(|key| key.algorithm);
+    let why = if algorithms != [Algorithm::Ed25519, Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
         "the root and log keys must be Ed25519, the authorization key ECDSA P-256"
-    } else if genesis.root_key == genesis.log_key {
+    } else if root == log {
         "the root key and the log key must be two keys"
     } else {
         return Ok(());
     };
-    Err(LedgerError::malformed("genesis", why))
+    Err(LedgerError::malformed(what, why))
 }
 
 #[cfg(test)]

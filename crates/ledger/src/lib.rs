@@ -4,6 +4,7 @@
 // Words first, then the log that is made of them, then what is proven from the log.
 pub mod checkpoint;
 mod edge;
+pub mod epochs;
 pub mod error;
 pub mod key;
 pub mod log;

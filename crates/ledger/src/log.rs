@@ -28,24 +28,24 @@ pub struct Appended {
     pub checkpoint: SignedCheckpoint,
 }
 
-/// The log's newest checkpoint; none before the first append.
+/// The log's newest checkpoint, signed by one of these keys; none before the first append.
 ///
 /// # Errors
-/// [`LedgerError::Signature`] or [`LedgerError::Malformed`] when it is not one of this key, or the
+/// [`LedgerError::Signature`] or [`LedgerError::Malformed`] when it is not one of these keys, or the
 /// store's own error.
 pub async fn read_checkpoint(
     store: &impl Store,
-    key: &NoteKey,
+    keys: &[NoteKey],
 ) -> Result<Option<SignedCheckpoint>, LedgerError> {
-    Ok(read_head(store, key).await?.map(|(checkpoint, _)| checkpoint))
+    Ok(read_head(store, keys).await?.map(|(checkpoint, _)| checkpoint))
 }
 
 /// A view of the log at its newest checkpoint; none before the first append.
 ///
 /// # Errors
 /// As [`read_checkpoint`].
-pub async fn open<'a, S: Store>(store: &'a S, key: &NoteKey) -> Result<Option<View<'a, S>>, LedgerError> {
-    Ok(read_checkpoint(store, key).await?.map(|checkpoint| View::new(store, checkpoint)))
+pub async fn open<'a, S: Store>(store: &'a S, keys: &[NoteKey]) -> Result<Option<View<'a, S>>, LedgerError> {
+    Ok(read_checkpoint(store, keys).await?.map(|checkpoint| View::new(store, checkpoint)))
 }
 
 /// Appends leaves, all under one new checkpoint, and returns when every tile of it is in its place.
@@ -68,8 +68,33 @@ pub async fn append(
     leaves: &[Vec<u8>],
     expected: Option<u64>,
 ) -> Result<Appended, LedgerError> {
+    extend(store, (signer, None), origin, leaves, expected).await
+}
+
+/// Appends the leaf that announces the next epoch, to a log of `size` leaves. Its checkpoint is signed by the key that
+/// signed so far and by the next one, so that whoever trusts either can go on from it.
+///
+/// # Errors
+/// As [`append`].
+pub async fn rotate<K: Signer>(
+    store: &impl Store,
+    (signer, next): (&K, &K),
+    origin: &str,
+    leaf: Vec<u8>,
+    size: u64,
+) -> Result<Appended, LedgerError> {
+    extend(store, (signer, Some(next)), origin, &[leaf], Some(size)).await
+}
+
+async fn extend<K: Signer>(
+    store: &impl Store,
+    (signer, next): (&K, Option<&K>),
+    origin: &str,
+    leaves: &[Vec<u8>],
+    expected: Option<u64>,
+) -> Result<Appended, LedgerError> {
     let key = NoteKey::log(origin, signer.public_key())?;
-    let head = read_head(store, &key).await?;
+    let head = read_head(store, &[key]).await?;
     let first = head.as_ref().map_or(0, |(checkpoint, _)| checkpoint.checkpoint().size);
     if expected.is_some_and(|expected| expected != first) {
         return Err(LedgerError::Raced);
@@ -91,7 +116,10 @@ pub async fn append(
     let checkpoint = Checkpoint { origin: origin.to_owned(), size: edge.size(), root: edge.root() };
     let staged = staging::stage(&checkpoint, &files)?;
     // A checkpoint that loses the race is never seen by anyone, so the log never shows two histories.
-    let checkpoint = SignedCheckpoint::sign(checkpoint, signer).await?;
+    let mut checkpoint = SignedCheckpoint::sign(checkpoint, signer).await?;
+    if let Some(next) = next {
+        checkpoint = checkpoint.also_sign(next).await?;
+    }
     let published = staging::publish(store, checkpoint.checkpoint(), files).await?;
     write(store, staged, (head.map(|(_, version)| version), &checkpoint), published).await?;
     Ok(Appended { first, checkpoint })
@@ -99,12 +127,12 @@ pub async fn append(
 
 async fn read_head(
     store: &impl Store,
-    key: &NoteKey,
+    keys: &[NoteKey],
 ) -> Result<Option<(SignedCheckpoint, Version)>, LedgerError> {
     let Some(found) = store.get(&checkpoint_key()).await? else { return Ok(None) };
     let text = std::str::from_utf8(&found.bytes)
         .map_err(|_| LedgerError::corrupt(checkpoint_key(), "the checkpoint is not UTF-8"))?;
-    Ok(Some((SignedCheckpoint::verify(text, key)?, found.version)))
+    Ok(Some((SignedCheckpoint::verify_by_any(text, keys)?, found.version)))
 }
 
 /// Completes the append that led to this checkpoint, if it died before its tiles were in their places.

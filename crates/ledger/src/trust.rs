@@ -3,8 +3,8 @@
 use countersign_core::ports::signer::PublicKey;
 use serde::{Deserialize, Serialize};
 
+use crate::epochs::{Epoch, Epochs};
 use crate::error::LedgerError;
-use crate::genesis::Genesis;
 use crate::note::NoteKey;
 
 /// The version of trust that this release writes.
@@ -24,6 +24,9 @@ pub struct Trust {
     pub log_key: PublicKey,
     /// Verifies authorizations; ECDSA P-256.
     pub authorization_key: PublicKey,
+    /// The epochs before, the oldest first: what is held since then is mended when it drifts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Epoch>,
     /// The root key, which announces everything else; Ed25519.
     pub root_key: PublicKey,
     /// The UID of the cluster's `kube-system` namespace.
@@ -43,16 +46,18 @@ pub struct Witnesses {
 }
 
 impl Trust {
-    /// What a cluster trusts of an installation that began with `genesis`.
+    /// What a cluster trusts of an installation.
     #[must_use]
-    pub fn new(genesis: &Genesis, audience: &str, witnesses: Witnesses) -> Self {
+    pub fn new(epochs: &Epochs, audience: &str, witnesses: Witnesses) -> Self {
+        let Epoch { epoch, log_key, authorization_key } = epochs.current().clone();
         Self {
             v: TRUST_VERSION,
-            origin: genesis.origin.clone(),
-            epoch: genesis.epoch,
-            log_key: genesis.log_key.clone(),
-            authorization_key: genesis.authorization_key.clone(),
-            root_key: genesis.root_key.clone(),
+            origin: epochs.origin().to_owned(),
+            epoch,
+            log_key,
+            authorization_key,
+            earlier: epochs.earlier().to_vec(),
+            root_key: epochs.root_key().clone(),
             audience: audience.to_owned(),
             witnesses,
         }
@@ -82,12 +87,28 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The key that verifies checkpoints, under the log's origin.
+    /// The keys that verify checkpoints, under the log's origin: that of the current epoch first.
     ///
     /// # Errors
-    /// [`LedgerError::Malformed`] when the key is not usable.
-    pub fn checkpoint_key(&self) -> Result<NoteKey, LedgerError> {
-        NoteKey::log(&self.origin, &self.log_key)
+    /// [`LedgerError::Malformed`] when a key is not usable.
+    pub fn checkpoint_keys(&self) -> Result<Vec<NoteKey>, LedgerError> {
+        let earlier = self.earlier.iter().rev().map(|epoch| &epoch.log_key);
+        std::iter::once(&self.log_key).chain(earlier).map(|key| NoteKey::log(&self.origin, key)).collect()
+    }
+
+    /// The key that signed authorizations in an epoch; none if that epoch is not trusted here.
+    #[must_use]
+    pub fn authorization_key_of(&self, epoch: u32) -> Option<&PublicKey> {
+        if epoch == self.epoch {
+            return Some(&self.authorization_key);
+        }
+        self.earlier.iter().find(|earlier| earlier.epoch == epoch).map(|earlier| &earlier.authorization_key)
+    }
+
+    /// The keys that sign authorizations, that of the current epoch first.
+    pub fn authorization_keys(&self) -> impl Iterator<Item = &PublicKey> {
+        std::iter::once(&self.authorization_key)
+            .chain(self.earlier.iter().rev().map(|epoch| &epoch.authorization_key))
     }
 }
 

@@ -18,6 +18,7 @@ use countersign_core::ports::store::{self, Store as _};
 use countersign_core::stage::Incoming;
 use countersign_core::target::ActiveBundle;
 use countersign_drift::{Drifter, Looked};
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
 use serde_json::{Value, json};
 
@@ -175,7 +176,7 @@ async fn nothing_is_put_back_that_the_cluster_does_not_believe() {
     // Another log, as after a restored backup: every check of `apply` is made here too.
     let other = Trust {
         origin: "log.example/two".to_owned(),
-        ..Trust::new(&world.genesis, "uid-east", Witnesses::default())
+        ..Trust::new(&Epochs::new(&world.genesis), "uid-east", Witnesses::default())
     };
     world.install(&other).await;
     for _ in 0..2 {
@@ -186,7 +187,7 @@ async fn nothing_is_put_back_that_the_cluster_does_not_believe() {
     assert_eq!(told.len(), 2, "what was changed, and that it is stuck, each once: {told:?}");
     assert!(told[1].summary.contains("could not be put back: it is of log"), "{}", told[1].summary);
     // Once that is mended it is put back.
-    world.install(&Trust::new(&world.genesis, "uid-east", Witnesses::default())).await;
+    world.install(&Trust::new(&Epochs::new(&world.genesis), "uid-east", Witnesses::default())).await;
     assert_eq!(world.look(20).await, looked(1, 0, 0));
     assert_eq!(world.outcomes().await.pop().unwrap().result, OutcomeResult::Restored { report: 3 });
 }

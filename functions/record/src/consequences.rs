@@ -97,7 +97,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
                 }
                 self.ended(log, working, outbox, (index, time), record).await?;
             }
-            Record::Rejected(_) => {}
+            Record::Rejected(_) | Record::Rotation(_) => {}
         }
         Ok(working.settle(leaf.record.name(), index)?)
     }

@@ -7,6 +7,7 @@ pub mod draft;
 mod fixture;
 pub mod fold;
 pub mod leaf;
+pub mod rotation;
 pub mod working;
 
 use std::ops::Range;
@@ -22,6 +23,7 @@ use countersign_core::ports::signer::{PublicKey, Signer};
 use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::{self, Genesis};
 use countersign_ledger::log;
 use countersign_ledger::note::NoteKey;
@@ -61,6 +63,17 @@ pub struct Recorder<'a, S, Q, L, A> {
 }
 
 impl Settings {
+    /// Those of an installation in its newest epoch.
+    #[must_use]
+    pub fn new(epochs: &Epochs, pseudonym_secret: &str) -> Self {
+        Self {
+            origin: epochs.origin().to_owned(),
+            epoch: epochs.current().epoch,
+            root_key: epochs.root_key().clone(),
+            pseudonym_secret: pseudonym_secret.to_owned(),
+        }
+    }
+
     /// The pseudonym of a person: the same in every leaf of this installation, and in no other's.
     fn pseudonym(&self, person: &str) -> String {
         let digest = Digest::of_parts(&["pseudonym", &self.pseudonym_secret, person]);
@@ -173,7 +186,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         let Some(index) = working.index_of(&format!("decision-{attempt}")).await? else { return Ok(None) };
         Ok(match understood(index, &log.leaf(index).await?)?.record {
             Record::Decision(decision) => Some((index, *decision)),
-            Record::Genesis(_) | Record::Outcome(_) | Record::Rejected(_) => None,
+            Record::Genesis(_) | Record::Outcome(_) | Record::Rejected(_) | Record::Rotation(_) => None,
         })
     }
 
@@ -196,8 +209,11 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     }
 
     async fn open(&self) -> Result<Option<View<'_, S>>, StageError> {
-        let key = NoteKey::log(&self.settings.origin, self.log_signer.public_key())?;
-        Ok(log::open(self.store, &key).await?)
+        Ok(log::open(self.store, &[self.log_key()?]).await?)
+    }
+
+    fn log_key(&self) -> Result<NoteKey, StageError> {
+        Ok(NoteKey::log(&self.settings.origin, self.log_signer.public_key())?)
     }
 
     /// Settles every leaf; returns the log, unless there is none yet.

@@ -5,10 +5,8 @@ use countersign_aws::lambda::batch::{Batches, Invocation, queue_of};
 use countersign_aws::lambda::{Start, now, root_key, variable};
 use countersign_aws::secrets::ManagedSecrets;
 use countersign_core::active::ConfigurationCache;
-use countersign_core::keys;
-use countersign_core::ports::signer::{Algorithm, Signer as _};
-use countersign_core::ports::store::Store as _;
-use countersign_ledger::genesis;
+use countersign_core::ports::signer::Algorithm::{EcdsaP256Sha256, Ed25519};
+use countersign_ledger::epochs::{self, Epoch};
 use countersign_record::{Recorder, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -17,34 +15,32 @@ async fn main() -> Result<(), Error> {
     let start = Start::new().await?;
     let (store, queue) = (&start.store(), &start.queue()?);
     let installation = &variable("COUNTERSIGN_INSTALLATION")?;
-    let bytes =
-        store.get(keys::GENESIS).await?.ok_or("genesis.json is not in the bucket: put it there")?.bytes;
-    let genesis = genesis::verify(&bytes, &root_key()?)?;
-    let key = variable("COUNTERSIGN_LOG_KEY")?;
-    let log_signer = &KmsSigner::open(&start.config, &key, Algorithm::Ed25519).await?;
-    let key = variable("COUNTERSIGN_AUTHORIZATION_KEY")?;
-    let authorization_signer = &KmsSigner::open(&start.config, &key, Algorithm::EcdsaP256Sha256).await?;
-    let pinned = *log_signer.public_key() == genesis.log_key
-        && *authorization_signer.public_key() == genesis.authorization_key;
-    if !pinned {
-        return Err(
-            "KMS shows other public keys than genesis.json names: deploy with the keys that it names".into(),
-        );
-    }
+    let epoch = variable("COUNTERSIGN_EPOCH")?.parse()?;
+    let begun = &epochs::read(store, &root_key()?, epoch).await?;
+    let signers = async |log: &str, authorization: &str, of: &Epoch| {
+        let log = KmsSigner::open(&start.config, &variable(log)?, Ed25519).await?;
+        let key = variable(authorization)?;
+        let authorization = KmsSigner::open(&start.config, &key, EcdsaP256Sha256).await?;
+        of.check(&log, &authorization)?;
+        Ok::<_, Error>((log, authorization))
+    };
+    let (log_signer, authorization_signer) =
+        &signers("COUNTERSIGN_LOG_KEY", "COUNTERSIGN_AUTHORIZATION_KEY", begun.epochs.current()).await?;
     let secret = variable("COUNTERSIGN_PSEUDONYM_SECRET")?;
     let secret = String::from_utf8(ManagedSecrets::new(&start.config).named(&secret).await?)?;
-    let settings = &Settings {
-        origin: genesis.origin,
-        epoch: genesis.epoch,
-        root_key: genesis.root_key,
-        pseudonym_secret: secret.trim().to_owned(),
-    };
+    let settings = &Settings::new(&begun.epochs, secret.trim());
     let configurations = &ConfigurationCache::default();
     let stage = &Recorder { store, queue, log_signer, authorization_signer, settings, configurations };
-    let (batches, bytes) = (&Batches::unlimited(queue), &bytes);
+    if let Some(rotation) = &begun.rotation {
+        let before = async |of: &Epoch| {
+            signers("COUNTERSIGN_PREVIOUS_LOG_KEY", "COUNTERSIGN_PREVIOUS_AUTHORIZATION_KEY", of).await
+        };
+        stage.begin_epoch(now(), (&begun.epochs, rotation), before).await?;
+    }
+    let batches = &Batches::unlimited(queue);
     let answer = |event: LambdaEvent<Invocation>| async move {
         let Invocation::Batch(batch) = event.payload else {
-            stage.genesis(now(), bytes).await?;
+            stage.genesis(now(), &begun.genesis).await?;
             return Ok(Default::default());
         };
         let name = queue_of(&batch, installation).ok_or("this batch came by a queue of nobody's")?;

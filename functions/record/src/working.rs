@@ -115,7 +115,7 @@ impl<'a, S: Store> Working<'a, S> {
                 }
                 self.fold_outcome(index, now, outcome).await?;
             }
-            Record::Genesis(_) | Record::Rejected(_) => {}
+            Record::Genesis(_) | Record::Rejected(_) | Record::Rotation(_) => {}
         }
         Ok(Some(bytes))
     }

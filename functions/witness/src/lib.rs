@@ -18,8 +18,8 @@ pub struct Witness<'a, L, O, W> {
     pub log: &'a L,
     /// What the witness saw.
     pub own: &'a O,
-    /// The log's key, pinned, and never read from the log.
-    pub key: &'a NoteKey,
+    /// The log's keys, pinned, and never read from the log: more than one while they change, the newest first.
+    pub keys: &'a [NoteKey],
     /// The witness's name in its cosignatures.
     pub name: &'a str,
     /// The witness's key.
@@ -45,7 +45,7 @@ impl<L: Store, O: Store, W: Signer> Witness<'_, L, O, W> {
     pub async fn handle(&self, now: Timestamp) -> Result<Found, StageError> {
         let kept = self.own.get(keys::WITNESSED).await?;
         let seen = kept.as_ref().map(|kept| self.seen(kept)).transpose()?;
-        let Some(mut view) = log::open(self.log, self.key).await? else {
+        let Some(mut view) = log::open(self.log, self.keys).await? else {
             let gone =
                 |seen: &Checkpoint| Found::Inconsistent(format!("the log of {} leaves is gone", seen.size));
             return Ok(seen.as_ref().map_or(Found::Nothing, gone));
@@ -64,10 +64,10 @@ impl<L: Store, O: Store, W: Signer> Witness<'_, L, O, W> {
         Ok(Found::Extended(view.size()))
     }
 
-    /// What was seen last, which the log's key has signed as well.
+    /// What was seen last, which a key of the log has signed as well.
     fn seen(&self, kept: &Versioned) -> Result<Checkpoint, StageError> {
         let text = String::from_utf8_lossy(&kept.bytes);
-        let seen = SignedCheckpoint::verify(&text, self.key)
+        let seen = SignedCheckpoint::verify_by_any(&text, self.keys)
             .map_err(|error| StageError::Retry(format!("{}: {error}", keys::WITNESSED)))?;
         Ok(seen.checkpoint().clone())
     }

@@ -11,12 +11,13 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     let start = Start::new().await?;
     let store = start.store();
-    let key: NoteKey = variable("COUNTERSIGN_LOG_VKEY")?.parse()?;
+    let keys = variable("COUNTERSIGN_LOG_VKEY")?;
+    let keys = keys.split_whitespace().map(str::parse).collect::<Result<Vec<NoteKey>, _>>()?;
     let signer = variable("COUNTERSIGN_WITNESS_KEY")?;
     let stage = &Witness {
         log: &store,
         own: &store,
-        key: &key,
+        keys: &keys,
         name: &variable("COUNTERSIGN_WITNESS_NAME")?,
         signer: &KmsSigner::open(&start.config, &signer, Algorithm::Ed25519).await?,
     };

@@ -46,8 +46,12 @@ impl World {
     }
 
     async fn look(&self, log: &LocalStore, own: &LocalStore) -> Found {
-        let key = NoteKey::log(ORIGIN, self.log_key.public_key()).unwrap();
-        let stage = Witness { log, own, key: &key, name: NAME, signer: &self.witness_key };
+        self.look_with(log, own, &[&self.log_key]).await
+    }
+
+    async fn look_with(&self, log: &LocalStore, own: &LocalStore, pinned: &[&KeyFile]) -> Found {
+        let keys: Vec<_> = pinned.iter().map(|key| NoteKey::log(ORIGIN, key.public_key()).unwrap()).collect();
+        let stage = Witness { log, own, keys: &keys, name: NAME, signer: &self.witness_key };
         stage.handle(Timestamp::from_millis(1_795_212_000_000)).await.unwrap()
     }
 
@@ -97,4 +101,24 @@ async fn a_log_that_is_another_is_never_cosigned() {
     assert!(!world.cosigned(&own, 3).await && !world.cosigned(&own, 1).await);
     world.append(&log, &["3"]).await;
     assert_eq!(world.look(&log, &own).await, Found::Extended(3), "what was seen is still kept");
+}
+
+#[tokio::test]
+async fn a_log_whose_key_changes_is_followed_with_both_keys() {
+    let world = World::new();
+    let (log, own) = (world.store("log"), world.store("own"));
+    let next =
+        KeyFile::generate(&world.folder.path().join("next.pem"), Algorithm::Ed25519, &mut OsRng).unwrap();
+    let both = [&next, &world.log_key];
+    world.append(&log, &["1"]).await;
+    assert_eq!(world.look_with(&log, &own, &both).await, Found::Extended(1));
+    log::rotate(&log, (&world.log_key, &next), ORIGIN, b"2".to_vec(), 1).await.unwrap();
+    log::append(&log, &next, ORIGIN, &[b"3".to_vec()], None).await.unwrap();
+    assert_eq!(world.look_with(&log, &own, &both).await, Found::Extended(3));
+    log::append(&log, &next, ORIGIN, &[b"4".to_vec()], None).await.unwrap();
+    assert_eq!(
+        world.look_with(&log, &own, &[&next]).await,
+        Found::Extended(4),
+        "the old key is not needed any more"
+    );
 }

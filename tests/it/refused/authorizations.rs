@@ -88,7 +88,7 @@ async fn a_false_authorization_is_refused_and_nothing_is_written() -> Result<()>
     // A thief of the signing key alone: signed well, for a leaf that is in the log, and is a denial.
     let (index, denial) = stopped.denied()?;
     let key = NoteKey::log(&stopped.genesis.origin, &stopped.genesis.log_key)?;
-    let mut view = log::open(&stopped.store, &key).await?.context("there is a log")?;
+    let mut view = log::open(&stopped.store, &[key]).await?.context("there is a log")?;
     let mut forged = said.clone();
     forged.predicate.leaf = STANDARD.encode(view.leaf(*index).await?);
     forged.predicate.attempt = denial.attempt;

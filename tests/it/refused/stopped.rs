@@ -19,6 +19,7 @@ use countersign_core::ports::signer::Algorithm;
 use countersign_core::ports::store::Store as _;
 use countersign_core::stage::Incoming;
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::{self, Genesis};
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::database::Database;
@@ -111,7 +112,7 @@ impl Stopped {
         let namespace =
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop-staging" } });
         cluster.compare_and_swap(&namespace).await?;
-        let trust = Trust::new(&self.genesis, uid, Witnesses::default());
+        let trust = Trust::new(&Epochs::new(&self.genesis), uid, Witnesses::default());
         keep::install_trust(&cluster, &serde_json::to_string(&trust)?).await?;
         Ok(cluster)
     }

@@ -133,7 +133,11 @@ impl Cloud {
     /// When the log cannot be read.
     pub fn leaves(&self) -> Result<Vec<(u64, Leaf)>> {
         self.runtime.block_on(async {
-            let view = countersign_ledger::log::open(&self.stack.services.store, &self.log_key).await?;
+            let view = countersign_ledger::log::open(
+                &self.stack.services.store,
+                std::slice::from_ref(&self.log_key),
+            )
+            .await?;
             let mut view = view.context("there is no log")?;
             let mut leaves = Vec::new();
             for index in 0..view.size() {

@@ -152,7 +152,7 @@ fn told(world: &World) -> Result<(), String> {
                     results.insert(record.attempt, record.result.clone());
                 }
             }
-            Record::Genesis(_) | Record::Rejected(_) => {}
+            Record::Genesis(_) | Record::Rejected(_) | Record::Rotation(_) => {}
         }
     }
     let model = world.forge.model();

@@ -150,7 +150,7 @@ impl Watch {
             Record::Rejected(record) => {
                 self.sim.violate(format!("leaf {index} rejects a message: {}", record.reason));
             }
-            Record::Genesis(_) => {}
+            Record::Genesis(_) | Record::Rotation(_) => {}
         }
         self.seen().leaves.push(leaf);
     }
@@ -334,7 +334,7 @@ fn summary(record: &Record) -> String {
             record.target, record.operation, record.verdict, record.disposition, record.reason
         ),
         Record::Outcome(record) => format!("{} {:?}", record.target, record.result),
-        Record::Genesis(_) => String::new(),
+        Record::Genesis(_) | Record::Rotation(_) => String::new(),
         Record::Rejected(record) => record.reason.clone(),
     }
 }

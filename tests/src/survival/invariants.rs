@@ -7,6 +7,7 @@ use countersign_cluster::inventory;
 use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, Record};
 use countersign_core::names::{AttemptId, Target};
 use countersign_core::outcome::OutcomeResult;
+use countersign_core::ports::cluster::Cluster;
 use countersign_local::database::Database;
 use countersign_local::simulated::SimulatedCluster;
 
@@ -29,6 +30,9 @@ pub struct Account {
 pub enum Ends {
     /// Exactly once.
     Once,
+    /// Exactly once, or failed and then exactly once: a message that comes again after its failure was recorded, as
+    /// a kill makes it come, may succeed.
+    OnceAfterFailures,
     /// Also twice: where a call fails after it took effect, what failed is tried again and may succeed.
     AlsoAgain,
 }
@@ -52,6 +56,26 @@ pub fn account(installation: &Installation, allowed: Ends) -> Result<Account> {
     let (account, authorized) = followed(&leaves, allowed)?;
     of_the_cluster(installation, &authorized)?;
     Ok(account)
+}
+
+/// Whether no queue holds anything.
+///
+/// # Errors
+/// When there are dead letters.
+pub fn is_drained(installation: &Installation) -> Result<bool> {
+    let status = installation.status()?;
+    let dead = status["deadLetters"].as_array().map_or(0, Vec::len);
+    ensure!(dead == 0, "there are dead letters: {status}");
+    let queues = status["queues"].as_array().context("status has no queues")?;
+    Ok(queues.iter().all(|queue| ["visible", "inFlight", "delayed"].iter().all(|state| queue[state] == 0)))
+}
+
+/// Checks that a cluster holds what the newest leaf authorized, of every target that is there.
+///
+/// # Errors
+/// Says what does not hold, or why the cluster cannot be read.
+pub async fn of_a_cluster(cluster: &impl Cluster, name: &str, leaves: &[(u64, Leaf)]) -> Result<()> {
+    holds(cluster, name, &followed(leaves, Ends::AlsoAgain)?.1).await
 }
 
 /// Checks the leaves of a log, the oldest first, against each other.
@@ -80,13 +104,22 @@ fn followed(leaves: &[(u64, Leaf)], allowed: Ends) -> Result<(Account, Authorize
                 ends.extend(Some(&record.result).filter(|result| **result != OutcomeResult::Applied));
             }
             Record::Rejected(record) => anyhow::bail!("leaf {index}: rejected: {}", record.reason),
-            Record::Decision(_) | Record::Genesis(_) => {}
+            Record::Decision(_) | Record::Genesis(_) | Record::Rotation(_) => {}
         }
     }
     for (attempt, (index, _)) in &authorized {
         let ends = ends.get(attempt).map(Vec::as_slice).unwrap_or_default();
-        let again = allowed == Ends::AlsoAgain && !ends.is_empty();
-        ensure!(again || ends.len() == 1, "the attempt of leaf {index} ended {} times: {ends:?}", ends.len());
+        let (before, last) = ends.split_at(ends.len().saturating_sub(1));
+        let may_come_before = |end: &&OutcomeResult| match allowed {
+            Ends::Once => false,
+            Ends::OnceAfterFailures => **end == OutcomeResult::Failed,
+            Ends::AlsoAgain => true,
+        };
+        ensure!(
+            !last.is_empty() && before.iter().all(may_come_before),
+            "the attempt of leaf {index} ended {} times: {ends:?}",
+            ends.len()
+        );
     }
     let healthy = ends.values().filter(|ends| ends.contains(&&OutcomeResult::Healthy)).count();
     Ok((Account { leaves: leaves.len(), authorized: authorized.len(), healthy }, authorized))
@@ -113,13 +146,14 @@ fn goes_to_a_cluster(record: &DecisionRecord) -> bool {
 fn of_the_cluster(installation: &Installation, authorized: &Authorized<'_>) -> Result<()> {
     let database = Database::open_read_only(&installation.data())?;
     let cluster = SimulatedCluster::kept(&database, &"local".parse()?);
+    at_once(holds(&cluster, "local", authorized))?
+}
+
+async fn holds(cluster: &impl Cluster, name: &str, authorized: &Authorized<'_>) -> Result<()> {
     let targets: BTreeSet<&Target> = authorized.values().map(|(_, record)| &record.target).collect();
-    for target in targets {
-        if target.cluster.as_str() != "local" {
-            continue;
-        }
+    for target in targets.into_iter().filter(|target| target.cluster.as_str() == name) {
         let held =
-            at_once(inventory::read(&cluster, target))?.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            inventory::read(cluster, target).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
         let held = held.with_context(|| format!("{target}: nothing was applied"))?;
         let leaf = authorized.get(&held.attempt).map(|(index, record)| (*index, record.manifest));
         ensure!(

@@ -13,13 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use countersign_core::keys;
 use countersign_core::ports::signer::{Algorithm, Signer as _};
+use countersign_ledger::epochs::FIRST_EPOCH;
 use countersign_ledger::genesis::{self, GENESIS_VERSION, Genesis};
 use countersign_local::key_file::KeyFile;
 use rand_core::OsRng;
 use serde_json::json;
 
 use super::init::made::Made;
-use super::init::{FIRST_EPOCH, plan};
+use super::init::plan;
 use super::{block_on, control};
 use crate::installation::{DataFolder, now};
 use crate::output::Printed;

@@ -70,7 +70,7 @@ fn concerns(record: &Record, target: Option<&Target>) -> bool {
         Record::Decision(decision) => decision.target == *target,
         Record::Outcome(outcome) => outcome.target == *target,
         Record::Rejected(rejected) => rejected.target.as_ref() == Some(target),
-        Record::Genesis(_) => false,
+        Record::Genesis(_) | Record::Rotation(_) => false,
     }
 }
 
@@ -101,6 +101,10 @@ fn row(index: u64, leaf: &Leaf) -> Vec<Cell> {
                 short(record.commit.as_str())
             );
             ["".into(), "".into(), "genesis".into(), why.into()]
+        }
+        Record::Rotation(record) => {
+            let why = format!("other keys sign from here on: epoch {}", record.epoch);
+            ["".into(), "".into(), "rotation".into(), why.into()]
         }
         Record::Rejected(record) => {
             let why = format!("{}: {}", clean(&record.queue), reason(&record.reason));

@@ -13,6 +13,7 @@ use clap::Args;
 use countersign_core::digest::to_hex;
 use countersign_core::names::{CommitId, PersonName};
 use countersign_core::ports::signer::{Algorithm, Signer as _};
+use countersign_ledger::epochs::FIRST_EPOCH;
 use countersign_ledger::genesis::{self, GENESIS_VERSION, Genesis};
 use countersign_local::key_file::KeyFile;
 use countersign_policy::bundle::Bundle;
@@ -25,9 +26,6 @@ use crate::output::Printed;
 
 use made::Made;
 use plan::Plan;
-
-/// The log's first epoch.
-pub const FIRST_EPOCH: u32 = 1;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
@@ -132,8 +130,9 @@ fn make_data(plan: &Plan, made: &mut Made) -> anyhow::Result<Secrets> {
     let root = KeyFile::generate(&plan.root_key, Algorithm::Ed25519, &mut OsRng)?;
     made.private_folder(data.path())?;
     made.private_folder(&data.path().join("keys"))?;
-    let log = KeyFile::generate(&data.log_key(), Algorithm::Ed25519, &mut OsRng)?;
-    let authorization = KeyFile::generate(&data.authorization_key(), Algorithm::EcdsaP256Sha256, &mut OsRng)?;
+    let log = KeyFile::generate(&data.log_key(FIRST_EPOCH), Algorithm::Ed25519, &mut OsRng)?;
+    let authorization =
+        KeyFile::generate(&data.authorization_key(FIRST_EPOCH), Algorithm::EcdsaP256Sha256, &mut OsRng)?;
     let public = serde_json::to_vec_pretty(root.public_key())?;
     made.write(&data.root_public_key(), &public)?;
     for path in [data.pseudonym_secret(), plan.webhook_secret()] {

@@ -6,6 +6,7 @@ pub mod genesis;
 pub mod init;
 pub mod policy;
 pub mod render;
+pub mod rotate;
 pub mod validate;
 
 pub mod approve;
@@ -54,6 +55,7 @@ use crate::serve;
 pub fn run(arguments: Arguments) -> anyhow::Result<Printed> {
     match arguments.command {
         Command::Genesis(command) => genesis::run(&command),
+        Command::Rotate(arguments) => rotate::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),

@@ -9,6 +9,8 @@ use countersign_core::keys;
 use countersign_core::leaf::Leaf;
 use countersign_core::ports::store::{self, Store};
 use countersign_core::target::ActiveBundle;
+use countersign_ledger::checkpoint::SignedCheckpoint;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::Genesis;
 use countersign_ledger::log;
 use countersign_ledger::note::NoteKey;
@@ -27,8 +29,10 @@ pub struct Installation {
     pub genesis_bytes: Vec<u8>,
     /// The root-signed beginning.
     pub genesis: Genesis,
-    /// The key that verifies the log.
-    pub key: NoteKey,
+    /// The keys since then.
+    pub epochs: Epochs,
+    /// The keys that verify the log, the newest first.
+    pub keys: Vec<NoteKey>,
     /// The one file.
     pub database: Database,
     /// Everything that is kept.
@@ -41,11 +45,13 @@ impl Installation {
     /// # Errors
     /// When there is none, it is damaged, or nothing was recorded yet.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
-        let (genesis_bytes, genesis) = DataFolder::new(data).read_genesis()?;
-        let key = NoteKey::log(&genesis.origin, &genesis.log_key)?;
+        let folder = DataFolder::new(data);
+        let (genesis_bytes, genesis) = folder.read_genesis()?;
+        let epochs = folder.read_epochs(&genesis)?;
+        let keys = epochs.checkpoint_keys()?;
         let database = Database::open_read_only(data)?;
         let store = LocalStore::new(&database);
-        Ok(Self { genesis_bytes, genesis, key, database, store })
+        Ok(Self { genesis_bytes, genesis, epochs, keys, database, store })
     }
 
     /// The log at its newest checkpoint; everything read from it is verified.
@@ -53,10 +59,23 @@ impl Installation {
     /// # Errors
     /// When nothing was recorded yet, or the checkpoint is not signed by the log's key.
     pub async fn log(&self) -> anyhow::Result<View<'_, LocalStore>> {
-        let view = log::open(&self.store, &self.key).await?;
+        let view = log::open(&self.store, &self.keys).await?;
         view.ok_or_else(|| {
             anyhow!("nothing is recorded yet: start `countersign serve` once, which writes the first leaf")
         })
+    }
+
+    /// The key that signed a checkpoint: that of an earlier epoch until `serve` has announced a new one.
+    ///
+    /// # Errors
+    /// When none of the log's keys signed it.
+    pub fn key_of(&self, at: &SignedCheckpoint) -> anyhow::Result<&NoteKey> {
+        for key in &self.keys {
+            if at.is_signed_by(key)? {
+                return Ok(key);
+            }
+        }
+        Err(anyhow!("the checkpoint is signed by no key of this installation"))
     }
 
     /// The active bundle with its configuration; nothing before the first leaf.

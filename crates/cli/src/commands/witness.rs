@@ -37,9 +37,10 @@ pub struct WitnessArguments {
     /// The URL that the log is served at, or an exported log's folder.
     #[arg(long, value_name = "DIR-OR-URL")]
     pub log: String,
-    /// The log's key as a C2SP vkey, known from elsewhere than the log (countersign audit key).
-    #[arg(long, value_name = "VKEY")]
-    pub log_key: NoteKey,
+    /// The log's key as a C2SP vkey, known from elsewhere than the log (countersign audit key). While the log's keys
+    /// change, give the new one and the old one.
+    #[arg(long, value_name = "VKEY", required = true)]
+    pub log_key: Vec<NoteKey>,
     /// The name in its cosignatures, as a host name without a scheme.
     #[arg(long, value_name = "NAME")]
     pub name: String,
@@ -111,7 +112,7 @@ impl<L: Store> Looker<'_, L> {
         let stage = Witness {
             log: &self.log,
             own: &self.own.store,
-            key: &self.arguments.log_key,
+            keys: &self.arguments.log_key,
             name: &self.arguments.name,
             signer: &self.own.signer,
         };

@@ -14,7 +14,7 @@ use countersign_core::message::QueueName;
 use countersign_core::names::ClusterName;
 use countersign_core::ports::cluster::Cluster;
 use countersign_drift::Drifter;
-use countersign_ledger::trust::{Trust, Witnesses};
+use countersign_ledger::trust::Trust;
 use countersign_local::simulated::SimulatedCluster;
 use countersign_observe::Observer;
 use tokio::sync::watch;
@@ -111,8 +111,10 @@ async fn simulated(
         });
         simulated.compare_and_swap(&object).await?;
     }
-    if keep::trust(&simulated).await?.is_none() {
-        let trust = Trust::new(&node.genesis.1, &cluster.uid, Witnesses::default());
+    let known = keep::trust(&simulated).await?.and_then(|text| Trust::parse(text.as_bytes()).ok());
+    let witnesses = known.as_ref().map(|known| known.witnesses.clone()).unwrap_or_default();
+    let trust = Trust::new(&node.epochs, &cluster.uid, witnesses);
+    if known.is_none_or(|known| known.epoch < trust.epoch) {
         keep::install_trust(&simulated, &serde_json::to_string(&trust)?).await?;
     }
     let advance = || {

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use countersign_core::active::ConfigurationCache;
 use countersign_evaluate::bundles::Bundles;
 use countersign_git::mirror::Repositories;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::Genesis;
 use countersign_local::database::Database;
 use countersign_local::key_file::KeyFile;
@@ -37,6 +38,8 @@ pub struct Node {
     pub queue: LocalQueue,
     /// The root-signed beginning, as bytes and as read.
     pub genesis: (Vec<u8>, Genesis),
+    /// The keys since then.
+    pub epochs: Epochs,
     /// What `record` is told once.
     pub settings: Settings,
     /// Signs checkpoints.
@@ -75,8 +78,9 @@ impl Node {
     pub fn open(arguments: &ServeArguments) -> anyhow::Result<Self> {
         let folder = DataFolder::new(&arguments.data);
         let genesis = folder.read_genesis()?;
-        let (log_signer, authorization_signer) = folder.signers(&genesis.1)?;
-        let settings = folder.settings(&genesis.1)?;
+        let epochs = folder.read_epochs(&genesis.1)?;
+        let (log_signer, authorization_signer) = folder.signers(epochs.current())?;
+        let settings = folder.settings(&epochs)?;
         let database = Database::open(folder.path())?;
         let store = LocalStore::new(&database);
         let metrics = Arc::new(Metrics::default());
@@ -90,6 +94,7 @@ impl Node {
             store,
             queue,
             genesis,
+            epochs,
             settings,
             log_signer,
             authorization_signer,

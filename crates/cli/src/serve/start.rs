@@ -4,6 +4,7 @@ use anyhow::{Context as _, anyhow};
 use countersign_core::ports::forge::ForgeRead as _;
 use countersign_evaluate::bundles;
 use countersign_git::mirror::{Limits, Source};
+use countersign_ledger::epochs::{Epoch, FIRST_EPOCH};
 use countersign_policy::bundle::Bundle;
 
 use super::node::Node;
@@ -58,12 +59,29 @@ pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow:
         bundles::store(&node.store, &bundle).await?;
     }
     let _alone = node.recording.lock().await;
+    begin_epoch(node, data).await?;
     node.recorder().genesis(now(), bytes).await?;
     if !begun.exists() {
         std::fs::write(&begun, format!("{}\n", genesis.origin))
             .with_context(|| format!("{}: cannot be written", begun.display()))?;
     }
     Ok(first)
+}
+
+/// Announces the epoch of the newest keys, once, under the keys of the epoch before.
+async fn begin_epoch(node: &Node, data: &DataFolder) -> anyhow::Result<()> {
+    let epoch = node.epochs.current().epoch;
+    let file = data.rotation(epoch);
+    if epoch == FIRST_EPOCH {
+        return Ok(());
+    }
+    let rotation = std::fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let signers = async |before: &Epoch| {
+        data.signers(before).with_context(|| {
+            format!("the keys of the epoch before are needed once more, to announce epoch {epoch}")
+        })
+    };
+    node.recorder().begin_epoch(now(), (&node.epochs, &rotation), signers).await
 }
 
 /// Makes a look at every followed ref due: whatever was missed while the process was down is found.

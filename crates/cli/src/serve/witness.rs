@@ -37,15 +37,14 @@ pub async fn follow(node: &Node, witness: &Remote, mut stop: watch::Receiver<boo
 
 /// Brings the newest cosigned checkpoint; earlier ones are of no use any more.
 async fn bring(node: &Node, witness: &Remote) -> anyhow::Result<()> {
-    let genesis = &node.genesis.1;
-    let key = NoteKey::log(&genesis.origin, &genesis.log_key)?;
-    let Some(newest) = checkpoint(witness, keys::WITNESSED, &key).await? else { return Ok(()) };
-    let known = checkpoint(&node.store, keys::WITNESSED, &key).await?;
+    let log = node.epochs.checkpoint_keys()?;
+    let Some(newest) = checkpoint(witness, keys::WITNESSED, &log).await? else { return Ok(()) };
+    let known = checkpoint(&node.store, keys::WITNESSED, &log).await?;
     if known.as_ref().is_some_and(|(_, known)| *known >= newest.1) {
         return Ok(());
     }
     let from = keys::cosigned(newest.1);
-    let Some((cosigned, of)) = checkpoint(witness, &from, &key).await? else { return Ok(()) };
+    let Some((cosigned, of)) = checkpoint(witness, &from, &log).await? else { return Ok(()) };
     anyhow::ensure!(of == newest.1, "{from}: the checkpoint there is of {of} leaves");
     node.store.put(&from, &cosigned).await?;
     node.store.put(keys::WITNESSED, &newest.0).await?;
@@ -55,10 +54,14 @@ async fn bring(node: &Node, witness: &Remote) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A checkpoint that the log's key signed, as bytes, with the number of its leaves.
-async fn checkpoint(store: &impl Store, key: &str, log: &NoteKey) -> anyhow::Result<Option<(Vec<u8>, u64)>> {
+/// A checkpoint that a key of the log signed, as bytes, with the number of its leaves.
+async fn checkpoint(
+    store: &impl Store,
+    key: &str,
+    log: &[NoteKey],
+) -> anyhow::Result<Option<(Vec<u8>, u64)>> {
     let Some(found) = store.get(key).await? else { return Ok(None) };
     let text = std::str::from_utf8(&found.bytes).with_context(|| format!("{key}: not text"))?;
-    let size = SignedCheckpoint::verify(text, log).with_context(|| key.to_owned())?.checkpoint().size;
+    let size = SignedCheckpoint::verify_by_any(text, log).with_context(|| key.to_owned())?.checkpoint().size;
     Ok(Some((found.bytes, size)))
 }

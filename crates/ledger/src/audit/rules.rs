@@ -6,10 +6,17 @@ use std::time::Duration;
 use countersign_core::decision::Verdict;
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::facts::Operation;
-use countersign_core::leaf::{DecisionRecord, Disposition, LEAF_VERSION, Leaf, OutcomeRecord, Record};
+use countersign_core::leaf::{
+    DecisionRecord, Disposition, LEAF_VERSION, Leaf, OutcomeRecord, Record, RotationRecord,
+};
 use countersign_core::names::{AttemptId, CommitId, Target};
 use countersign_core::outcome::OutcomeResult;
+use countersign_core::ports::signer::PublicKey;
 use countersign_core::time::Timestamp;
+
+use crate::epochs::FIRST_EPOCH;
+use crate::error::LedgerError;
+use crate::note::NoteKey;
 
 /// How far back a leaf's time may lie before the latest so far: clocks are set right now and then.
 const BACKWARD: Duration = Duration::from_secs(5 * 60);
@@ -23,6 +30,8 @@ pub(super) struct Rules {
     nonces: HashSet<Digest>,
     authorized: HashMap<AttemptId, (u64, Target)>,
     heads: HashMap<Digest, CommitId>,
+    epoch: u32,
+    log_key: Option<PublicKey>,
 }
 
 impl Rules {
@@ -35,7 +44,14 @@ impl Rules {
             nonces: HashSet::new(),
             authorized: HashMap::new(),
             heads: HashMap::new(),
+            epoch: FIRST_EPOCH,
+            log_key: None,
         }
+    }
+
+    /// The key of the last epoch that a leaf began.
+    pub fn rotated_to(&self) -> Option<Result<NoteKey, LedgerError>> {
+        self.log_key.as_ref().map(|key| NoteKey::log(&self.origin, key))
     }
 
     /// Follows one leaf: tells `problem` what is wrong with it, and returns what kind it is.
@@ -79,7 +95,19 @@ impl Rules {
                 format!("outcome {}", outcome_word(&record.result))
             }
             Record::Rejected(_) => "rejected".to_owned(),
+            Record::Rotation(record) => {
+                self.rotation(record, problem);
+                "rotation".to_owned()
+            }
         }
+    }
+
+    fn rotation(&mut self, record: RotationRecord, problem: &mut impl FnMut(String)) {
+        if record.epoch != self.epoch + 1 {
+            problem(format!("it begins epoch {} after epoch {}", record.epoch, self.epoch));
+        }
+        self.epoch = record.epoch;
+        self.log_key = Some(record.log_key);
     }
 
     fn decision(&mut self, index: u64, record: &DecisionRecord, problem: &mut impl FnMut(String)) {

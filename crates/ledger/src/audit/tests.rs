@@ -4,15 +4,17 @@ use countersign_core::facts::Operation;
 use countersign_core::leaf::{DecisionRecord, Disposition, OutcomeRecord, Record, RejectedRecord};
 use countersign_core::names::Target;
 use countersign_core::outcome::{Check, OutcomeResult};
+use countersign_core::ports::signer::Signer as _;
 
 use super::*;
-use crate::testing::world::{commit, denied, genesis_record, leaf, minute, outcome, record};
+use crate::epochs::Epoch;
+use crate::testing::world::{commit, denied, genesis_record, leaf, minute, outcome, record, rotation_record};
 use crate::testing::{Memory, ORIGIN, TestSigner, run};
 
 fn audit_bytes(leaves: &[Vec<u8>]) -> AuditReport {
     let (store, signer) = (Memory::default(), TestSigner::ed25519(1));
     run(log::append(&store, &signer, ORIGIN, leaves, None)).unwrap();
-    run(audit(&store, &signer.note_key())).unwrap()
+    run(audit(&store, &[signer.note_key()])).unwrap()
 }
 
 /// Audits a log of genesis and these records, a minute apart.
@@ -197,7 +199,7 @@ fn damaged(key: &str, damage: impl FnOnce(&mut Vec<u8>)) -> AuditReport {
     let leaves: Vec<_> = std::iter::once(leaf(minute(0), genesis_record())).chain(denials).collect();
     run(log::append(&store, &signer, ORIGIN, &leaves, None)).unwrap();
     store.edit(key, damage);
-    run(audit(&store, &signer.note_key())).unwrap()
+    run(audit(&store, &[signer.note_key()])).unwrap()
 }
 
 #[test]
@@ -232,7 +234,37 @@ fn a_bundle_that_was_cut_short_is_named() {
 fn the_checkpoint_of_another_key_is_not_audited() {
     let (store, signer) = (Memory::default(), TestSigner::ed25519(1));
     let key = TestSigner::ed25519(2).note_key();
-    assert!(matches!(run(audit(&store, &key)), Err(LedgerError::Missing { .. })));
+    assert!(matches!(run(audit(&store, std::slice::from_ref(&key))), Err(LedgerError::Missing { .. })));
     run(log::append(&store, &signer, ORIGIN, &[leaf(minute(0), genesis_record())], None)).unwrap();
-    assert!(matches!(run(audit(&store, &key)), Err(LedgerError::Signature(_))));
+    assert!(matches!(run(audit(&store, std::slice::from_ref(&key))), Err(LedgerError::Signature(_))));
+}
+
+/// Audits a log that goes from epoch 1 to `epoch`, with a checkpoint of the key of number `signed_by` at its end.
+fn rotated(epoch: u32, signed_by: u8) -> AuditReport {
+    let (store, signer, next) = (Memory::default(), TestSigner::ed25519(1), TestSigner::ed25519(2));
+    run(log::append(&store, &signer, ORIGIN, &[leaf(minute(0), genesis_record())], None)).unwrap();
+    let keys = Epoch {
+        epoch,
+        log_key: next.public_key().clone(),
+        authorization_key: TestSigner::p256(2).public_key().clone(),
+    };
+    let announced = leaf(minute(1), rotation_record(&keys));
+    match signed_by {
+        1 => drop(run(log::append(&store, &signer, ORIGIN, &[announced], None)).unwrap()),
+        _ => drop(run(log::rotate(&store, (&signer, &next), ORIGIN, announced, 1)).unwrap()),
+    }
+    run(audit(&store, &[next.note_key(), signer.note_key()])).unwrap()
+}
+
+#[test]
+fn a_rotation_is_followed() {
+    let report = rotated(2, 2);
+    assert!(report.is_clean(), "{:?}", report.problems);
+    assert_eq!(report.counts["rotation"], 1);
+}
+
+#[test]
+fn a_rotation_that_skips_an_epoch_or_that_nobody_followed_is_found() {
+    assert_eq!(only(&rotated(3, 2)), (Some(1), "it begins epoch 3 after epoch 1"));
+    assert!(only(&rotated(2, 1)).1.contains("another key than the last epoch began with"));
 }

@@ -1,21 +1,24 @@
 //! The checks of an authorization, in their order.
 
 use countersign_core::authorization::{
-    AuthorizationStatement, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization, STATEMENT_TYPE,
+    AuthorizationStatement, Envelope, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, ProvenAuthorization,
+    STATEMENT_TYPE,
 };
 use countersign_core::digest::Digest;
 use countersign_core::leaf::DecisionRecord;
 use countersign_core::names::Target;
 use countersign_core::outcome::Check;
+use countersign_core::ports::signer::PublicKey;
 use countersign_core::ports::store::Store;
 use serde::Deserialize;
 
 use super::{Expected, Held, MAX_AUTHORIZATION, NotVerified, Refused, refused};
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::dsse;
 use crate::error::LedgerError;
 use crate::issue::{authorizing_record, manifest_of};
 use crate::merkle::{leaf_hash, verify_consistency, verify_inclusion};
-use crate::note::Note;
+use crate::note::{Note, NoteKey};
 use crate::proof::LogProof;
 use crate::trust::Trust;
 use crate::view::View;
@@ -41,6 +44,25 @@ pub(super) fn parse_shape(bytes: &[u8]) -> Result<(ProvenAuthorization, LogProof
     }
     let proof = proven.proof.parse().map_err(because(Check::Shape))?;
     Ok((proven, proof))
+}
+
+/// The payload, with the key that signed it: that of the current epoch, or of an earlier one.
+pub(super) fn check_signature<'t>(
+    envelope: &Envelope,
+    trust: &'t Trust,
+) -> Result<(Vec<u8>, &'t PublicKey), Refused> {
+    let mut first = None;
+    for key in trust.authorization_keys() {
+        match dsse::verify(envelope, key) {
+            Ok(payload) => return Ok((payload, key)),
+            Err(LedgerError::Malformed { what, why }) => {
+                return Err(refused(Check::Shape, LedgerError::Malformed { what, why }.to_string()));
+            }
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    let why = first.map_or_else(|| "no key is trusted".to_owned(), |error| error.to_string());
+    Err(refused(Check::Signature, why))
 }
 
 /// The part of a statement that says what the rest is.
@@ -116,17 +138,29 @@ pub(super) fn check_time(
     Ok(())
 }
 
+/// An epoch's authorizations are signed with its own key.
+pub(super) fn check_epoch(predicate: &Predicate, key: &PublicKey, trust: &Trust) -> Result<(), Refused> {
+    let found = predicate.sequence.epoch;
+    match trust.authorization_key_of(found) {
+        Some(due) if due == key => Ok(()),
+        Some(_) => {
+            let reason = format!("it is of the log's epoch {found}, and signed with the key of another");
+            Err(refused(Check::Sequence, reason))
+        }
+        None => {
+            let trusted = trust.epoch;
+            let reason = format!("it is of the log's epoch {found}, this cluster trusts epoch {trusted}");
+            Err(refused(Check::Sequence, reason))
+        }
+    }
+}
+
 pub(super) fn check_sequence(
     predicate: &Predicate,
     manifest: &Digest,
     expected: &Expected<'_>,
 ) -> Result<(), Refused> {
     let found = predicate.sequence;
-    if found.epoch != expected.trust.epoch {
-        let trusted = expected.trust.epoch;
-        let reason = format!("it is of the log's epoch {}, this cluster trusts epoch {trusted}", found.epoch);
-        return Err(refused(Check::Sequence, reason));
-    }
     let Some(held) = expected.held else { return Ok(()) };
     if found < held.sequence {
         let reason = format!(
@@ -198,8 +232,8 @@ pub(super) fn check_checkpoint(
         let reason = format!("it is of log {:?}, this cluster trusts log {:?}", predicate.log, trust.origin);
         return Err(refused(Check::Checkpoint, reason));
     }
-    let key = trust.checkpoint_key().map_err(&wrong)?;
-    SignedCheckpoint::verify(&proof.checkpoint, &key).map_err(&wrong)
+    let keys = trust.checkpoint_keys().map_err(&wrong)?;
+    SignedCheckpoint::verify_by_any(&proof.checkpoint, &keys).map_err(&wrong)
 }
 
 /// Either checkpoint may be the older one: an authorization may have waited while others were applied.
@@ -209,14 +243,34 @@ pub(super) async fn check_consistency(
     log: &impl Store,
 ) -> Result<String, NotVerified> {
     let Some(kept) = expected.kept else { return Ok(proven.text().to_owned()) };
-    let key = expected.trust.checkpoint_key().map_err(because(Check::Consistency))?;
-    let kept = SignedCheckpoint::verify(kept, &key).map_err(|error| {
+    let wrong = because(Check::Consistency);
+    let keys = expected.trust.checkpoint_keys().map_err(&wrong)?;
+    let kept = SignedCheckpoint::verify_by_any(kept, &keys).map_err(|error| {
         refused(
             Check::Consistency,
             format!("the checkpoint that is kept on this cluster is not usable: {error}"),
         )
     })?;
+    check_rotation(&kept, &proven, keys.first()).map_err(&wrong)?;
     one_history(kept, proven, log, "kept on this cluster").await
+}
+
+/// Once a checkpoint of the current epoch is kept, the keys before it vouch for nothing that came later: whoever stole
+/// one of them could otherwise go on with the log.
+fn check_rotation(
+    kept: &SignedCheckpoint,
+    proven: &SignedCheckpoint,
+    current: Option<&NoteKey>,
+) -> Result<(), LedgerError> {
+    let Some(current) = current else { return Ok(()) };
+    let (kept_at, proven_at) = (kept.checkpoint().size, proven.checkpoint().size);
+    if proven_at <= kept_at || !kept.is_signed_by(current)? || proven.is_signed_by(current)? {
+        return Ok(());
+    }
+    Err(LedgerError::Signature(format!(
+        "the checkpoint of {proven_at} leaves is signed by the key of an earlier epoch, and the one of {kept_at} leaves that \
+         is kept on this cluster by the current one: find out who still signs with the earlier key"
+    )))
 }
 
 /// The text of the larger of two checkpoints of one history; of the first, where they are of one size. `first` is

@@ -7,11 +7,13 @@ use countersign_core::ports::signer::Signer as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::dsse;
 use crate::log::append;
 use crate::testing::world::{World, attempt, commit, leaf, manifest, minute, record, target};
 use crate::testing::{Memory, Mortal, ORIGIN, TestSigner, leaves, run};
 
 mod history;
+mod rotated;
 mod witnessed;
 
 impl World {

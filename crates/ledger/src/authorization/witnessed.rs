@@ -66,6 +66,6 @@ async fn read(store: &impl Store, key: &str, trust: &Trust) -> Result<Option<Sig
     let Some(found) = store.get(key).await.map_err(NotVerified::Unavailable)? else { return Ok(None) };
     let wrong = |error: LedgerError| refused(Check::Checkpoint, format!("{key}: {error}"));
     let text = String::from_utf8_lossy(&found.bytes);
-    let log = trust.checkpoint_key().map_err(wrong)?;
-    Ok(Some(SignedCheckpoint::verify(&text, &log).map_err(wrong)?))
+    let log = trust.checkpoint_keys().map_err(wrong)?;
+    Ok(Some(SignedCheckpoint::verify_by_any(&text, &log).map_err(wrong)?))
 }

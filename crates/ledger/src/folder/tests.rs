@@ -24,11 +24,11 @@ fn an_exported_log_is_audited_and_proves_its_leaves() {
     world.grow(300);
     let exported = export(&world);
     let (folder, key) = (Folder::new(exported.path()), NoteKey::log(ORIGIN, world.log.public_key()).unwrap());
-    let report = run(audit(&folder, &key)).unwrap();
+    let report = run(audit(&folder, std::slice::from_ref(&key))).unwrap();
     assert!(report.is_clean(), "{:?}", report.problems);
     assert_eq!(report.checkpoint.size, 304);
 
-    let mut view = run(open(&folder, &key)).unwrap().unwrap();
+    let mut view = run(open(&folder, std::slice::from_ref(&key))).unwrap().unwrap();
     let leaf = run(view.leaf(3)).unwrap();
     assert!(run(view.prove(3)).unwrap().verify(&leaf, &key).is_ok());
 }

@@ -1,3 +1,4 @@
+use countersign_core::digest::canonical_json;
 use countersign_core::ports::signer::Signer as _;
 
 use super::*;

@@ -17,11 +17,11 @@ fn grow(store: &impl Store, leaves: &[Vec<u8>]) -> Result<Appended, LedgerError>
 }
 
 fn head(store: &Memory) -> Checkpoint {
-    run(read_checkpoint(store, &signer().note_key())).unwrap().unwrap().checkpoint().clone()
+    run(read_checkpoint(store, &[signer().note_key()])).unwrap().unwrap().checkpoint().clone()
 }
 
 fn all(store: &Memory) -> Vec<Vec<u8>> {
-    let mut view = run(open(store, &signer().note_key())).unwrap().unwrap();
+    let mut view = run(open(store, &[signer().note_key()])).unwrap().unwrap();
     let size = view.size();
     run(view.leaves(0..size)).unwrap()
 }
@@ -86,7 +86,7 @@ fn a_log_of_many_leaves_has_the_tiles_of_the_specification() {
     {
         assert!(store.keys("log/tile/").contains(&format!("log/tile/{tile}")), "{tile}");
     }
-    let mut view = run(open(&store, &signer().note_key())).unwrap().unwrap();
+    let mut view = run(open(&store, &[signer().note_key()])).unwrap().unwrap();
     for index in [0, 255, 256, 65_535, 65_536, 69_999] {
         assert_eq!(run(view.leaf(index)).unwrap(), leaves[index as usize]);
     }
@@ -169,7 +169,7 @@ fn small_appends_leave_few_partial_tiles() {
 /// What a caller does after an error: look whether its leaves are in the log, and append if not.
 fn retry(store: &Memory, base: u64, batch: &[Vec<u8>]) {
     let size =
-        run(read_checkpoint(store, &signer().note_key())).unwrap().map_or(0, |head| head.checkpoint().size);
+        run(read_checkpoint(store, &[signer().note_key()])).unwrap().map_or(0, |head| head.checkpoint().size);
     let rest = if size > base { &[] } else { batch };
     grow(store, rest).unwrap();
 }
@@ -230,7 +230,7 @@ proptest! {
         }
         check_whole(&store, &leaves(0, size));
         check_with_oracle(&store, &leaves(0, size));
-        let mut view = run(open(&store, &signer().note_key())).unwrap().unwrap();
+        let mut view = run(open(&store, &[signer().note_key()])).unwrap().unwrap();
         let (new, root) = *heads.last().unwrap();
         for (old, old_root) in &heads {
             let path = run(view.consistency_proof(*old)).unwrap();
@@ -347,5 +347,5 @@ fn the_futures_can_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     let (store, signer) = (Memory::default(), signer());
     is_send(&append(&store, &signer, ORIGIN, &[], None));
-    is_send(&open(&store, &signer.note_key()));
+    is_send(&open(&store, &[signer.note_key()]));
 }

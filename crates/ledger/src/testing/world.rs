@@ -7,7 +7,7 @@ use countersign_core::decision::{DECISION_VERSION, Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::facts::Operation;
 use countersign_core::leaf::{
-    DecisionRecord, Disposition, GenesisRecord, LEAF_VERSION, Leaf, OutcomeRecord, Record,
+    DecisionRecord, Disposition, GenesisRecord, LEAF_VERSION, Leaf, OutcomeRecord, Record, RotationRecord,
 };
 use countersign_core::manifest::Manifest;
 use countersign_core::names::{AttemptId, CommitId, FollowedRef, Target};
@@ -17,9 +17,10 @@ use countersign_core::time::Timestamp;
 
 use super::{Memory, ORIGIN, TestSigner, run};
 use crate::checkpoint::SignedCheckpoint;
+use crate::epochs::{self, Epoch, Epochs, ROTATION_VERSION, Rotation};
 use crate::genesis::{GENESIS_VERSION, Genesis};
 use crate::issue::{Grant, issue};
-use crate::log::append;
+use crate::log::{self, append};
 use crate::trust::{Trust, Witnesses};
 use crate::view::View;
 
@@ -163,7 +164,7 @@ impl World {
             .map(|record| leaf(minute(0), record))
             .collect();
         let at = run(append(&store, &log, ORIGIN, &leaves, None)).unwrap().checkpoint;
-        let trust = Trust::new(&genesis(&log, &authorizer), AUDIENCE, Witnesses::default());
+        let trust = Trust::new(&Epochs::new(&genesis(&log, &authorizer)), AUDIENCE, Witnesses::default());
         Self { store, log, authorizer, trust, at }
     }
 
@@ -175,6 +176,27 @@ impl World {
         self.at = run(append(&self.store, &self.log, ORIGIN, &leaves, None)).unwrap().checkpoint;
     }
 
+    /// Begins the next epoch, whose keys are of the next number. Only this world's signers know of it by itself.
+    pub fn rotate(&mut self) -> Epochs {
+        let mut epochs = Epochs::new(&genesis(&self.log, &self.authorizer));
+        let (log, authorizer) = (TestSigner::ed25519(2), TestSigner::p256(2));
+        let keys = Epoch {
+            epoch: 2,
+            log_key: log.public_key().clone(),
+            authorization_key: authorizer.public_key().clone(),
+        };
+        let origin = ORIGIN.to_owned();
+        let rotation = Rotation { v: ROTATION_VERSION, origin, keys: keys.clone(), created: minute(0) };
+        let signed = run(epochs::sign(&TestSigner::ed25519(9), &rotation)).unwrap();
+        epochs.rotate(&signed).unwrap();
+        let leaf = leaf(minute(1), rotation_record(&keys));
+        let size = self.at.checkpoint().size;
+        let appended = log::rotate(&self.store, (&self.log, &log), ORIGIN, leaf, size);
+        self.at = run(appended).unwrap().checkpoint;
+        (self.log, self.authorizer) = (log, authorizer);
+        epochs
+    }
+
     pub fn view(&self) -> View<'_, Memory> {
         View::new(&self.store, self.at.clone())
     }
@@ -182,7 +204,8 @@ impl World {
     /// The authorization of the decision at `index`, issued at minute 0.
     pub fn issue(&self, index: u64, record: &DecisionRecord) -> ProvenAuthorization {
         let decision = decision(record);
-        let grant = Grant { decision: &decision, audience: AUDIENCE, epoch: 1, now: minute(0) };
+        let epoch = self.trust.epoch;
+        let grant = Grant { decision: &decision, audience: AUDIENCE, epoch, now: minute(0) };
         run(issue(&self.authorizer, &mut self.view(), index, &grant)).unwrap()
     }
 
@@ -205,6 +228,15 @@ impl World {
         let signed = crate::dsse::sign(&self.authorizer, &proven.envelope.payload_type, &payload);
         proven.envelope = run(signed).unwrap();
     }
+}
+
+pub fn rotation_record(keys: &Epoch) -> Record {
+    Record::Rotation(RotationRecord {
+        rotation: Digest::of(b"rotation"),
+        epoch: keys.epoch,
+        log_key: keys.log_key.clone(),
+        authorization_key: keys.authorization_key.clone(),
+    })
 }
 
 pub fn denied(cause: &str) -> DecisionRecord {

@@ -9,7 +9,7 @@ fn witness(number: u8) -> NoteKey {
 
 fn trust(witnesses: Witnesses) -> Trust {
     let genesis = world::genesis(&TestSigner::ed25519(1), &TestSigner::p256(1));
-    Trust::new(&genesis, world::AUDIENCE, witnesses)
+    Trust::new(&Epochs::new(&genesis), world::AUDIENCE, witnesses)
 }
 
 fn read(trust: &Trust) -> Result<Trust, LedgerError> {
@@ -20,7 +20,7 @@ fn read(trust: &Trust) -> Result<Trust, LedgerError> {
 fn trust_reads_back_what_was_installed() {
     let trust = trust(Witnesses { required: 1, keys: vec![witness(2), witness(3)] });
     assert_eq!(read(&trust).unwrap(), trust);
-    assert_eq!(trust.checkpoint_key().unwrap(), NoteKey::log(ORIGIN, &trust.log_key).unwrap());
+    assert_eq!(trust.checkpoint_keys().unwrap(), [NoteKey::log(ORIGIN, &trust.log_key).unwrap()]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_view_at_an_older_checkpoint_is_served_by_newer_tiles() {
     let store = Memory::default();
     let grow = |count| {
         let size =
-            run(open(&store, &TestSigner::ed25519(1).note_key())).unwrap().map_or(0, |view| view.size());
+            run(open(&store, &[TestSigner::ed25519(1).note_key()])).unwrap().map_or(0, |view| view.size());
         run(append(&store, &TestSigner::ed25519(1), ORIGIN, &leaves(size, count), None)).unwrap().checkpoint
     };
     let old = grow(100);

@@ -15,6 +15,7 @@ use countersign_core::ports::cluster::Cluster as _;
 use countersign_core::ports::queue::Queue as _;
 use countersign_core::ports::store::Store as _;
 use countersign_core::stage::{Incoming, StageError};
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
 use serde_json::{Value, json};
 
@@ -97,15 +98,15 @@ async fn a_cluster_without_keys_refuses_everything() {
 async fn keys_that_were_installed_for_another_cluster_or_release_refuse() {
     let world = World::new().await;
     let (due, _) = world.authorize("e1", vec![config("shop", "1")]).await;
-    world.install(&Trust::new(&world.genesis, "uid-west", Witnesses::default())).await;
+    world.install(&Trust::new(&Epochs::new(&world.genesis), "uid-west", Witnesses::default())).await;
     world.apply(&due, 5).await.unwrap();
     World::refused(&world.outcomes().await, Check::Audience, "uid-west");
-    let mut trust = Trust::new(&world.genesis, "uid-east", Witnesses::default());
+    let mut trust = Trust::new(&Epochs::new(&world.genesis), "uid-east", Witnesses::default());
     trust.v = 9;
     world.install(&trust).await;
     world.apply(&due, 5).await.unwrap();
     World::refused(&world.outcomes().await, Check::Signature, "version 9");
-    trust = Trust::new(&world.genesis, "uid-east", Witnesses { required: 1, keys: Vec::new() });
+    trust = Trust::new(&Epochs::new(&world.genesis), "uid-east", Witnesses { required: 1, keys: Vec::new() });
     world.install(&trust).await;
     let (again, _) = world.authorize("e2", vec![config("shop", "1")]).await;
     world.apply(&again, 5).await.unwrap();

@@ -13,6 +13,7 @@ use countersign_core::ports::cluster::Cluster as _;
 use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::ports::store;
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
 use countersign_ledger::issue::{Grant, issue};
 use countersign_ledger::log;
@@ -91,7 +92,7 @@ impl World {
     /// As [`Self::new`], with the keys installed.
     pub async fn trusting() -> Self {
         let world = Self::new().await;
-        world.install(&Trust::new(&world.genesis, "uid-east", Witnesses::default())).await;
+        world.install(&Trust::new(&Epochs::new(&world.genesis), "uid-east", Witnesses::default())).await;
         world
     }
 
@@ -130,7 +131,7 @@ impl World {
         let appended =
             log::append(&self.store, &self.log, &self.genesis.origin, &[leaf], None).await.unwrap();
         let key = NoteKey::log(&self.genesis.origin, self.log.public_key()).unwrap();
-        let mut view = log::open(&self.store, &key).await.unwrap().unwrap();
+        let mut view = log::open(&self.store, &[key]).await.unwrap().unwrap();
         let grant = Grant { decision: &decision, audience: "uid-east", epoch: 1, now: at(0) };
         let proven = issue(&self.authorization, &mut view, appended.first, &grant).await.unwrap();
         store::put_json(&self.store, &keys::authorization(&attempt), &proven).await.unwrap();

@@ -5,4 +5,5 @@ mod crashes;
 mod drifts;
 mod dying;
 mod flow;
+mod rotation;
 mod world;

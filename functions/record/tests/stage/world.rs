@@ -19,6 +19,7 @@ use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::Incoming;
 use countersign_core::target::{CommitReport, TargetState};
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::genesis::{self, GENESIS_VERSION, Genesis};
 use countersign_ledger::log;
 use countersign_ledger::note::NoteKey;
@@ -31,7 +32,7 @@ use countersign_record::{Recorder, Settings};
 use serde_json::json;
 
 pub struct World {
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     pub store: LocalStore,
     pub queue: LocalQueue,
     pub root: KeyFile,
@@ -112,17 +113,8 @@ impl World {
         let store = LocalStore::new(&database);
         let queue = LocalQueue::new(&database, Arc::new(|| at(0)), 1_000);
         let configurations = ConfigurationCache::default();
-        let world = Self {
-            _folder: folder,
-            store,
-            queue,
-            root,
-            log,
-            authorization,
-            settings,
-            configurations,
-            genesis,
-        };
+        let world =
+            Self { folder, store, queue, root, log, authorization, settings, configurations, genesis };
         world.store_bundle(&world.genesis.bundle).await;
         world
     }
@@ -155,7 +147,7 @@ impl World {
     }
 
     pub fn trust(&self) -> Trust {
-        Trust::new(&self.genesis, "uid-east", Witnesses::default())
+        Trust::new(&Epochs::new(&self.genesis), "uid-east", Witnesses::default())
     }
 
     /// An allowed deployment to a target, that was looked at at `seconds`, for one person's approval.
@@ -227,7 +219,7 @@ impl World {
     /// Every leaf of the log.
     pub async fn leaves(&self) -> Vec<Leaf> {
         let key = NoteKey::log(&self.settings.origin, self.log.public_key()).unwrap();
-        let Some(mut view) = log::open(&self.store, &key).await.unwrap() else { return Vec::new() };
+        let Some(mut view) = log::open(&self.store, &[key]).await.unwrap() else { return Vec::new() };
         let leaves = view.leaves(0..view.size()).await.unwrap();
         leaves.iter().map(|leaf| serde_json::from_slice(leaf).unwrap()).collect()
     }

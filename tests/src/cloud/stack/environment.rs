@@ -71,6 +71,7 @@ impl Services {
             ("COUNTERSIGN_DEPLOY_QUEUES", &deploys),
             ("COUNTERSIGN_MAX_RECEIVES", "288"),
             ("COUNTERSIGN_ROOT_KEY", &root),
+            ("COUNTERSIGN_EPOCH", "1"),
             ("COUNTERSIGN_LOG_KEY", kms::ED25519_KEY),
             ("COUNTERSIGN_AUTHORIZATION_KEY", kms::P256_KEY),
             ("COUNTERSIGN_PSEUDONYM_SECRET", pseudonyms),

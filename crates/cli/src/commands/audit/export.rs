@@ -36,7 +36,7 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Printed> {
     let folder = &arguments.folder;
     block_on(async {
         let mut view = installation.log().await?;
-        extends(folder, &installation.key, &mut view).await?;
+        extends(folder, &installation.keys, &mut view).await?;
         let size = view.size();
         let mut files = 0_usize;
         for (tile, content) in tiles(size) {
@@ -45,12 +45,18 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Printed> {
             files += 1;
         }
         write(folder, "genesis.json", &installation.genesis_bytes)?;
-        write(folder, "vkey", format!("{}\n", installation.key).as_bytes())?;
+        for earlier in installation.epochs.earlier() {
+            let rotation = keys::rotation(earlier.epoch + 1);
+            let file = arguments.data.join(&rotation);
+            let bytes = fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
+            write(folder, &rotation, &bytes)?;
+        }
+        let key = installation.key_of(view.at())?.to_string();
+        write(folder, "vkey", format!("{key}\n").as_bytes())?;
         // Last, so that a reader never meets a checkpoint whose tiles are not there.
         write(folder, CHECKPOINT, view.at().text().as_bytes())?;
         audited(folder, &installation).await?;
         let root = view.at().checkpoint().root;
-        let key = installation.key.to_string();
         let document = json!({ "folder": folder, "size": size, "root": root, "files": files, "key": key });
         let files = counted(files, "file");
         let text = format!("{}: {size} leaves in {files}\nroot {}\nkey  {key}", folder.display(), root.hex());
@@ -59,7 +65,7 @@ pub fn run(arguments: &ExportArguments) -> anyhow::Result<Printed> {
 }
 
 /// What is in the folder already must be a prefix of the log.
-async fn extends(folder: &Path, key: &NoteKey, view: &mut View<'_, LocalStore>) -> anyhow::Result<()> {
+async fn extends(folder: &Path, keys: &[NoteKey], view: &mut View<'_, LocalStore>) -> anyhow::Result<()> {
     let place = folder.display();
     // Made first: a path through folders that are not there yet would look absent, and then lead elsewhere.
     fs::create_dir_all(folder).with_context(|| format!("{place}: the folder cannot be made"))?;
@@ -69,7 +75,7 @@ async fn extends(folder: &Path, key: &NoteKey, view: &mut View<'_, LocalStore>) 
         Err(_) if entries.next().is_none() => return Ok(()),
         Err(_) => bail!("{place}: holds other files and no earlier export: give a new or an empty folder"),
     };
-    let old = SignedCheckpoint::verify(&old, key)
+    let old = SignedCheckpoint::verify_by_any(&old, keys)
         .with_context(|| format!("{place}: holds the export of another log"))?;
     let (old, new) = (old.checkpoint(), view.at().checkpoint().clone());
     ensure!(
@@ -124,7 +130,7 @@ fn write(folder: &Path, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
 /// What was written must verify like any copy of the log.
 async fn audited(folder: &Path, installation: &Installation) -> anyhow::Result<()> {
     let genesis = Some(Digest::of(&installation.genesis_bytes));
-    let trusted = Trusted { key: installation.key.clone(), genesis, root: None };
+    let trusted = Trusted { keys: installation.keys.clone(), genesis, root: None };
     match verify(&Folder::new(folder), &trusted).await? {
         Verified::Audited(report) if report.is_clean() => Ok(()),
         Verified::Audited(report) => {
@@ -155,7 +161,7 @@ mod tests {
         let appended = log::append(store, signer, "log.example", &[leaf.to_vec()], None).await.unwrap();
         let text = appended.checkpoint.text().to_owned();
         let key = NoteKey::log("log.example", signer.public_key()).unwrap();
-        (text, extends(folder, &key, &mut View::new(store, appended.checkpoint)).await)
+        (text, extends(folder, &[key], &mut View::new(store, appended.checkpoint)).await)
     }
 
     #[test]

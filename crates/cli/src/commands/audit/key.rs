@@ -16,17 +16,24 @@ use serde_json::json;
 
 use super::{KeyArguments, VerifyArguments};
 use crate::commands::genesis::public_key;
-use crate::installation::DataFolder;
+use crate::installation::{DataFolder, epochs_in};
 use crate::output::Printed;
 
 /// What is trusted, and what it says of leaf 0.
 pub struct Trusted {
-    /// Verifies checkpoints.
-    pub key: NoteKey,
+    /// Verify checkpoints: the key of the newest epoch first.
+    pub keys: Vec<NoteKey>,
     /// The digest of the genesis that leaf 0 must cite, if one is known.
     pub genesis: Option<Digest>,
     /// The id of the root key that signed it: SHA-256 of its SPKI, in hexadecimal digits.
     pub root: Option<String>,
+}
+
+impl Trusted {
+    /// The key of the newest epoch, as a vkey.
+    pub fn newest(&self) -> String {
+        self.keys.first().map(ToString::to_string).unwrap_or_default()
+    }
 }
 
 /// Prints the log's key, or a witness's.
@@ -42,8 +49,11 @@ pub fn run(arguments: &KeyArguments) -> anyhow::Result<Printed> {
         (Some(genesis), _) => of_files(genesis, arguments.root_key.as_deref())?,
         (None, data) => of_folder(data.as_deref().unwrap_or(Path::new(".")))?,
     };
-    let document = json!({ "vkey": trusted.key, "origin": trusted.key.name(), "rootKey": trusted.root });
-    Printed::done(trusted.key.to_string(), &document)
+    let origin = trusted.keys.first().map(NoteKey::name);
+    let document = json!({
+        "vkey": trusted.newest(), "origin": origin, "rootKey": trusted.root, "vkeys": trusted.keys,
+    });
+    Printed::done(trusted.newest(), &document)
 }
 
 /// The key that the arguments name; by default, that of the data folder's genesis.
@@ -54,7 +64,7 @@ pub fn trusted(arguments: &VerifyArguments) -> anyhow::Result<Trusted> {
     match (&arguments.key, &arguments.genesis, &arguments.data) {
         (Some(text), _, _) => {
             let key = text.trim().parse().context("--key: not a vkey, as name+hash+base64")?;
-            Ok(Trusted { key, genesis: None, root: None })
+            Ok(Trusted { keys: vec![key], genesis: None, root: None })
         }
         (None, Some(file), _) => of_files(file, arguments.root_key.as_deref()),
         (None, None, Some(data)) => of_folder(data),
@@ -66,7 +76,7 @@ pub fn trusted(arguments: &VerifyArguments) -> anyhow::Result<Trusted> {
 
 fn of_folder(data: &Path) -> anyhow::Result<Trusted> {
     let (bytes, genesis) = DataFolder::new(data).read_genesis()?;
-    of_genesis(&bytes, &genesis)
+    of_genesis(&bytes, &genesis, data)
 }
 
 fn of_files(file: &Path, root_key: Option<&Path>) -> anyhow::Result<Trusted> {
@@ -79,16 +89,17 @@ fn of_files(file: &Path, root_key: Option<&Path>) -> anyhow::Result<Trusted> {
     };
     let genesis =
         genesis::verify(&bytes, &root).with_context(|| format!("{place}: not what the root key signed"))?;
-    of_genesis(&bytes, &genesis)
+    of_genesis(&bytes, &genesis, file.parent().unwrap_or(Path::new("")))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(file).with_context(|| format!("{}: cannot be read", file.display()))
 }
 
-fn of_genesis(bytes: &[u8], genesis: &Genesis) -> anyhow::Result<Trusted> {
+/// The keys since a genesis, by the rotations in `folder`.
+fn of_genesis(bytes: &[u8], genesis: &Genesis, folder: &Path) -> anyhow::Result<Trusted> {
     Ok(Trusted {
-        key: NoteKey::log(&genesis.origin, &genesis.log_key)?,
+        keys: epochs_in(folder, genesis)?.checkpoint_keys()?,
         genesis: Some(Digest::of(bytes)),
         root: Some(VerifyingKey::parse(&genesis.root_key)?.id()?),
     })

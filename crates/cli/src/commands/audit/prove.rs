@@ -15,20 +15,21 @@ use crate::output::Printed;
 pub fn run(arguments: &ProveArguments) -> anyhow::Result<Printed> {
     let installation = Installation::open(&arguments.data)?;
     let index = arguments.index;
-    let (leaf, proof) = block_on(async {
+    let (leaf, proof, key) = block_on(async {
         let mut view = installation.log().await?;
         let size = view.size();
         ensure!(index < size, "leaf {index}: the log has {size} leaves, the first of index 0");
-        Ok((view.leaf(index).await?, view.prove(index).await?))
+        let key = installation.key_of(view.at())?;
+        Ok((view.leaf(index).await?, view.prove(index).await?, key))
     })?;
-    proof.verify(&leaf, &installation.key)?;
+    proof.verify(&leaf, key)?;
     let text = proof.to_string();
     let document = json!({
         "index": index,
         "leaf": parsed(index, &leaf)?,
         "leafBytes": String::from_utf8_lossy(&leaf),
         "proof": text,
-        "key": installation.key.to_string(),
+        "key": key.to_string(),
     });
     Printed::done(text.trim_end_matches('\n'), &document)
 }

@@ -79,7 +79,7 @@ impl Verified {
 /// # Errors
 /// When it cannot be read.
 pub async fn verify(store: &impl Store, trusted: &Trusted) -> anyhow::Result<Verified> {
-    let mut report = match audit(store, &trusted.key).await {
+    let mut report = match audit(store, &trusted.keys).await {
         Ok(report) => report,
         Err(
             error @ (LedgerError::Signature(_) | LedgerError::Corrupt { .. } | LedgerError::Malformed { .. }),
@@ -104,7 +104,7 @@ async fn another_beginning(
     trusted: &Trusted,
     genesis: &Digest,
 ) -> anyhow::Result<Option<String>> {
-    let Some(mut view) = log::open(store, &trusted.key).await? else { return Ok(None) };
+    let Some(mut view) = log::open(store, &trusted.keys).await? else { return Ok(None) };
     let leaf = parsed(0, &view.leaf(0).await?)?;
     Ok(match leaf.record {
         Record::Genesis(record) if record.genesis == *genesis => None,
@@ -116,7 +116,7 @@ async fn another_beginning(
 }
 
 fn document(found: &Verified, trusted: &Trusted) -> Value {
-    let (key, root) = (trusted.key.to_string(), &trusted.root);
+    let (key, root) = (trusted.newest(), &trusted.root);
     match found {
         Verified::Audited(report) => json!({
             "clean": report.is_clean(), "key": key, "rootKey": root,
@@ -143,7 +143,7 @@ fn text(found: &Verified, trusted: &Trusted, colored: bool) -> String {
         vec!["log".into(), clean(&report.checkpoint.origin).into()],
         vec!["size".into(), format!("{} leaves", report.checkpoint.size).into()],
         vec!["root".into(), report.checkpoint.root.hex().into()],
-        vec!["key".into(), trusted.key.to_string().into()],
+        vec!["key".into(), trusted.newest().into()],
     ];
     rows.extend(trusted.root.iter().map(|root| vec!["signed by".into(), format!("root key {root}").into()]));
     let counts =

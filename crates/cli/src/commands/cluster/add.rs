@@ -10,7 +10,7 @@ use countersign_core::active::ConfigurationCache;
 use countersign_core::configuration::{Cluster as Configured, ClusterKind, Configuration, SecretReference};
 use countersign_core::names::ClusterName;
 use countersign_core::ports::cluster::Cluster;
-use countersign_ledger::genesis::Genesis;
+use countersign_ledger::epochs::Epochs;
 use countersign_ledger::note::NoteKey;
 use countersign_ledger::trust::{Trust, Witnesses};
 use countersign_local::database::Database;
@@ -83,12 +83,13 @@ struct Installed {
 pub fn run(arguments: &AddArguments) -> anyhow::Result<Printed> {
     let data = DataFolder::new(&arguments.data);
     let (_, genesis) = data.read_genesis()?;
+    let epochs = data.read_epochs(&genesis)?;
     let configuration = configuration(arguments, &data)?;
     let configured = configuration.as_ref().and_then(|found| found.clusters.get(&arguments.name));
     let kind = configured.map_or(ClusterKind::Kubernetes, |cluster| cluster.kind);
     let added = match (kind, configured) {
-        (ClusterKind::Simulated, Some(cluster)) => simulated(arguments, &genesis, &data, cluster)?,
-        (_, configured) => kubernetes(arguments, &genesis, configured)?,
+        (ClusterKind::Simulated, Some(cluster)) => simulated(arguments, &epochs, &data, cluster)?,
+        (_, configured) => kubernetes(arguments, &epochs, configured)?,
     };
     report(arguments, &added, configured.is_some())
 }
@@ -108,7 +109,7 @@ fn configuration(arguments: &AddArguments, data: &DataFolder) -> anyhow::Result<
 
 fn simulated(
     arguments: &AddArguments,
-    genesis: &Genesis,
+    epochs: &Epochs,
     data: &DataFolder,
     configured: &Configured,
 ) -> anyhow::Result<Added> {
@@ -119,13 +120,13 @@ fn simulated(
     );
     let database = Database::open(data.path())?;
     let cluster = SimulatedCluster::open(&database, &arguments.name, &configured.uid)?;
-    let installed = block_on(install(&cluster, genesis, &configured.uid, arguments))?;
+    let installed = block_on(install(&cluster, epochs, &configured.uid, arguments))?;
     Ok(Added { uid: configured.uid.clone(), kind: ClusterKind::Simulated, installed })
 }
 
 fn kubernetes(
     arguments: &AddArguments,
-    genesis: &Genesis,
+    epochs: &Epochs,
     configured: Option<&Configured>,
 ) -> anyhow::Result<Added> {
     let name = &arguments.name;
@@ -152,7 +153,7 @@ fn kubernetes(
                 configured.uid
             );
         }
-        let installed = install(&cluster, genesis, &uid, arguments).await?;
+        let installed = install(&cluster, epochs, &uid, arguments).await?;
         Ok(Added { uid, kind: ClusterKind::Kubernetes, installed })
     })
 }
@@ -181,20 +182,24 @@ fn unusable(kubeconfig: &Path, error: &impl std::fmt::Display) -> anyhow::Error 
 /// Installs trust unless it is there; another installation's is replaced only if that was asked for.
 async fn install(
     cluster: &impl Cluster,
-    genesis: &Genesis,
+    epochs: &Epochs,
     uid: &str,
     arguments: &AddArguments,
 ) -> anyhow::Result<Installed> {
     let (replace, found) = (arguments.replace, keep::trust(cluster).await?.filter(|text| !text.is_empty()));
-    let wanted = Trust::new(genesis, uid, witnesses(arguments, genesis, found.as_deref())?);
+    let wanted = Trust::new(epochs, uid, witnesses(arguments, epochs, found.as_deref())?);
     let names = wanted.witnesses.keys.iter().map(|key| key.name().to_owned()).collect();
     let mut installed = Installed { action: "configured", witnesses: names, instead_of: None };
     match found {
         None => installed.action = "created",
         Some(text) => match Trust::parse(text.as_bytes()) {
             Ok(found) if found == wanted => installed.action = "unchanged",
-            // The same root key: the next epoch of the same installation.
-            Ok(found) if found.root_key == wanted.root_key => {}
+            Ok(found) if found.root_key == wanted.root_key => ensure!(
+                found.epoch <= wanted.epoch,
+                "the cluster trusts epoch {} of this log, and the data folder knows {} only: use the folder of today",
+                found.epoch,
+                wanted.epoch
+            ),
             Ok(found) if replace => installed.instead_of = Some(found.origin),
             Err(_) if replace => {}
             Ok(found) => bail!(
@@ -219,7 +224,7 @@ async fn install(
 }
 
 /// The witnesses to demand: those that are given, else those that the cluster demands already of this installation.
-fn witnesses(arguments: &AddArguments, genesis: &Genesis, found: Option<&str>) -> anyhow::Result<Witnesses> {
+fn witnesses(arguments: &AddArguments, epochs: &Epochs, found: Option<&str>) -> anyhow::Result<Witnesses> {
     if let Some(key) = arguments.witness.iter().find(|key| !key.is_witness()) {
         bail!("--witness {key}: a log's key, not a witness's: give the vkey that countersign witness prints");
     }
@@ -230,7 +235,7 @@ fn witnesses(arguments: &AddArguments, genesis: &Genesis, found: Option<&str>) -
         return Ok(Witnesses { required: 1, keys: arguments.witness.clone() });
     }
     let kept = found.and_then(|text| Trust::parse(text.as_bytes()).ok());
-    let kept = kept.filter(|trust| trust.root_key == genesis.root_key);
+    let kept = kept.filter(|trust| trust.root_key == *epochs.root_key());
     Ok(kept.map(|trust| trust.witnesses).unwrap_or_default())
 }
 

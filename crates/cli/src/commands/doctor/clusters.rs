@@ -117,7 +117,7 @@ async fn trust(
             return None;
         }
     };
-    let wanted = Trust::new(&installation.genesis, uid, trust.witnesses.clone());
+    let wanted = Trust::new(&installation.epochs, uid, trust.witnesses.clone());
     if trust != wanted {
         let what = format!(
             "it trusts the log {} in epoch {}, with other keys than these",
@@ -151,8 +151,8 @@ async fn checkpoint(
             return findings.bad("checkpoint", name, error.to_string(), mend);
         }
     };
-    let key = trust.checkpoint_key();
-    let kept = match key.and_then(|key| SignedCheckpoint::verify(&kept.text, &key)) {
+    let keys = trust.checkpoint_keys();
+    let kept = match keys.and_then(|keys| SignedCheckpoint::verify_by_any(&kept.text, &keys)) {
         Ok(kept) => kept.checkpoint().clone(),
         Err(error) => {
             let mend = "the cluster's owner deletes the ConfigMap checkpoint in countersign-system, if nobody forged it";

@@ -1,10 +1,11 @@
-//! The data folder: who may read it, and whether its keys are those that the genesis names.
+//! The data folder: who may read it, and whether its keys are those of the epoch.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use countersign_core::ports::signer::{Algorithm, PublicKey, Signer as _};
+use countersign_ledger::epochs::Epoch;
 use countersign_ledger::genesis::Genesis;
 use countersign_local::database::FILE;
 use countersign_local::key_file::KeyFile;
@@ -29,8 +30,17 @@ pub fn look(data: &Path, findings: &mut Findings) {
     };
     findings.good("folder", folder.genesis().display(), "signed by the root key");
     private(data, findings);
-    key(&folder.log_key(), Algorithm::Ed25519, &genesis.log_key, findings);
-    key(&folder.authorization_key(), Algorithm::EcdsaP256Sha256, &genesis.authorization_key, findings);
+    match folder.read_epochs(&genesis) {
+        Ok(epochs) => {
+            let Epoch { epoch, log_key, authorization_key } = epochs.current();
+            key(&folder.log_key(*epoch), Algorithm::Ed25519, log_key, findings);
+            key(&folder.authorization_key(*epoch), Algorithm::EcdsaP256Sha256, authorization_key, findings);
+        }
+        Err(error) => {
+            let mend = "restore rotations/ from a backup: the root key signed what was there";
+            findings.bad("key", data.join("rotations").display(), format!("{error:#}"), mend);
+        }
+    }
     pseudonyms(&folder.pseudonym_secret(), findings);
     no_root_key(data, &genesis, findings);
     begun(&folder, findings);
@@ -54,8 +64,10 @@ fn private(data: &Path, findings: &mut Findings) {
 fn key(file: &Path, algorithm: Algorithm, named: &PublicKey, findings: &mut Findings) {
     let mend = "restore it from the backup that has this genesis, and keep it for its owner only (chmod 600)";
     match KeyFile::load(file, algorithm) {
-        Ok(key) if key.public_key() == named => findings.good("key", file.display(), "the genesis names it"),
-        Ok(_) => findings.bad("key", file.display(), "another key than the genesis names", mend),
+        Ok(key) if key.public_key() == named => {
+            findings.good("key", file.display(), "the epoch began with it")
+        }
+        Ok(_) => findings.bad("key", file.display(), "another key than the epoch began with", mend),
         Err(error) => findings.bad("key", file.display(), error.to_string(), mend),
     }
 }

@@ -11,6 +11,7 @@ use countersign_core::digest::Digest;
 use countersign_core::ports::cluster::Cluster as _;
 use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::time::Timestamp;
+use countersign_ledger::epochs::{Epochs, FIRST_EPOCH};
 use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
 use countersign_ledger::log::append;
 use countersign_ledger::note::NoteKey;
@@ -44,8 +45,8 @@ impl World {
         let key = |path: PathBuf, algorithm| KeyFile::generate(&path, algorithm, &mut OsRng).unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let root = key(elsewhere.path().join("root.pem"), Algorithm::Ed25519);
-        let log = key(data.log_key(), Algorithm::Ed25519);
-        let authorization = key(data.authorization_key(), Algorithm::EcdsaP256Sha256);
+        let log = key(data.log_key(FIRST_EPOCH), Algorithm::Ed25519);
+        let authorization = key(data.authorization_key(FIRST_EPOCH), Algorithm::EcdsaP256Sha256);
         fs::write(data.pseudonym_secret(), "0".repeat(64)).unwrap();
         let genesis = Genesis {
             v: GENESIS_VERSION,
@@ -118,12 +119,12 @@ fn whoever_else_may_read_the_folder_is_named() {
 fn keys_that_are_lost_swapped_or_too_open_are_named() {
     let world = World::new();
     let data = DataFolder::new(world.path());
-    fs::set_permissions(data.log_key(), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(data.log_key(FIRST_EPOCH), fs::Permissions::from_mode(0o644)).unwrap();
     problem(&world.folder(), "key", "owner");
-    fs::remove_file(data.log_key()).unwrap();
+    fs::remove_file(data.log_key(FIRST_EPOCH)).unwrap();
     assert_eq!(problems(&world.folder()), 1);
-    KeyFile::generate(&data.log_key(), Algorithm::Ed25519, &mut OsRng).unwrap();
-    problem(&world.folder(), "key", "another key than the genesis names");
+    KeyFile::generate(&data.log_key(FIRST_EPOCH), Algorithm::Ed25519, &mut OsRng).unwrap();
+    problem(&world.folder(), "key", "another key than the epoch began with");
     fs::write(data.pseudonym_secret(), "short").unwrap();
     problem(&world.folder(), "key", "too short");
     fs::remove_file(data.pseudonym_secret()).unwrap();
@@ -237,7 +238,7 @@ async fn cluster_found(
 ) -> Vec<Finding> {
     let database = Database::open(world.path()).unwrap();
     let store = LocalStore::new(&database);
-    if countersign_ledger::log::read_checkpoint(&store, &world.log_key()).await.unwrap().is_none() {
+    if countersign_ledger::log::read_checkpoint(&store, &[world.log_key()]).await.unwrap().is_none() {
         world.append(&store, &["1", "2", "3"]).await;
     }
     let cluster = SimulatedCluster::open(&database, &"east".parse().unwrap(), "uid-east").unwrap();
@@ -257,7 +258,7 @@ impl World {
     }
 
     fn trust(&self, uid: &str) -> String {
-        serde_json::to_string(&Trust::new(&self.genesis, uid, Witnesses::default())).unwrap()
+        serde_json::to_string(&Trust::new(&Epochs::new(&self.genesis), uid, Witnesses::default())).unwrap()
     }
 }
 
@@ -289,7 +290,8 @@ async fn a_cluster_that_has_seen_more_or_another_log_is_wrong() {
         let elsewhere = tempfile::tempdir().unwrap();
         let store = LocalStore::new(&Database::open(elsewhere.path()).unwrap());
         world.append(&store, leaves).await;
-        let seen = countersign_ledger::log::read_checkpoint(&store, &world.log_key()).await.unwrap().unwrap();
+        let seen =
+            countersign_ledger::log::read_checkpoint(&store, &[world.log_key()]).await.unwrap().unwrap();
         let kept = keep::checkpoint(cluster).await.unwrap();
         assert!(keep::keep_checkpoint(cluster, seen.text(), kept.as_ref()).await.unwrap());
         assert!(cluster.discover().await.is_ok());

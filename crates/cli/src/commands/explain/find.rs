@@ -129,7 +129,7 @@ async fn search(view: &mut View<'_, LocalStore>, name: &Name) -> anyhow::Result<
                     }
                 }
             }
-            Record::Genesis(_) | Record::Rejected(_) => {}
+            Record::Genesis(_) | Record::Rejected(_) | Record::Rotation(_) => {}
         }
         ControlFlow::Continue(())
     })

@@ -18,7 +18,7 @@ fn what_is_wrong_is_named_with_its_leaf() {
     let folder = tempfile::tempdir().unwrap();
     block_on(async {
         let (store, key) = log_of_one_leaf(folder.path()).await;
-        let trusted = Trusted { key, genesis: None, root: None };
+        let trusted = Trusted { keys: vec![key], genesis: None, root: None };
         let found = verify(&store, &trusted).await?;
         assert!(!found.is_clean());
         let shown = text(&found, &trusted, false);
@@ -35,7 +35,7 @@ fn a_checkpoint_of_another_key_is_not_clean() {
     block_on(async {
         let (store, _) = log_of_one_leaf(folder.path()).await;
         let (_, key) = log_of_one_leaf(other.path()).await;
-        let trusted = Trusted { key, genesis: None, root: None };
+        let trusted = Trusted { keys: vec![key], genesis: None, root: None };
         let found = verify(&store, &trusted).await?;
         assert!(matches!(found, Verified::Unbelievable(_)));
         assert_eq!(document(&found, &trusted)["clean"], false);

@@ -1,17 +1,19 @@
 use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::time::Timestamp;
-use countersign_ledger::genesis::GENESIS_VERSION;
+use countersign_ledger::epochs::{self, Epoch, ROTATION_VERSION, Rotation};
+use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
 use countersign_local::key_file::KeyFile;
 use rand_core::OsRng;
 
 use super::*;
 
-fn genesis(folder: &Path, name: &str) -> Genesis {
-    let key = |kind: &str, algorithm| {
-        let path = folder.join(format!("{name}-{kind}"));
-        KeyFile::generate(&path, algorithm, &mut OsRng).unwrap().public_key().clone()
-    };
-    Genesis {
+fn key(folder: &Path, name: &str, algorithm: Algorithm) -> KeyFile {
+    KeyFile::generate(&folder.join(name), algorithm, &mut OsRng).unwrap()
+}
+
+fn epochs(folder: &Path, name: &str) -> Epochs {
+    let key = |kind, algorithm| key(folder, &format!("{name}-{kind}"), algorithm).public_key().clone();
+    Epochs::new(&Genesis {
         v: GENESIS_VERSION,
         origin: name.into(),
         epoch: 1,
@@ -26,7 +28,22 @@ fn genesis(folder: &Path, name: &str) -> Genesis {
         commit: "1".repeat(40).parse().unwrap(),
         bundle: countersign_core::digest::Digest::of(b""),
         created: Timestamp::default(),
-    }
+    })
+}
+
+/// The same installation, with other keys.
+fn rotated(folder: &Path, name: &str, epochs: &Epochs) -> Epochs {
+    let root = KeyFile::load(&folder.join(format!("{name}-root")), Algorithm::Ed25519).unwrap();
+    let keys = Epoch {
+        epoch: 2,
+        log_key: key(folder, "log-2", Algorithm::Ed25519).public_key().clone(),
+        authorization_key: key(folder, "authorization-2", Algorithm::EcdsaP256Sha256).public_key().clone(),
+    };
+    let (origin, created) = (name.to_owned(), Timestamp::default());
+    let rotation = Rotation { v: ROTATION_VERSION, origin, keys, created };
+    let mut next = epochs.clone();
+    next.rotate(&block_on(async { Ok(epochs::sign(&root, &rotation).await?) }).unwrap()).unwrap();
+    next
 }
 
 #[test]
@@ -34,11 +51,11 @@ fn trust_is_installed_once_and_another_installation_is_not_replaced_unasked() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("data")).unwrap();
     let cluster = SimulatedCluster::open(&database, &"east".parse().unwrap(), "uid-1").unwrap();
-    let (ours, theirs) = (genesis(folder.path(), "ours"), genesis(folder.path(), "theirs"));
-    let install = |genesis: &Genesis, replace| {
-        block_on(install(&cluster, genesis, "uid-1", &AddArguments { replace, ..arguments() }))
+    let (ours, theirs) = (epochs(folder.path(), "ours"), epochs(folder.path(), "theirs"));
+    let install = |epochs: &Epochs, replace| {
+        block_on(install(&cluster, epochs, "uid-1", &AddArguments { replace, ..arguments() }))
     };
-    let add = |genesis: &Genesis, replace| install(genesis, replace).map(|installed| installed.action);
+    let add = |epochs: &Epochs, replace| install(epochs, replace).map(|installed| installed.action);
     assert_eq!(add(&ours, false).unwrap(), "created");
     assert_eq!(add(&ours, false).unwrap(), "unchanged");
     let error = add(&theirs, false).unwrap_err().to_string();
@@ -61,8 +78,9 @@ fn trust_is_installed_once_and_another_installation_is_not_replaced_unasked() {
     assert_eq!(add(&theirs, true).unwrap(), "unchanged");
     assert_eq!(kept().as_deref(), Some("theirs\n1\n"), "their own stays");
     // A new epoch of the same installation has the same root key.
-    let rotated = Genesis { epoch: 2, ..theirs };
-    assert_eq!(add(&rotated, false).unwrap(), "configured");
+    assert_eq!(add(&rotated(folder.path(), "theirs", &theirs), false).unwrap(), "configured");
+    let error = add(&theirs, false).unwrap_err().to_string();
+    assert!(error.contains("trusts epoch 2"), "there is no way back: {error}");
 }
 
 fn arguments() -> AddArguments {
@@ -83,13 +101,13 @@ fn a_witness_is_demanded_until_somebody_asks_for_none() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("data")).unwrap();
     let cluster = SimulatedCluster::open(&database, &"east".parse().unwrap(), "uid-1").unwrap();
-    let genesis = genesis(folder.path(), "ours");
-    let witness = NoteKey::witness("witness.example", &genesis.log_key).unwrap();
+    let epochs = epochs(folder.path(), "ours");
+    let witness = NoteKey::witness("witness.example", &epochs.current().log_key).unwrap();
     let add = |change: fn(&mut AddArguments), keys: &[&NoteKey]| {
         let mut arguments = arguments();
         arguments.witness = keys.iter().map(|key| (*key).clone()).collect();
         change(&mut arguments);
-        block_on(install(&cluster, &genesis, "uid-1", &arguments)).map(|installed| installed.witnesses)
+        block_on(install(&cluster, &epochs, "uid-1", &arguments)).map(|installed| installed.witnesses)
     };
     let demanded = || {
         let text = block_on(async { Ok(keep::trust(&cluster).await?.unwrap()) }).unwrap();
@@ -99,7 +117,7 @@ fn a_witness_is_demanded_until_somebody_asks_for_none() {
     assert_eq!(add(|_| (), &[&witness]).unwrap(), ["witness.example"]);
     assert_eq!(add(|_| (), &[]).unwrap(), ["witness.example"], "it is not forgotten by a repeat");
     assert_eq!(demanded(), Witnesses { required: 1, keys: vec![witness] });
-    let log = NoteKey::log("ours", &genesis.log_key).unwrap();
+    let log = NoteKey::log("ours", &epochs.current().log_key).unwrap();
     assert!(add(|_| (), &[&log]).unwrap_err().to_string().contains("a log's key"));
     assert!(add(|arguments| arguments.no_witness = true, &[]).unwrap().is_empty());
     assert_eq!(demanded(), Witnesses::default());
