@@ -1,7 +1,13 @@
 """What the cloud form costs a month. `python3 infra/cost.py` prints the tables of docs/COST.md, `make infra` compares.
 
-Every number that is an assumption or a price stands here once, with where it is from.
+`python3 infra/cost.py RESULTS.json` prints what one change costs by the requests that `make bench BENCH="--only cloud"`
+measured. Every number that is an assumption or a price stands here once, with where it is from.
 """
+
+import json
+import re
+import sys
+from pathlib import Path
 
 DAYS = 30
 # List prices of us-east-1 in US dollars, without free tiers and discounts, as known in mid-2025.
@@ -48,6 +54,18 @@ KB_KEPT_PER_CHANGE, MONTHS_KEPT = 130, 12
 # Both stay for LogRetentionDays. At most two appends are made in a second: more leaves share one.
 KB_PER_APPEND, RETENTION_DAYS, APPENDS_A_DAY_AT_MOST = 2 * (128 * 1.5 + 6), 365, 2 * 86_400
 KB_OF_LOG_LINES = 40
+# What the benchmark counts for one change, `cloud.requests.NAME`, with its price. It does not tell ordered queues from
+# the other ones, whose requests are a fifth cheaper.
+MEASURED = {
+    "http-api": ("API Gateway", "a request (HTTP API)"),
+    "lambda-invocations": ("Lambda", "a request"),
+    "sqs-by-functions": ("SQS", "a request (FIFO)"),
+    "sqs-by-mappings": ("SQS", "a request (FIFO)"),
+    "s3-get": ("S3", "a GET"),
+    "s3-put-or-list": ("S3", "a PUT or LIST"),
+    "kms-signatures": ("KMS", "a signature (ECC)"),
+}
+FREE = {"s3-delete"}
 KEYS, SECRETS, METRICS, ALARMED, DASHBOARDS = 5, 4, 4, 32, 1
 
 
@@ -107,5 +125,64 @@ def tables():
     return "\n".join(lines)
 
 
+class NotResults(Exception):
+    """What is wrong with a file that is no result of the benchmark."""
+
+
+def requests_of_a_change(results):
+    """The requests of AWS for one change by kind, of what `countersign-bench --results` wrote."""
+    figures = results.get("figures") if isinstance(results, dict) else None
+    if not isinstance(figures, dict):
+        raise NotResults("no figures: give the JSON that countersign-bench --results wrote")
+    beginning, found = "cloud.requests.", {}
+    for name, value in figures.items():
+        if name.startswith(beginning):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+                raise NotResults(f"{name}: {value!r} is no number of requests")
+            # A comma and a blank are two dashes there.
+            found[re.sub("-+", "-", name.removeprefix(beginning))] = value
+    # A scenario that was not run, or an older one: nothing would be the wrong price for what was not counted.
+    missing = [beginning + kind for kind in MEASURED if kind not in found]
+    if missing:
+        raise NotResults(f'not measured: {", ".join(missing)}: run make bench BENCH="--only cloud"')
+    return found
+
+
+def dollars_of_a_change(requests):
+    """Dollars for one change by kind of request; None where no price is known."""
+    prices = {kind: PRICES[service][unit] for kind, (service, unit) in MEASURED.items()} | dict.fromkeys(FREE, 0.0)
+    return {kind: count * prices[kind] if kind in prices else None for kind, count in requests.items()}
+
+
+def measured(results):
+    """What one change costs by what was measured, as Markdown."""
+    requests = requests_of_a_change(results)
+    dollars = dollars_of_a_change(requests)
+    order = [*MEASURED, *sorted(set(requests) - set(MEASURED))]
+    lines = ["| requests | for one change | US dollars for 1,000 changes |", "|---|---:|---:|"]
+    for kind in order:
+        price = "no price here" if dollars[kind] is None else f"{1_000 * dollars[kind]:,.4f}"
+        lines.append(f"| `{kind}` | {requests[kind]:,.1f} | {price} |")
+    total = sum(price for price in dollars.values() if price is not None)
+    lines.append(f"| **all** | **{sum(requests.values()):,.1f}** | **{1_000 * total:,.4f}** |")
+    lines += ["", f"One change costs {total:.6f} US dollars in requests. GB-seconds, what is stored, log lines and"]
+    lines += ["what stands there anyway are not in it."]
+    return "\n".join(lines)
+
+
+def main(arguments):
+    if not arguments:
+        return tables()
+    if len(arguments) > 1:
+        raise NotResults("usage: cost.py [RESULTS.json]")
+    try:
+        return measured(json.loads(Path(arguments[0]).read_text()))
+    except (OSError, ValueError, NotResults) as error:
+        raise NotResults(f"{arguments[0]}: {error}") from error
+
+
 if __name__ == "__main__":
-    print(tables())
+    try:
+        print(main(sys.argv[1:]))
+    except NotResults as error:
+        sys.exit(f"infra/cost.py: {error}")

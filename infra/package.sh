@@ -26,7 +26,8 @@ fail() {
 }
 
 case $arch in
-    arm64) target=aarch64-unknown-linux-gnu ;;
+    # As `uname -m` names it, and as Lambda does, which deploy.sh reads of what is written here.
+    arm64 | aarch64) arch=arm64 target=aarch64-unknown-linux-gnu ;;
     x86_64) target=x86_64-unknown-linux-gnu ;;
     *) fail "ARCH=$arch: write arm64 or x86_64" ;;
 esac

@@ -18,7 +18,7 @@ fail() {
 digest_of_inputs() {
     cd "$root"
     find infra tests/infra -type f -not -name "*.pyc" -print0 | sort -z |
-        xargs -0 sha256sum crates/core/src/keys.rs docs/COST.md |
+        xargs -0 sha256sum crates/core/src/keys.rs docs/COST.md docs/OPERATIONS.md |
         sha256sum | cut -c 1-16
 }
 

@@ -79,7 +79,7 @@ class Templates(unittest.TestCase):
                     redrive = properties["RedrivePolicy"]
                     dead = name.removesuffix("Queue") + "DeadQueue"
                     self.assertEqual(attribute(redrive["deadLetterTargetArn"]), dead)
-                    self.assertEqual(redrive["maxReceiveCount"], 288)
+                    self.assertEqual(redrive["maxReceiveCount"], 1000)
 
     def test_what_is_refused_is_not_received_more_often_than_the_queue_allows(self):
         for template in self.templates.values():
