@@ -22,9 +22,9 @@ pub const DATA: &str = "data";
 pub const WAIVERS: &str = "waivers";
 
 /// A file may have this many bytes.
-pub const MAX_FILE: u64 = 1024 * 1024;
+pub const MAX_FILE: u64 = 4 * 1024 * 1024;
 /// All files together may have this many bytes.
-pub const MAX_TOTAL: u64 = 8 * 1024 * 1024;
+pub const MAX_TOTAL: u64 = 16 * 1024 * 1024;
 /// A bundle may have this many files.
 pub const MAX_FILES: usize = 2000;
 /// Folders may be nested this deep.

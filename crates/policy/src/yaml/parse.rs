@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::scalar::{self, Ambiguous};
 use super::{Content, Entry, MAX_PROBLEMS, Node, problem, shorten};
 
-/// A file may have this many bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
+/// A file may have this many bytes: 5,000 applications take a quarter of it.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Lists and mappings may be nested this deep.
 const MAX_DEPTH: usize = 64;
 /// All nodes with their texts may weigh this much, where aliases are replaced by what they stand for.
-const MAX_WEIGHT: usize = 8 * 1024 * 1024;
+const MAX_WEIGHT: usize = 16 * 1024 * 1024;
 /// A node weighs this much besides its text.
 const NODE_WEIGHT: usize = 32;
 
