@@ -66,7 +66,8 @@ pub struct PullRequest {
     pub fork: bool,
     /// Whether it is open, merged or closed.
     pub state: PullRequestState,
-    /// Everyone who pushed to it, where the forge tells.
+    /// Everyone who pushed to it, where the forge tells. An identity without account and key stands for somebody who is
+    /// not known: nobody's approval counts then.
     pub pushers: Vec<Identity>,
     /// Accounts that the forge finds behind the authors and committers of its commits, where it tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

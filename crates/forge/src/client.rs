@@ -7,7 +7,7 @@ mod answer;
 mod cache;
 pub(crate) mod failure;
 mod limits;
-mod pages;
+pub(crate) mod pages;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! Gitea and Forgejo, by their REST interface (version 1).
 
 #[cfg(feature = "read")]
+mod pushes;
+#[cfg(feature = "read")]
 mod read;
 #[cfg(feature = "report")]
 mod report;

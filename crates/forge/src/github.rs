@@ -6,6 +6,8 @@ mod app;
 #[cfg(feature = "report")]
 mod checks;
 #[cfg(feature = "read")]
+mod pushes;
+#[cfg(feature = "read")]
 mod read;
 #[cfg(feature = "report")]
 mod report;
@@ -33,7 +35,7 @@ const PAGE: usize = 100;
 const DIALECT: Dialect = Dialect {
     accept: "application/vnd.github+json",
     headers: &[("x-github-api-version", "2022-11-28")],
-    permissions: "the repository permissions contents: read, pull requests: read (write to report), and checks: write as a GitHub App (with commit statuses: read where statuses are asked for), or commit statuses: write by token",
+    permissions: "the repository permissions contents: read, pull requests: read (write to report), and checks: write (or else commit statuses: write) as a GitHub App, with commit statuses: read where statuses are asked for, or commit statuses: write by token",
 };
 
 /// GitHub, or a GitHub Enterprise Server.
@@ -43,6 +45,9 @@ pub struct Github<S> {
     secrets: S,
     client: Client,
     session: Mutex<Option<Session>>,
+    /// The account that sets the App's commit statuses, once it set one.
+    #[cfg(feature = "report")]
+    bot: Mutex<Option<u64>>,
     #[cfg(feature = "report")]
     writer: crate::comment::Writer,
 }
@@ -67,6 +72,8 @@ impl<S: Secrets + Send + Sync> Github<S> {
             client: Client::new(&base, DIALECT, clock)?,
             session: Mutex::new(None),
             #[cfg(feature = "report")]
+            bot: Mutex::new(None),
+            #[cfg(feature = "report")]
             writer: crate::comment::Writer::default(),
         })
     }
@@ -90,7 +97,12 @@ impl<S: Secrets + Send + Sync> Github<S> {
 
     /// Whether a refusal may be about a session that ended early, which is forgotten then.
     fn forget_session(&self, failure: &Failure) -> bool {
-        failure.is(401) && self.session.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+        failure.is(401) && self.end_session()
+    }
+
+    /// Forgets the App's session; whether there was one.
+    fn end_session(&self) -> bool {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 }
 

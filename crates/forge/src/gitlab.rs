@@ -1,6 +1,8 @@
 //! GitLab, by its REST interface (version 4).
 
 #[cfg(feature = "read")]
+mod pushes;
+#[cfg(feature = "read")]
 mod read;
 #[cfg(feature = "report")]
 mod report;

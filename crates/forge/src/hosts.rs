@@ -100,7 +100,7 @@ mod read {
     use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
     use countersign_core::review::Status;
 
-    use super::{Forge, Hosts, PortError, RepositoryId, Secrets, Store};
+    use super::{Forge, Hosts, PoisonError, PortError, RepositoryId, Secrets, Store};
 
     impl<S: Store, K: Secrets + Clone + Send> ForgeRead for Hosts<S, K> {
         async fn git_credential(
@@ -112,6 +112,13 @@ mod read {
                 (Some(GitAccess::App), Forge::Github(forge)) => forge.git_credential(repository).await,
                 (Some(access), _) => access.read(&self.secrets).await,
                 (None, _) => Ok(None),
+            }
+        }
+
+        fn git_denied(&self, repository: &RepositoryId) {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, Forge::Github(forge))) = kept.get(&repository.host) {
+                forge.git_denied(repository);
             }
         }
 

@@ -24,6 +24,8 @@ mod candidates;
 #[cfg(feature = "report")]
 mod comment;
 #[cfg(feature = "read")]
+mod pushes;
+#[cfg(feature = "read")]
 mod statuses;
 #[cfg(feature = "report")]
 mod told;

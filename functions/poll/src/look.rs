@@ -13,6 +13,7 @@ use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::{self, Store};
 use countersign_core::statement::STATEMENTS;
 use countersign_core::time::Timestamp;
+use countersign_git::error::GitError;
 use countersign_git::mirror::Source;
 
 use crate::ask::{self, Question, Tips};
@@ -62,6 +63,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
             let tips = match answers.remove(&repository) {
                 Some(Ok(tips)) => Some(tips),
                 Some(Err(error)) => {
+                    if matches!(error, GitError::Denied(_)) {
+                        self.forge.git_denied(&repository);
+                    }
                     tracing::warn!(%repository, %error, failures = due.state.failures, "is asked again later");
                     None
                 }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use countersign_tests::installation::STAGING;
 use countersign_tests::world::gitea::pull_request::{PullRequest, Style};
+use serde_json::json;
 
 use super::forge::{Forge, SHOP};
 
@@ -83,6 +84,51 @@ fn whoever_pushed_to_another_s_pull_request_does_not_count() -> Result<()> {
     let why = format!("grace approved {}, but pushed to the pull request", &head[..8]);
     forge.until_comment(&request, &[NONE_COUNTS, "who can approve: alan", &why])?;
     is_denied(&forge, &request, &[&why])
+}
+
+/// Lets grace push a commit that says ada wrote it to a new branch; returns the commit.
+fn forged(forge: &Forge, branch: &str) -> Result<String> {
+    let shop = forge.clone("grace")?;
+    shop.greet("ada", "staging", "Forged")?;
+    let (name, email) = ("user.name=ada", "user.email=ada@example.com");
+    shop.git(&["-c", name, "-c", email, "commit", "-q", "--amend", "--no-gpg-sign", "--no-edit"])?;
+    shop.push_to(branch)?;
+    shop.head()
+}
+
+#[test]
+fn whoever_pushed_before_the_pull_request_was_opened_does_not_count() -> Result<()> {
+    let forge = Forge::start()?;
+    let head = forged(&forge, "early")?;
+    let request = forge.person("ada")?.open(SHOP, "early", "ada wants what grace pushed")?;
+    request.seen_by(forge.person("grace")?).approve(&head)?;
+    let why = format!("grace approved {}, but pushed to the pull request", &head[..8]);
+    forge.until_comment(&request, &[NONE_COUNTS, "who can approve: alan", &why])?;
+
+    // What ada pushes on top of it changes nothing about that.
+    let shop = forge.clone("ada")?;
+    shop.git(&["checkout", "-q", "early"])?;
+    let later = shop.greet("ada", "staging", "Later")?;
+    shop.push_to("early")?;
+    request.seen_by(forge.person("grace")?).approve(&later)?;
+    let still = format!("grace approved {}, but pushed to the pull request", &later[..8]);
+    forge.until_comment(&request, &[NONE_COUNTS, "who can approve: alan", &still])?;
+    is_denied(&forge, &request, &[NONE_COUNTS, &still])
+}
+
+#[test]
+fn where_a_push_is_not_told_of_nobody_counts() -> Result<()> {
+    let forge = Forge::start()?;
+    forge.person("grace")?.patch("/user/settings", &json!({ "hide_activity": true }))?;
+    forged(&forge, "hidden")?;
+    let shop = forge.clone("ada")?;
+    shop.git(&["checkout", "-q", "hidden"])?;
+    let head = shop.greet("ada", "staging", "Shown")?;
+    let request = forge.open("ada", &shop, "hidden")?;
+    request.seen_by(forge.person("alan")?).approve(&head)?;
+    let why = format!("alan approved {}, but who pushed to its branch is not known", &head[..8]);
+    forge.until_comment(&request, &[NONE_COUNTS, "who can approve: nobody", &why])?;
+    is_denied(&forge, &request, &[NONE_COUNTS, &why])
 }
 
 #[test]

@@ -77,6 +77,10 @@ pub trait ForgeRead: Sync {
         async { Ok(None) }
     }
 
+    /// To be called when Git is denied with what [`ForgeRead::git_credential`] gave: what may have ended early is not
+    /// given again.
+    fn git_denied(&self, _repository: &RepositoryId) {}
+
     /// The open pull requests of `repository`, in one request or a few; `None` where there are none to list, as
     /// in plain Git.
     ///

@@ -81,6 +81,18 @@ mod tests {
     }
 
     #[test]
+    fn gitlabs_names_of_the_same_are_understood() {
+        let (remaining, reset) = (("RateLimit-Remaining", "0"), ("RateLimit-Reset", "1795212300"));
+        let others = [("RateLimit-Limit", "600"), ("RateLimit-Observed", "600"), ("RateLimit-Name", "api")];
+        let all = [&[remaining, reset], others.as_slice()].concat();
+        assert_eq!(wait(200, &all), Some(300), "the next one would be refused");
+        assert_eq!(wait(429, &all), Some(300));
+        assert_eq!(wait(429, &[&[("Retry-After", "17")], all.as_slice()].concat()), Some(17));
+        assert_eq!(wait(200, &[("RateLimit-Remaining", "1"), reset]), None);
+        assert_eq!(wait(429, &[remaining]), Some(60));
+    }
+
+    #[test]
     fn what_is_no_limit_is_none() {
         assert_eq!(wait(403, &[]), None);
         assert_eq!(wait(403, &[("x-ratelimit-remaining", "12")]), None);

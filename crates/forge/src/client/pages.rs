@@ -66,41 +66,76 @@ impl Client {
         items: impl Fn(P) -> Vec<T>,
     ) -> Result<List<T>, Failure> {
         let mut list = List { items: Vec::new(), complete: false };
-        let mut seen = BTreeSet::new();
-        let mut query: Option<String> = None;
-        for page in 1..=pages {
-            let answer = self.answer(token, call, query.as_deref()).await?;
-            let found = items(answer.json::<P>()?);
-            let empty = found.is_empty();
-            list.items.extend(found);
-            query = match next(&answer) {
-                Some(next) => Some(next),
-                None if !empty && is_partial(&answer, list.items.len()) => {
-                    Some(self.numbered(call, page + 1))
-                }
-                None => None,
-            };
-            match &query {
-                None => {
-                    list.complete = true;
-                    break;
-                }
-                Some(query) if !seen.insert(query.clone()) => {
-                    return Err(Failure::Final(format!(
-                        "{}: its pages lead back to each other: the list cannot be read",
-                        answer.what()
-                    )));
-                }
-                Some(_) => {}
+        let mut unread = self.pages(token, call.clone());
+        for _ in 0..pages {
+            match unread.next(&items).await? {
+                Some(found) => list.items.extend(found),
+                None => break,
             }
         }
+        list.complete = unread.over;
         Ok(list)
+    }
+
+    /// A list that is read page by page, as far as it is needed.
+    pub(crate) fn pages<'a>(&'a self, token: &'a Token, call: Call<'a>) -> Pages<'a> {
+        Pages { client: self, token, call, page: 1, query: None, seen: BTreeSet::new(), read: 0, over: false }
     }
 
     /// The call's query with the number of a page.
     fn numbered(&self, call: &Call<'_>, page: usize) -> String {
         let url = self.url(&call.clone().with("page", page), None);
         url.query().unwrap_or_default().to_owned()
+    }
+}
+
+/// The pages of a list that are not read yet.
+pub(crate) struct Pages<'a> {
+    client: &'a Client,
+    token: &'a Token,
+    call: Call<'a>,
+    /// The number of the next page, and its query where it is not the first.
+    page: usize,
+    query: Option<String>,
+    seen: BTreeSet<String>,
+    read: usize,
+    over: bool,
+}
+
+impl Pages<'_> {
+    /// The next page's `items`; none where there is no more.
+    ///
+    /// # Errors
+    /// When it cannot be read, or leads back to one that was read.
+    pub(crate) async fn next<P: DeserializeOwned, T>(
+        &mut self,
+        items: impl Fn(P) -> Vec<T>,
+    ) -> Result<Option<Vec<T>>, Failure> {
+        if self.over {
+            return Ok(None);
+        }
+        let answer = self.client.answer(self.token, &self.call, self.query.as_deref()).await?;
+        let found = items(answer.json::<P>()?);
+        self.read += found.len();
+        self.page += 1;
+        self.query = match next(&answer) {
+            Some(next) => Some(next),
+            None if !found.is_empty() && is_partial(&answer, self.read) => {
+                Some(self.client.numbered(&self.call, self.page))
+            }
+            None => None,
+        };
+        match &self.query {
+            None => self.over = true,
+            Some(query) if !self.seen.insert(query.clone()) => {
+                return Err(Failure::Final(format!(
+                    "{}: its pages lead back to each other: the list cannot be read",
+                    answer.what()
+                )));
+            }
+            Some(_) => {}
+        }
+        Ok(Some(found))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The adapter on a small Gitea: what it keeps, it answers as the real one does.
 
+mod pushers;
 mod statuses;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ struct World {
     pulls: Vec<Value>,
     reviews: BTreeMap<u64, Value>,
     timelines: BTreeMap<u64, Value>,
+    /// What happened, newest first; none where the server does not tell.
+    feed: Option<Vec<Value>>,
+    /// The commits of every pull request, and those that its base has.
+    commits: [&'static str; 2],
     statuses: Vec<Value>,
     comments: BTreeMap<u64, Vec<Value>>,
     /// How many pull requests a page has.
@@ -70,6 +75,17 @@ fn answer(world: &mut World, request: &Request) -> Reply {
         ("GET", ["repos", "team", "shop", "issues", number, "timeline"]) => {
             world.timelines.get(&number.parse().unwrap()).cloned().unwrap_or(Value::Null)
         }
+        ("GET", ["repos", "team", "shop", "pulls", _, "commits"]) => {
+            world.commits[0].chars().map(|digit| json!({ "sha": commit(digit) })).collect()
+        }
+        ("GET", ["repos", "team", "shop", "activities", "feeds"]) if world.feed.is_some() => {
+            return fed(world, request);
+        }
+        ("GET", ["repos", "team", "shop", "commits"]) => {
+            let asked = parameter(request, "sha").unwrap();
+            let base = world.commits[1].chars().any(|digit| asked == commit(digit).as_str());
+            if base { json!([]) } else { json!([{ "sha": asked }]) }
+        }
         ("GET", ["repos", "team", "shop", "commits", sha, "pull"]) => {
             match world.pulls.iter().find(|pull| pull["merge_commit_sha"] == *sha) {
                 Some(found) => {
@@ -112,6 +128,15 @@ fn answer(world: &mut World, request: &Request) -> Reply {
         _ => return Reply::status(404, &[], "{}"),
     };
     Reply::json(&reply)
+}
+
+/// A page of what happened, of which Gitea only says how many there are.
+fn fed(world: &World, request: &Request) -> Reply {
+    let number = |name, default| parameter(request, name).map_or(default, |text| text.parse().unwrap());
+    let (page, size): (usize, usize) = (number("page", 1), number("limit", 30));
+    let all = world.feed.iter().flatten();
+    let items: Vec<_> = all.clone().skip((page - 1) * size).take(size).collect();
+    Reply::Whole(200, vec![("x-total-count", all.count().to_string())], json!(items).to_string())
 }
 
 /// A page of pull requests, with the links of a server that knows itself by another name.
@@ -175,6 +200,8 @@ async fn a_pull_request_is_told_with_its_reviews_and_pushers() {
             { "type": "pull_push", "user": user(31) },
         ]),
     );
+    world.lock().unwrap().feed =
+        Some(vec![pushers::push(4, 31, 'b', 'a'), pushers::push(3, 30, '0', 'b'), pushers::created(2, 30)]);
     let (_server, gitea) = gitea(&world).await;
     let told = evidence(&gitea, "1").await;
     assert_eq!(numbers(&told), ["7", "8"]);
@@ -204,7 +231,7 @@ async fn a_pull_request_is_told_with_its_reviews_and_pushers() {
     assert_eq!(merged.reviews[2].commit, commit('b'));
     assert_eq!(merged.reviews[2].submitted.to_string(), "2026-11-20T09:00:03.000Z");
     let pushers: Vec<_> = merged.pushers.iter().map(|one| one.account).collect();
-    assert_eq!(pushers, [Some(31)]);
+    assert_eq!(pushers, [Some(31), Some(30)]);
     let fork = &told.pull_requests[1];
     assert_eq!((fork.fork, fork.state, fork.author.account), (true, PullRequestState::Open, None));
 }
@@ -225,7 +252,7 @@ async fn where_there_are_many_only_what_can_matter_is_asked_for() {
     }
     let (server, gitea) = gitea(&world).await;
     assert_eq!(numbers(&evidence(&gitea, "1").await), ["8"], "it accounts for the commit");
-    assert_eq!(server.requests().len(), 3);
+    assert_eq!(server.requests().len(), 5);
     let found = evidence(&gitea, "21").await;
     assert_eq!(numbers(&found), ["8", "6"], "an older one is found by its commit");
     assert_eq!(found.pull_requests[1].head, commit('d'), "its branch moved on since");

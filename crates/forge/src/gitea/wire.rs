@@ -6,6 +6,8 @@ use countersign_core::ports::forge::OpenPullRequest;
 use countersign_core::review::Identity;
 #[cfg(feature = "read")]
 use countersign_core::review::{PullRequest, PullRequestState};
+#[cfg(feature = "read")]
+use countersign_core::time::Timestamp;
 use serde::Deserialize;
 
 /// A user; the id of a deleted one is negative.
@@ -44,10 +46,17 @@ pub(super) struct Pull {
     labels: Option<Vec<Label>>,
     #[cfg(feature = "read")]
     updated_at: Option<String>,
+    #[cfg(feature = "read")]
+    created_at: Option<Timestamp>,
+    #[cfg(feature = "read")]
+    merge_base: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 struct Side {
+    /// The name of the branch, also when it is gone.
+    #[cfg(feature = "read")]
+    label: Option<String>,
     #[serde(rename = "ref", default)]
     reference: String,
     #[serde(default)]
@@ -61,7 +70,33 @@ struct Label {
     name: String,
 }
 
+/// Where the commits of a pull request come from.
+#[cfg(feature = "read")]
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// The branch; none where they were pushed to the pull request itself, by who opened it.
+    pub(super) branch: Option<String>,
+    /// The commit that they have in common with the base.
+    pub(super) base: Option<CommitId>,
+    /// When it was opened.
+    pub(super) opened: Option<Timestamp>,
+}
+
 impl Pull {
+    /// Where its commits come from. One without a branch ("AGit") has the name of its own head and no label.
+    #[cfg(feature = "read")]
+    pub(super) fn origin(&self) -> Origin {
+        let named = &self.head.reference;
+        let agit =
+            self.head.label.as_deref() == Some("") && *named == format!("refs/pull/{}/head", self.number);
+        let label = self.head.label.clone().filter(|label| !label.is_empty());
+        Origin {
+            branch: (!agit).then(|| label.unwrap_or_else(|| named.clone())),
+            base: self.merge_base.as_deref().and_then(|commit| commit.parse().ok()),
+            opened: self.created_at,
+        }
+    }
+
     /// The branch that it asks to change.
     pub(super) fn base(&self) -> Option<Reference> {
         format!("refs/heads/{}", self.base.reference).parse().ok()

@@ -11,12 +11,14 @@ use countersign_core::time::Timestamp;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 
+use super::pushes::Activities;
 use super::wire::{Pull, User};
 use super::{Github, PAGE, pulls_of};
 use crate::candidates::{AT_ONCE, Candidate, Candidates, MAX_COMMITS, distinct};
 use crate::client::failure::Failure;
 use crate::host::Token;
 use crate::place::Place;
+use crate::pushes::Trail;
 
 /// The most pages of open pull requests that are looked through.
 const MAX_OPEN_PAGES: usize = 10;
@@ -27,8 +29,8 @@ const MAX_PAGES: usize = 50;
 /// The pages of one pull request's commits: GitHub tells of 250.
 const COMMIT_PAGES: usize = 3;
 
-/// The most pages of a branch's pushes, newest first.
-const MAX_PUSH_PAGES: usize = 3;
+/// The most commits of one pull request that GitHub tells of.
+const MAX_BROUGHT: usize = 250;
 
 #[derive(Debug, Deserialize)]
 struct WireReview {
@@ -41,15 +43,20 @@ struct WireReview {
 
 #[derive(Debug, Deserialize)]
 struct WireCommit {
-    sha: String,
+    sha: CommitId,
+    commit: GitCommit,
     author: Option<User>,
     committer: Option<User>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Activity {
-    after: String,
-    actor: Option<User>,
+struct GitCommit {
+    committer: Option<Committed>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Committed {
+    date: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,6 +75,10 @@ impl<S: Secrets + Send + Sync> ForgeRead for Github<S> {
     async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
         let secret = self.token().await?.value().to_owned();
         Ok(Some(GitCredential::Token { user: "x-access-token".to_owned(), secret }))
+    }
+
+    fn git_denied(&self, _: &RepositoryId) {
+        self.end_session();
     }
 
     async fn open_pull_requests(
@@ -199,10 +210,9 @@ impl<S: Secrets + Send + Sync> Github<S> {
     ) -> Result<PullRequest, Failure> {
         let reviews = place.call(&["pulls", &pull.id, "reviews"]).with("per_page", PAGE);
         let commits = place.call(&["pulls", &pull.id, "commits"]).with("per_page", PAGE);
-        let (reviews, commits, pushes) = futures_util::future::try_join3(
+        let (reviews, commits) = futures_util::future::try_join(
             self.client.all::<WireReview>(token, &reviews, MAX_PAGES),
             self.client.all::<WireCommit>(token, &commits, COMMIT_PAGES),
-            self.pushes(token, place, &pull, &branch),
         )
         .await?;
         let dismissed = if reviews.iter().any(|review| review.state == "DISMISSED") {
@@ -212,33 +222,33 @@ impl<S: Secrets + Send + Sync> Github<S> {
         };
         pull.reviews = reviews.into_iter().filter_map(|one| review(one, &pull.head, &dismissed)).collect();
         pull.reviews.sort_by_key(|review| (review.submitted, review.id.parse::<u64>().ok()));
-        let brought: BTreeSet<_> = commits.iter().map(|commit| commit.sha.clone()).collect();
-        let pushes = pushes.into_iter().filter(|push| brought.contains(&push.after));
-        pull.pushers = distinct(pushes.map(|push| User::identity(push.actor)));
+        // Who pushed to a fork, which counts nowhere, is not asked for.
+        if !pull.fork {
+            pull.pushers = self.pushers(token, place, &pull.head, &branch, &commits).await?;
+        }
         let people = commits.into_iter().flat_map(|commit| [commit.author, commit.committer]);
         pull.contributors = distinct(people.map(User::identity).filter(is_known));
         Ok(pull)
     }
 
-    /// Pushes to the head's branch. Of a fork's, which counts nowhere, nothing is asked.
-    async fn pushes(
+    /// Everyone who pushed what a pull request brings.
+    async fn pushers(
         &self,
         token: &Token,
         place: &Place<'_>,
-        pull: &PullRequest,
+        head: &CommitId,
         branch: &str,
-    ) -> Result<Vec<Activity>, Failure> {
-        if pull.fork {
-            return Ok(Vec::new());
-        }
-        let call =
-            place.call(&["activity"]).with("ref", format!("refs/heads/{branch}")).with("per_page", PAGE);
-        match self.client.list(token, &call, MAX_PUSH_PAGES).await {
-            Ok(list) => Ok(list.items),
-            // Older Enterprise Servers do not tell.
-            Err(failure) if failure.is(404) => Ok(Vec::new()),
-            Err(failure) => Err(failure),
-        }
+        commits: &[WireCommit],
+    ) -> Result<Vec<Identity>, Failure> {
+        let whole = commits.len() < MAX_BROUGHT;
+        let mut told = Activities::of(&self.client, token, place, branch, whole);
+        let last = commits.iter().find(|commit| commit.sha == *head);
+        let trail = Trail {
+            brought: commits.iter().map(|commit| commit.sha.clone()).collect(),
+            arrived: last.and_then(|commit| commit.commit.committer.as_ref()?.date),
+            ..Trail::default()
+        };
+        trail.pushers(head, &mut told, self.client.now()).await
     }
 
     /// What dismissed reviews said before they were dismissed.

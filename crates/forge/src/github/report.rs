@@ -1,5 +1,7 @@
-//! How people are told on GitHub: a check run (as a GitHub App) or a commit status (by token) for each
+//! How people are told on GitHub: a check run (as a GitHub App that may set one) or a commit status for each
 //! environment, and a comment on each pull request of the commit.
+
+use std::sync::PoisonError;
 
 use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{ForgeReport, Report};
@@ -36,6 +38,12 @@ struct Status {
     context: String,
     description: Option<String>,
     creator: Option<User>,
+}
+
+impl Status {
+    fn set_by(&self) -> Option<u64> {
+        self.creator.as_ref()?.id
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +87,13 @@ impl<S: Secrets + Send + Sync> Github<S> {
         let told = told.in_light_of(proposing.map(Pull::is_open));
         let me = match &self.host.app {
             Some(app) => {
-                self.set_check(&token, &place, report, &told, app.id).await?;
+                match self.set_check(&token, &place, report, &told, app.id).await {
+                    // It was not granted check runs. It may have been granted commit statuses.
+                    Err(failure) if failure.is(403) => {
+                        self.set_status_as_app(&token, &place, report, &told).await?;
+                    }
+                    other => other?,
+                }
                 Me::App(app.id)
             }
             None => {
@@ -97,7 +111,24 @@ impl<S: Secrets + Send + Sync> Github<S> {
         Ok(())
     }
 
-    /// Sets the status of this environment, unless it stands there already: a commit takes 1,000 of a context.
+    /// As [`Self::set_status`], by the account of the App, which GitHub tells only of what it has set.
+    async fn set_status_as_app(
+        &self,
+        token: &Token,
+        place: &Place<'_>,
+        report: &Report,
+        told: &Told,
+    ) -> Result<(), Failure> {
+        let me = *self.bot.lock().unwrap_or_else(PoisonError::into_inner);
+        let set_by = self.set_status(token, place, report, told, me).await?;
+        if set_by.is_some() {
+            *self.bot.lock().unwrap_or_else(PoisonError::into_inner) = set_by;
+        }
+        Ok(())
+    }
+
+    /// Sets the status of this environment, unless `me` set it so already: a commit takes 1,000 of a context. Returns
+    /// the account that it was set by, if it was.
     async fn set_status(
         &self,
         token: &Token,
@@ -105,7 +136,7 @@ impl<S: Secrets + Send + Sync> Github<S> {
         report: &Report,
         told: &Told,
         me: Option<u64>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<u64>, Failure> {
         let state = state(told.standing);
         let description = told.description(MAX_DESCRIPTION);
         let list = place.call(&["commits", report.commit.as_str(), "statuses"]).with("per_page", PAGE);
@@ -114,14 +145,16 @@ impl<S: Secrets + Send + Sync> Github<S> {
         let stands = latest.is_some_and(|status| {
             status.state == state
                 && status.description.as_deref() == Some(description.as_str())
-                && status.creator.as_ref().is_some_and(|creator| creator.id == me)
+                && me.is_some()
+                && status.set_by() == me
         });
         if stands {
-            return Ok(());
+            return Ok(None);
         }
         let body = json!({ "context": told.context, "state": state, "description": description });
         let path = place.path(&["statuses", report.commit.as_str()]);
-        self.client.run(token, &Call::send(Method::POST, &path, body)).await
+        let set: Status = self.client.read(token, &Call::send(Method::POST, &path, body)).await?;
+        Ok(set.set_by())
     }
 
     /// The pull requests that this commit is the head of, that became it, or whose head its decision used.

@@ -1,6 +1,8 @@
 //! The adapter on GitHub as its published description says.
 
+mod git;
 mod openapi;
+mod pushers;
 mod statuses;
 mod telling;
 
@@ -126,8 +128,8 @@ fn world(asked: &Asked<'_>) -> Option<Reply> {
             json!({ "sha": commit('9'), "author": null, "committer": { "id": 30 } }),
         ]),
         "GET /repos/{owner}/{repo}/activity" => json!([
-            { "ref": "refs/heads/topic", "after": commit('a'), "actor": { "id": 40 } },
-            { "ref": "refs/heads/topic", "after": commit('8'), "actor": { "id": 41 } },
+            { "ref": "refs/heads/topic", "before": commit('8'), "after": commit('a'), "activity_type": "push", "actor": { "id": 40 } },
+            { "ref": "refs/heads/topic", "before": commit('7'), "after": commit('8'), "activity_type": "push", "actor": { "id": 41 } },
         ]),
         _ => return None,
     }))
@@ -156,7 +158,7 @@ async fn a_pull_request_is_told_with_everyone_who_took_part() {
     let accounts = |people: &[countersign_core::review::Identity]| -> Vec<_> {
         people.iter().map(|one| one.account.unwrap()).collect()
     };
-    assert_eq!(accounts(&pull.pushers), [40], "what was pushed elsewhere is none of it");
+    assert_eq!(accounts(&pull.pushers), [40], "what was pushed before is none of it");
     assert_eq!(accounts(&pull.contributors), [30, 31]);
     let listed = by_token(&hub.server.base).open_pull_requests(&"forge/team/shop".parse().unwrap()).await;
     let listed = listed.unwrap().unwrap();

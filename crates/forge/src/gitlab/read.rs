@@ -12,12 +12,14 @@ use countersign_core::review::{PullRequest, Status};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 
-use super::wire::{MergeRequest, Note, User};
+use super::pushes::{self, Pushes};
+use super::wire::{MergeRequest, Note};
 use super::{Gitlab, list, merge_requests_of, path};
-use crate::candidates::{AT_ONCE, Candidate, Candidates, MAX_COMMITS, distinct};
+use crate::candidates::{AT_ONCE, Candidate, Candidates, MAX_COMMITS};
 use crate::client::Call;
 use crate::client::failure::Failure;
 use crate::host::Token;
+use crate::pushes::{MAX_QUESTIONS, Trail};
 use approvals::{Approvals, Said, Version};
 
 /// The most pages of open merge requests that are looked through.
@@ -26,25 +28,17 @@ const MAX_OPEN_PAGES: usize = 10;
 /// The most pages of one merge request's notes, versions and commits.
 const MAX_PAGES: usize = 50;
 
-/// The most pages of a project's pushes, newest first.
-const MAX_PUSH_PAGES: usize = 3;
-
 #[derive(Debug, Deserialize)]
 struct Commit {
-    id: String,
+    id: CommitId,
 }
 
-#[derive(Debug, Deserialize)]
-struct Push {
-    author: Option<User>,
-    push_data: Option<PushData>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PushData {
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    commit_to: Option<String>,
+/// What tells who pushed to a merge request.
+struct Pushed {
+    branch: String,
+    /// The commit that its latest version is compared with.
+    base: Option<CommitId>,
+    trail: Trail,
 }
 
 impl<S: Secrets + Send + Sync> ForgeRead for Gitlab<S> {
@@ -80,7 +74,18 @@ impl<S: Secrets + Send + Sync> ForgeRead for Gitlab<S> {
             .into_iter()
             .map(|(pull, request)| self.with_people(&token, repository, pull, request))
             .collect();
-        let pull_requests = stream::iter(complete).buffered(AT_ONCE).try_collect().await?;
+        let complete: Vec<_> = stream::iter(complete).buffered(AT_ONCE).try_collect().await?;
+        let mut events = pushes::events(&self.client, &token, repository);
+        let mut pull_requests = Vec::new();
+        for (mut pull, Pushed { branch, base, trail }) in complete {
+            // Who pushed to a fork, which counts nowhere, is not asked for.
+            if !pull.fork {
+                let (client, token, events) = (&self.client, &token, &mut events);
+                let mut told = Pushes { client, token, repository, branch, base, events };
+                pull.pushers = trail.pushers(&pull.head, &mut told, client.now()).await?;
+            }
+            pull_requests.push(pull);
+        }
         Ok(Evidence { pull_requests, statements: Vec::new() })
     }
 }
@@ -137,14 +142,14 @@ impl<S: Secrets + Send + Sync> Gitlab<S> {
         }
     }
 
-    /// A merge request with its approvals, each bound to the head that it had then, and with its pushers.
+    /// A merge request with its approvals, each bound to the head that it had then, and what tells of its pushers.
     async fn with_people(
         &self,
         token: &Token,
         repository: &RepositoryId,
         mut pull: PullRequest,
         request: MergeRequest,
-    ) -> Result<PullRequest, Failure> {
+    ) -> Result<(PullRequest, Pushed), Failure> {
         let below = |what| ["merge_requests", pull.id.as_str(), what];
         let approvals = Call::get(&path(repository, &below("approvals")));
         let reviewers = list(repository, &below("reviewers"));
@@ -159,22 +164,24 @@ impl<S: Secrets + Send + Sync> Gitlab<S> {
             self.client.all::<Note>(token, &notes, MAX_PAGES),
         )
         .await?;
-        let brought = commits.into_iter().map(|commit| commit.id);
-        let brought: BTreeSet<_> =
-            brought.chain(versions.iter().map(|version| version.head_commit_sha.clone())).collect();
+        let pushed = pushed(&request, &versions, commits);
         let said = Said { approvals, reviewers, versions, notes, opened: request.created_at };
         pull.reviews = said.reviews(&pull.head);
-        if !pull.fork {
-            let list = list(repository, &["events"]).with("action", "pushed");
-            let pushes = self.client.list::<Push>(token, &list, MAX_PUSH_PAGES).await?.items;
-            let to_it = pushes.into_iter().filter(|push| {
-                push.push_data.as_ref().is_some_and(|data| {
-                    data.reference.as_deref() == Some(request.source_branch.as_str())
-                        && data.commit_to.as_ref().is_some_and(|commit| brought.contains(commit))
-                })
-            });
-            pull.pushers = distinct(to_it.map(|push| User::identity(push.author)));
-        }
-        Ok(pull)
+        Ok((pull, pushed))
     }
+}
+
+/// What tells who pushed to a merge request that brings these commits.
+fn pushed(request: &MergeRequest, versions: &[Version], commits: Vec<Commit>) -> Pushed {
+    let latest = versions.iter().max_by_key(|version| version.created_at);
+    let base = latest.and_then(|version| version.base_commit_sha.clone());
+    let heads = versions.iter().filter_map(|version| version.head_commit_sha.parse().ok());
+    let trail = Trail {
+        brought: commits.into_iter().map(|commit| commit.id).collect(),
+        base: base.iter().cloned().collect(),
+        beside: heads.collect(),
+        arrived: latest.map(|version| version.created_at),
+        questions: MAX_QUESTIONS,
+    };
+    Pushed { branch: request.source_branch.clone(), base, trail }
 }

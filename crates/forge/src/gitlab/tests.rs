@@ -1,5 +1,6 @@
 //! The adapter on a small GitLab, in the shapes that its documentation ("REST API resources") has.
 
+mod pushers;
 mod statuses;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ struct World {
     /// Lists and objects below a merge request, by number and name.
     below: BTreeMap<(String, String), Value>,
     events: Vec<Value>,
+    /// The commits that `main` has.
+    base: &'static str,
     statuses: Vec<Value>,
 }
 
@@ -74,7 +77,8 @@ fn answer(world: &mut World, asked: &Request) -> Reply {
         ("GET", ["merge_requests"]) => {
             let state = parameter(asked, "state").unwrap();
             let fits = |one: &&Value| state == "all" || one["state"] == state;
-            Value::from(world.requests.iter().filter(fits).cloned().collect::<Vec<_>>())
+            let all: Vec<_> = world.requests.iter().filter(fits).cloned().collect();
+            return paged(&all, asked);
         }
         ("GET", ["merge_requests", number, "approvals"]) => {
             let known = world.below.get(&((*number).to_owned(), "approvals".to_owned()));
@@ -99,7 +103,12 @@ fn answer(world: &mut World, asked: &Request) -> Reply {
             note["body"] = body()["body"].clone();
             note.clone()
         }
-        ("GET", ["events"]) => Value::from(world.events.clone()),
+        ("GET", ["events"]) => return paged(&world.events, asked),
+        ("GET", ["repository", "merge_base"]) => {
+            let commit_asked = asked.target.rsplit('=').next().unwrap();
+            let has = world.base.chars().any(|digit| commit_asked == commit(digit).as_str());
+            json!({ "id": if has { commit_asked } else { "f".repeat(40).leak() } })
+        }
         ("GET", ["repository", "commits", sha, "merge_requests"]) => {
             let of = |one: &&Value| one["sha"] == *sha || one["merge_commit_sha"] == *sha;
             Value::from(world.requests.iter().filter(of).cloned().collect::<Vec<_>>())
@@ -109,6 +118,18 @@ fn answer(world: &mut World, asked: &Request) -> Reply {
         other => panic!("{other:?}"),
     };
     Reply::json(&found)
+}
+
+/// A page of a list, with a link to the next.
+fn paged(all: &[Value], asked: &Request) -> Reply {
+    let number = |name, default| parameter(asked, name).map_or(default, |text| text.parse().unwrap());
+    let (page, size): (usize, usize) = (number("page", 1), number("per_page", 20));
+    let items: Vec<_> = all.iter().skip((page - 1) * size).take(size).collect();
+    let rest = asked.target.split_once('?').unwrap().1.split('&').filter(|pair| !pair.starts_with("page="));
+    let query: Vec<_> = rest.map(str::to_owned).chain([format!("page={}", page + 1)]).collect();
+    let next = format!("<https://lab.example/api/v4/x?{}>; rel=\"next\"", query.join("&"));
+    let links = (page * size < all.len()).then_some(("link", next));
+    Reply::Whole(200, links.into_iter().collect(), json!(items).to_string())
 }
 
 /// GitLab changes a status that waits, refuses to set it waiting again, and makes a new one after an end.
@@ -168,13 +189,8 @@ async fn a_merge_request_is_told_with_its_pushers() {
         request(7, 'c', "merged", &json!({ "squash_commit_sha": commit('2') })),
         request(8, 'd', "opened", &json!({ "sha": null })),
     ];
-    let push = |by: u64, reference: &str, to: char| json!({ "action_name": "pushed to", "author_id": by, "author": user(by), "push_data": { "ref": reference, "ref_type": "branch", "commit_to": commit(to) } });
-    world.lock().unwrap().events = vec![
-        push(40, "topic", 'a'),
-        push(41, "topic", '9'),
-        push(42, "other", 'a'),
-        json!({ "author": user(43) }),
-    ];
+    world.lock().unwrap().events =
+        vec![pushers::push(41, '9', '8'), pushers::push(40, '-', 'a'), json!({ "author": user(43) })];
     set(&world, "5", "commits", json!([{ "id": commit('a'), "author_email": "a@example.com" }]));
     let (server, gitlab) = gitlab(&world).await;
     let told = evidence(&gitlab, "12").await;

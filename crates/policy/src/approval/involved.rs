@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use countersign_core::facts::Facts;
 use countersign_core::names::{CommitId, PersonName};
-use countersign_core::review::CommitFacts;
+use countersign_core::review::{CommitFacts, Identity};
 use countersign_core::signatures::VerifiedSignatures;
 
 use super::people::People;
-use super::proposals::Proposal;
+use super::proposals::{PUSHED, Proposal};
 use super::short;
 
 /// Who took part in a head.
@@ -56,7 +56,20 @@ pub fn by_head(
             None => involved.unknown = Some("who wrote that commit is not known".to_owned()),
         }
     }
+    for proposal in proposals.iter().filter(|proposal| has_unknown_pusher(proposal)) {
+        if let Some(involved) = heads.get_mut(&proposal.head) {
+            involved.unknown = Some("who pushed to its branch is not known".to_owned());
+        }
+    }
     heads
+}
+
+/// Whether the forge tells of a push and not by whom.
+fn has_unknown_pusher(proposal: &Proposal) -> bool {
+    let unknown = |(identity, part): &(Identity, &str)| {
+        *part == PUSHED && identity.account.is_none() && identity.key.is_none()
+    };
+    proposal.parties.iter().any(unknown)
 }
 
 impl Involved {

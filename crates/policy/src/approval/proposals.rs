@@ -12,6 +12,9 @@ use super::people::{People, shown_as};
 use super::short;
 use super::statements::{Said, Statements};
 
+/// How somebody took part who pushed.
+pub const PUSHED: &str = "pushed to the pull request";
+
 /// A pull request or a signed proposal.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -65,7 +68,7 @@ fn from_forge(facts: &Facts, people: &People, request: &PullRequest) -> Proposal
         None
     };
     let author = (request.author.clone(), "opened the pull request");
-    let pushers = request.pushers.iter().map(|pusher| (pusher.clone(), "pushed to the pull request"));
+    let pushers = request.pushers.iter().map(|pusher| (pusher.clone(), PUSHED));
     let contributors = request.contributors.iter();
     let contributors =
         contributors.map(|one| (one.clone(), "wrote or committed a commit of the pull request"));

@@ -52,6 +52,8 @@ fn who_took_part_does_not_count() {
         "grace approved bbbbbbbb, but opened the pull request",
     );
     refused(|f| f.pull_requests[0].pushers = vec![account(2)], "pushed to the pull request");
+    let unknown = || vec![account(1), Identity::default()];
+    refused(|f| f.pull_requests[0].pushers = unknown(), "who pushed to its branch is not known");
     refused(|f| f.pull_requests[0].contributors = vec![account(2)], "wrote or committed a commit");
     let commits = |f: &mut Facts| f.proposed.get_mut(&commit('b')).unwrap().clone();
     let set = |f: &mut Facts, commits| drop(f.proposed.insert(commit('b'), commits));

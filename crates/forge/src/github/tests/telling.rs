@@ -188,3 +188,41 @@ async fn comments_are_the_apps_own_and_statuses_are_set_by_token() {
     );
     hub.nothing_was_wrong();
 }
+
+#[tokio::test]
+async fn an_app_that_may_not_set_check_runs_sets_statuses() {
+    let kept = Shared::default();
+    let Some(description) = description() else { return };
+    let (inner, statuses_too) = (kept.clone(), Arc::new(AtomicUsize::new(0)));
+    let refusing = statuses_too.clone();
+    let hub = openapi::Github::start(description, move |asked| {
+        let refused = asked.operation.contains("check-runs")
+            || asked.operation.contains("statuses") && refusing.load(Ordering::SeqCst) == 1;
+        match refused {
+            true => Some(Reply::status(403, &[], "{\"message\":\"Resource not accessible by integration\"}")),
+            false => keep(&mut inner.lock().unwrap(), asked),
+        }
+    })
+    .await;
+    let github = as_app(&hub.server.base, clock());
+    for (index, verdict) in [(5, "pending"), (5, "pending"), (6, "denied"), (6, "denied")] {
+        github.report(&report('a', "staging", index, verdict)).await.unwrap();
+    }
+    hub.nothing_was_wrong();
+    {
+        let kept = kept.lock().unwrap();
+        let states: Vec<_> = kept.statuses.iter().map(|one| one["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["failure", "pending"], "each is set once");
+        assert_eq!((kept.runs.len(), kept.comments.len()), (0, 1), "the comment is the App's still");
+    }
+    let forged = json!({ "context": "countersign/staging", "state": "failure", "description": "denied: because of 6", "creator": { "id": 66 } });
+    kept.lock().unwrap().statuses.insert(0, forged);
+    github.report(&report('a', "staging", 6, "denied")).await.unwrap();
+    assert_eq!(kept.lock().unwrap().statuses.len(), 4, "somebody else's is none of ours");
+    statuses_too.store(1, Ordering::SeqCst);
+    let error = github.report(&report('a', "staging", 7, "denied")).await.unwrap_err();
+    let PortError::Refused(why) = error else { panic!("{error}") };
+    for word in ["403", "/statuses", "not accessible by integration", "commit statuses: write"] {
+        assert!(why.contains(word), "{why}");
+    }
+}

@@ -44,7 +44,9 @@ pub(super) struct Reviewer {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Version {
     pub(super) head_commit_sha: String,
-    created_at: Timestamp,
+    /// The commit that the head has in common with its target.
+    pub(super) base_commit_sha: Option<CommitId>,
+    pub(super) created_at: Timestamp,
 }
 
 /// What was said about a merge request.
