@@ -71,7 +71,7 @@ bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH=
 
 bench-render: ## Measure what a build of a kustomization costs, beside kustomize 5.8.2 itself
 	@cargo bench --quiet -p countersign-render --features oracle --bench builds
-	@cargo bench --quiet -p countersign-gather --bench unchanged
+	@cargo bench --quiet -p countersign-gather --bench unchanged --bench pushes
 
 soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
 	@cargo build --quiet --profile soak -p countersign-cli -p countersign-tests $(SOAK:%=--bin %)

@@ -1,8 +1,9 @@
 //! The configuration of the active bundle, read once and kept until another becomes active.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::configuration::Configuration;
+use crate::configuration::index::Index;
 use crate::digest::Digest;
 use crate::keys;
 use crate::ports::PortError;
@@ -16,6 +17,15 @@ pub struct BundleConfiguration {
     pub bundle: Digest,
     /// Its configuration.
     pub configuration: Arc<Configuration>,
+    index: Arc<OnceLock<Index>>,
+}
+
+impl BundleConfiguration {
+    /// Its targets, by what they are looked for by; ordered when they are looked for first.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.configuration))
+    }
 }
 
 /// Keeps the configuration that was read last; a bundle's content never changes.
@@ -47,7 +57,8 @@ impl ConfigurationCache {
         let configuration: Configuration = store::get_json(store, &key)
             .await?
             .ok_or_else(|| PortError::Unavailable(format!("{key}: not in the store yet")))?;
-        let read = BundleConfiguration { bundle: *bundle, configuration: Arc::new(configuration) };
+        let (bundle, configuration) = (*bundle, Arc::new(configuration));
+        let read = BundleConfiguration { bundle, configuration, index: Arc::default() };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
         Ok(read)
     }

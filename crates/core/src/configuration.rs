@@ -4,6 +4,7 @@
 //! bundle; the reading and checking of the file itself is the `policy` crate's.
 
 mod find;
+pub mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,7 +10,7 @@ use countersign_core::ports::queue::Queue;
 use countersign_core::ports::store::Store;
 use countersign_core::stage::StageError;
 use countersign_git::error::GitError;
-use countersign_git::mirror::{Limits, Repositories, Source};
+use countersign_git::mirror::{Repositories, Source};
 use countersign_git::tree::KeptTree;
 use countersign_render::remote::{Found, NotFound, RemoteBase, Remotes};
 
@@ -141,8 +141,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let mut refused: BTreeMap<RepositoryId, String> = BTreeMap::new();
         for id in repositories {
             let source = self.source(reading.active, &id).await?;
-            let give_up = (self.fetch_deadline)();
-            match self.repositories.fetch(&id, &source, &Limits::default(), &give_up) {
+            match self.fetch(&id, &source) {
                 Ok(_) => {}
                 Err(error @ GitError::Retry(_)) => return Err(of_git(error)),
                 Err(error) => {

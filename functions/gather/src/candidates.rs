@@ -2,23 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::configuration::{Configuration, TargetConfiguration};
-use countersign_core::names::{FollowedRef, Target};
-
-/// The targets that follow a ref.
-pub fn following<'a>(
-    configuration: &'a Configuration,
-    follows: &FollowedRef,
-) -> Vec<TargetConfiguration<'a>> {
-    let branch = follows.reference.branch();
-    configuration
-        .targets()
-        .filter(|target| {
-            target.application.repository == follows.repository
-                && branch == Some(target.placement.branch.as_str())
-        })
-        .collect()
-}
+use countersign_core::configuration::index::Followers;
+use countersign_core::names::Target;
 
 /// The paths that targets were rendered from when they were last looked at, for those that read more than what is
 /// at their own path.
@@ -27,27 +12,17 @@ pub type Inputs = BTreeMap<String, BTreeSet<String>>;
 /// The targets one of whose inputs is one of the changed `paths`, or a folder above one. A target that is not in
 /// `inputs` is rendered from its own path.
 pub fn touched<'a>(
-    targets: &[TargetConfiguration<'_>],
+    followers: &Followers,
     inputs: &Inputs,
     paths: impl Iterator<Item = &'a str>,
 ) -> BTreeSet<Target> {
-    let mut by_path: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
-    for target in targets {
-        match inputs.get(&target.target.to_string()) {
-            Some(inputs) => {
-                inputs.iter().for_each(|path| by_path.entry(path).or_default().push(&target.target));
-            }
-            None => by_path.entry(target.placement.path.trim_matches('/')).or_default().push(&target.target),
-        }
-    }
-    let mut touched = BTreeSet::new();
-    for path in paths {
-        for above in std::iter::once("").chain(ancestors(path)) {
-            for target in by_path.get(above).into_iter().flatten() {
-                touched.insert((*target).clone());
-            }
-        }
-    }
+    let folders: BTreeSet<&str> = paths.flat_map(|path| std::iter::once("").chain(ancestors(path))).collect();
+    let own = folders.iter().flat_map(|folder| followers.at_path(folder));
+    let mut touched: BTreeSet<_> =
+        own.filter(|target| !inputs.contains_key(&target.to_string())).cloned().collect();
+    let reads = |read: &BTreeSet<String>| read.iter().any(|path| folders.contains(path.as_str()));
+    let names = inputs.iter().filter(|(_, read)| reads(read)).map(|(name, _)| name);
+    touched.extend(names.filter_map(|name| name.parse().ok()));
     touched
 }
 
@@ -59,6 +34,9 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::configuration::Configuration;
+    use countersign_core::configuration::index::Index;
+    use countersign_core::names::FollowedRef;
     use serde_json::json;
 
     use super::*;
@@ -88,8 +66,11 @@ mod tests {
 
     fn touched_with(inputs: &Inputs, targets: &[&str], changed: &[&str]) -> String {
         let configuration = configuration(targets);
-        let all: Vec<_> = configuration.targets().collect();
-        let touched = touched(&all, inputs, changed.iter().copied());
+        let index = Index::new(&configuration);
+        let repository = "local/shop".parse().unwrap();
+        let follows = FollowedRef { repository, reference: "refs/heads/main".parse().unwrap() };
+        let followers = index.following(&follows).unwrap();
+        let touched = touched(followers, inputs, changed.iter().copied());
         touched.iter().map(|target| target.application.as_str()).collect()
     }
 
@@ -113,18 +94,6 @@ mod tests {
         assert_eq!(touched_of(&targets, &["deploy/web.yaml"]), "ac");
         assert_eq!(touched_of(&targets, &["README.md"]), "");
         assert_eq!(touched_of(&["/deploy/", ""], &["deploy/a", "deploy/b"]), "ab");
-    }
-
-    #[test]
-    fn only_those_that_follow_the_very_ref_are_candidates() {
-        let configuration = configuration(&["deploy"]);
-        let follow = |repository: &str, reference: &str| FollowedRef {
-            repository: repository.parse().unwrap(),
-            reference: reference.parse().unwrap(),
-        };
-        assert_eq!(following(&configuration, &follow("local/shop", "refs/heads/main")).len(), 1);
-        assert_eq!(following(&configuration, &follow("local/shop", "refs/tags/main")).len(), 0);
-        assert_eq!(following(&configuration, &follow("local/other", "refs/heads/main")).len(), 0);
     }
 
     #[test]

@@ -25,8 +25,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         objects: &[ObjectFacts],
     ) -> Result<Vec<Conflict>, StageError> {
         let mut conflicts = Vec::new();
-        for other in reading.active.configuration.targets().filter(|other| could_meet(ours, other)) {
-            let state = self.state(&other.target).await?;
+        for other in reading.active.index().neighbors(ours) {
+            let state = self.state(other).await?;
             let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
             let Some(wanted) = wanted.filter(|wanted| wanted.operation != Operation::Remove) else {
                 continue;
@@ -37,7 +37,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
                 objects
                     .iter()
                     .filter(owned)
-                    .map(|object| Conflict { key: object.key.clone(), owner: other.target.clone() }),
+                    .map(|object| Conflict { key: object.key.clone(), owner: other.clone() }),
             );
         }
         Ok(conflicts)
@@ -57,10 +57,4 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         reading.owned.borrow_mut().insert(*decision, Arc::clone(&owned));
         Ok(owned)
     }
-}
-
-fn could_meet(ours: &TargetConfiguration<'_>, other: &TargetConfiguration<'_>) -> bool {
-    let namespace = ours.placement.namespaces.iter().any(|ns| other.placement.namespaces.contains(ns));
-    let kind = !ours.application.cluster_kinds.is_disjoint(&other.application.cluster_kinds);
-    ours.target != other.target && ours.target.cluster == other.target.cluster && (namespace || kind)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use countersign_core::configuration::Configuration;
+use countersign_core::active::BundleConfiguration;
+use countersign_core::configuration::index::Followers;
 use countersign_core::digest::Digest;
 use countersign_core::event::Event;
 use countersign_core::keys;
@@ -14,7 +15,7 @@ use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::Store;
 use countersign_core::stage::StageError;
 
-use crate::{Gatherer, candidates};
+use crate::Gatherer;
 
 impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     /// Makes a report on the head of a pull request that was closed or merged due. It holds the state that was
@@ -23,12 +24,12 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         &self,
         trace: &str,
         event: &Event,
-        configuration: &Configuration,
+        active: &BundleConfiguration,
         base: &FollowedRef,
         head: &CommitId,
     ) -> Result<(), StageError> {
         let mut reports = Vec::new();
-        for environment in environments(configuration, base) {
+        for environment in environments(active, base) {
             let due = ReportDue { repository: base.repository.clone(), commit: head.clone(), environment };
             let key = keys::commit_report(&due.repository, &due.commit, &due.environment);
             let deduplication = Digest::of_parts(&["ended", &event.id, &key]).hex();
@@ -43,8 +44,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
 }
 
 /// The environments that a change of `base` could reach.
-fn environments(configuration: &Configuration, base: &FollowedRef) -> BTreeSet<EnvironmentName> {
-    let following = candidates::following(configuration, base);
-    let control = (configuration.control_ref().as_ref() == Some(base)).then(|| Target::control().environment);
-    following.into_iter().map(|target| target.target.environment).chain(control).collect()
+fn environments(active: &BundleConfiguration, base: &FollowedRef) -> BTreeSet<EnvironmentName> {
+    let following = active.index().following(base).map(Followers::all).unwrap_or_default();
+    let is_control = active.configuration.control_ref().as_ref() == Some(base);
+    let control = is_control.then(|| Target::control().environment);
+    following.iter().map(|target| target.environment.clone()).chain(control).collect()
 }

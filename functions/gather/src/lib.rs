@@ -87,7 +87,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         } = &event.kind
         {
             let base = FollowedRef { repository: event.repository.clone(), reference: base.clone() };
-            return self.report_end(&parsed.trace, event, &active.configuration, &base, head).await;
+            return self.report_end(&parsed.trace, event, &active, &base, head).await;
         }
         if let EventKind::Status { commit, context } = &event.kind {
             let looks = self.status_looks(&active, &event.repository, commit, context.as_deref()).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::active::BundleConfiguration;
+use countersign_core::configuration::index::Followers;
 use countersign_core::configuration::{PlacementState, TargetConfiguration};
 use countersign_core::facts::Operation;
 use countersign_core::keys;
@@ -16,7 +17,6 @@ use countersign_core::statement::{Command, Says, SignedStatement};
 use countersign_core::target::{SeenTip, TargetState};
 use countersign_git::error::GitError;
 
-use crate::candidates;
 use crate::preview::{Content, Preview};
 use crate::reading::{Reading, of_git};
 use crate::{Gatherer, Looks};
@@ -54,9 +54,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         follows: FollowedRef,
         due: Due,
     ) -> Result<Option<Looks<'b>>, StageError> {
-        let targets: Vec<_> = candidates::following(&active.configuration, &follows);
+        let followers = active.index().following(&follows);
         let is_control = active.configuration.control_ref().as_ref() == Some(&follows);
-        if targets.is_empty() && !is_control {
+        if followers.is_none() && !is_control {
             return Ok(None);
         }
         let reading = self.read(active, &follows.repository).await?;
@@ -71,19 +71,22 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             tracing::debug!(%follows.repository, reference = %follows.reference, "this push was told of before");
             return Ok(None);
         }
-        let touched = match due {
-            Due::EveryTarget => None,
-            Due::Pushed | Due::Said => {
-                self.touched(&reading, &follows, (before.as_ref(), &tip), &targets).await?
+        let touched = match (due, followers) {
+            (Due::EveryTarget, _) | (_, None) => None,
+            (Due::Pushed | Due::Said, Some(followers)) => {
+                self.touched(&reading, &follows, (before.as_ref(), &tip), followers).await?
             }
         };
+        let looked_before = before.iter().flat_map(|before| &before.looked);
+        let concerned: BTreeSet<&Target> = match &touched {
+            Some(touched) => touched.iter().chain(looked_before).collect(),
+            None => followers.map(Followers::all).unwrap_or_default().iter().collect(),
+        };
+        let configured = concerned.into_iter().filter_map(|target| active.configuration.target(target));
         let (mut looks, mut looked) = (Vec::new(), BTreeSet::new());
-        for target in targets {
+        for target in configured.filter(|target| target.follows().as_ref() == Some(&follows)) {
             let touched = touched.as_ref().is_none_or(|touched| touched.contains(&target.target));
             let last = before.as_ref().filter(|before| before.looked.contains(&target.target));
-            if !touched && last.is_none() {
-                continue;
-            }
             let state = self.state(&target.target).await?;
             let latest = state.as_ref().map(|state| &state.latest.commit);
             let under_way = last.is_some_and(|last| latest != Some(&last.tip));
@@ -114,7 +117,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         reading: &Reading<'_>,
         follows: &FollowedRef,
         (seen, tip): (Option<&SeenTip>, &CommitId),
-        targets: &[TargetConfiguration<'_>],
+        followers: &Followers,
     ) -> Result<Option<BTreeSet<Target>>, StageError> {
         let Some(seen) = seen.filter(|seen| seen.bundle == reading.active.bundle) else { return Ok(None) };
         if !reading.repository.has(&seen.tip) {
@@ -127,7 +130,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             Err(error) => return Err(of_git(error)),
         };
         self.read_inputs(reading, follows).await?;
-        let mut touched = reading.touched(follows, targets, files.iter().map(|file| file.path.as_str()));
+        let mut touched = reading.touched(follows, followers, files.iter().map(|file| file.path.as_str()));
         touched.extend(self.unsettled(follows).await?);
         Ok(Some(touched))
     }

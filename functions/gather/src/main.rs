@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_aws::lambda::batch::Batches;
+use countersign_aws::lambda::deadline::gives_up_after;
 use countersign_aws::lambda::{self, Start, max_receives};
 use countersign_aws::secrets::ManagedSecrets;
 use countersign_core::active::ConfigurationCache;
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Error> {
         repositories: &Repositories::new(lambda::variable("COUNTERSIGN_REPOSITORIES")?),
         configurations: &ConfigurationCache::default(),
         budget: &Budget::default(),
-        fetch_deadline: || lambda::gives_up_after(FETCH_TIME),
+        fetch_deadline: || gives_up_after(FETCH_TIME),
     };
     let answer = |event: LambdaEvent<_>| async move {
         let work = async |batch: &_| stage.handle(batch).await;

@@ -16,7 +16,7 @@ use countersign_git::tree::CommitTree;
 
 use crate::look::Look;
 use crate::reading::{Reading, of_git};
-use crate::{Gatherer, Looks, candidates};
+use crate::{Gatherer, Looks};
 
 /// How a pull request is looked at.
 #[derive(Clone, Debug)]
@@ -46,9 +46,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         base: FollowedRef,
         proposed: Proposed<'_>,
     ) -> Result<Option<Looks<'b>>, StageError> {
-        let targets = candidates::following(&active.configuration, &base);
+        let followers = active.index().following(&base);
         let is_control = active.configuration.control_ref().as_ref() == Some(&base);
-        let Some(head) = proposed.head.filter(|_| is_control || !targets.is_empty()) else { return Ok(None) };
+        let Some(head) = proposed.head.filter(|_| is_control || followers.is_some()) else { return Ok(None) };
         let reading = self.read(active, &base.repository).await?;
         let Some(tip) = reading.repository.tip(&base.reference).map_err(of_git)? else { return Ok(None) };
         let fork = match self.may_look(&reading, &base, &proposed, head).await? {
@@ -63,7 +63,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let (content, _) = Content::merged(&reading.repository, &preview, head).map_err(of_git)?;
         let files = content.changed_files(&preview.base, &[]).map_err(of_git)?;
         self.read_inputs(&reading, &base).await?;
-        let touched = reading.touched(&base, &targets, files.iter().map(|file| file.path.as_str()));
+        let paths = files.iter().map(|file| file.path.as_str());
+        let touched = followers.map(|followers| reading.touched(&base, followers, paths)).unwrap_or_default();
         let look = |target: Target| Look {
             target,
             commit: head.clone(),

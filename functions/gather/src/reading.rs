@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::active::BundleConfiguration;
+use countersign_core::configuration::index::Followers;
 use countersign_core::configuration::{HostKind, TargetConfiguration};
 use countersign_core::digest::Digest;
 use countersign_core::facts::{ObjectKey, Problem};
@@ -127,12 +128,12 @@ impl<'a> Reading<'a> {
     pub fn touched<'p>(
         &self,
         follows: &FollowedRef,
-        targets: &[TargetConfiguration<'_>],
+        followers: &Followers,
         paths: impl Iterator<Item = &'p str>,
     ) -> BTreeSet<Target> {
         let known = self.known.borrow();
         let none = Inputs::new();
-        candidates::touched(targets, known.get(follows).map_or(&none, |(inputs, _)| inputs), paths)
+        candidates::touched(followers, known.get(follows).map_or(&none, |(inputs, _)| inputs), paths)
     }
 
     /// What a target was rendered from when it was last looked at, if that is more than what is at its own path.
@@ -229,10 +230,17 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         id: &RepositoryId,
     ) -> Result<Reading<'b>, StageError> {
         let source = self.source(active, id).await?;
-        let give_up = (self.fetch_deadline)();
-        let repository =
-            self.repositories.fetch(id, &source, &Limits::default(), &give_up).map_err(of_git)?;
+        let repository = self.fetch(id, &source).map_err(of_git)?;
         Ok(Reading::new(active, id, repository, self.repositories))
+    }
+
+    /// Fetches from a source. The forge hears when what it gave to open it is denied.
+    pub(crate) fn fetch(&self, id: &RepositoryId, source: &Source) -> Result<Repository, GitError> {
+        let fetched = self.repositories.fetch(id, source, &Limits::default(), &(self.fetch_deadline)());
+        if matches!(fetched, Err(GitError::Denied(_))) {
+            self.forge.git_denied(id);
+        }
+        fetched
     }
 
     /// Where a repository is, with what opens it.
@@ -282,9 +290,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             return Ok(());
         }
         let source = Source { also, ..self.source(reading.active, &reading.id).await? };
-        let give_up = (self.fetch_deadline)();
-        self.repositories.fetch(&reading.id, &source, &Limits::default(), &give_up).map_err(of_git)?;
-        Ok(())
+        self.fetch(&reading.id, &source).map(drop).map_err(of_git)
     }
 
     /// What people said about `commits`: by the forge, and by commands. Read once for one event.

@@ -236,15 +236,11 @@ fn selected<'a>(
 ) -> (Vec<TargetConfiguration<'a>>, Selected) {
     let mut touched: BTreeSet<Target> = BTreeSet::new();
     for (branch, way) in ways {
-        let of_branch = targets.iter().filter(|target| target.placement.branch == *branch).cloned();
-        let of_branch: Vec<_> = of_branch.collect();
+        let of_branch = || targets.iter().filter(|target| target.placement.branch == *branch);
         let read: candidates::Inputs =
-            of_branch.iter().filter_map(|target| inputs_of(tree, target, bases)).collect();
-        touched.extend(candidates::touched(
-            &of_branch,
-            &read,
-            way.files.iter().map(|file| file.path.as_str()),
-        ));
+            of_branch().filter_map(|target| inputs_of(tree, target, bases)).collect();
+        let paths = way.files.iter().map(|file| file.path.as_str());
+        touched.extend(candidates::touched(&of_branch().collect(), &read, paths));
     }
     if arguments.all
         || arguments.environment.is_some()
