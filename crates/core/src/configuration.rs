@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{
-    ApplicationName, ClusterName, CommitId, EnvironmentName, FollowedRef, HostName, PersonName, Reference,
-    RepositoryId, StatusName, Target, TeamName,
+    ApplicationName, ClusterName, CommitId, EnvironmentName, HostName, PersonName, RepositoryId, StatusName,
+    Target, TeamName,
 };
 
 /// The whole of `countersign.yaml`.
@@ -384,18 +384,4 @@ pub struct TargetConfiguration<'a> {
     pub environment: &'a Environment,
     /// Its cluster.
     pub cluster: &'a Cluster,
-}
-
-impl TargetConfiguration<'_> {
-    /// The reference that this target follows.
-    #[must_use]
-    pub fn follows(&self) -> Option<FollowedRef> {
-        let reference = branch_reference(&self.placement.branch)?;
-        Some(FollowedRef { repository: self.application.repository.clone(), reference })
-    }
-}
-
-/// The full reference of a branch's short name.
-fn branch_reference(branch: &str) -> Option<Reference> {
-    format!("refs/heads/{branch}").parse().ok()
 }

@@ -1,7 +1,7 @@
 //! What every stage answers: one result per message, the shape that a partial batch failure needs.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::message::{MESSAGE_VERSION, Message};
 use crate::ports::PortError;
@@ -20,23 +20,34 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Why it has to wait, if a newer release sent it.
+    #[must_use]
+    pub fn waits_for_update(&self) -> Option<StageError> {
+        self.parse::<IgnoredAny>().err().filter(|error| matches!(error, StageError::Retry(_)))
+    }
+
     /// The message inside.
     ///
     /// # Errors
-    /// [`StageError::Final`] when the body is not a message of a version that this release understands.
+    /// [`StageError::Retry`] when the body is a message of a newer version: in the middle of an upgrade it waits for the
+    /// newer program. [`StageError::Final`] when it is of an older one that is not understood any more, or no message.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<Message<T>, StageError> {
-        let newer = |v: u32| {
+        let other = |v: u32| {
             let id = &self.id;
             let why =
                 format!("message {id}: version {v} is not understood, this release reads {MESSAGE_VERSION}");
-            StageError::Final(why)
+            if v > MESSAGE_VERSION {
+                StageError::Retry(format!("{why}: update this program"))
+            } else {
+                StageError::Final(why)
+            }
         };
         match serde_json::from_str::<Message<T>>(&self.body) {
             Ok(message) if message.v == MESSAGE_VERSION => Ok(message),
-            Ok(message) => Err(newer(message.v)),
+            Ok(message) => Err(other(message.v)),
             Err(error) => match serde_json::from_str::<Version>(&self.body) {
                 // What else is in it need not be of a shape that is known here.
-                Ok(Version { v }) if v != MESSAGE_VERSION => Err(newer(v)),
+                Ok(Version { v }) if v != MESSAGE_VERSION => Err(other(v)),
                 _ => Err(StageError::Final(format!("message {}: not understood: {error}", self.id))),
             },
         }
@@ -111,12 +122,36 @@ mod tests {
         assert_eq!(left_over(&batch, &results, true), [] as [usize; 0]);
     }
 
+    /// What becomes of messages of this version, in a shape that is known and in one that is not.
+    fn parsed(v: u32) -> [Result<Message<u32>, StageError>; 2] {
+        [r#""trace":"t","body":1"#, r#""content":{}"#].map(|rest| {
+            let message = Incoming { body: format!(r#"{{"v":{v},{rest}}}"#), ..incoming("1", "a") };
+            message.parse()
+        })
+    }
+
     #[test]
-    fn an_unknown_version_is_final() {
-        let mut message = incoming("1", "a");
-        for body in [r#"{"v":99,"trace":"t","body":1}"#, r#"{"v":99,"content":{}}"#] {
-            message.body = body.into();
-            assert!(matches!(message.parse::<u32>(), Err(StageError::Final(why)) if why.contains("99")));
+    fn a_newer_version_waits_for_a_newer_program() {
+        for newer in [MESSAGE_VERSION + 1, u32::MAX] {
+            let said = format!("version {newer} is not understood");
+            for found in parsed(newer) {
+                assert!(matches!(&found, Err(StageError::Retry(why)) if why.contains(&said)), "{found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_older_version_that_is_not_understood_is_final() {
+        for found in parsed(0) {
+            assert!(matches!(&found, Err(StageError::Final(why)) if why.contains("version 0")), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_final() {
+        for body in ["", "[]", r#"{"v":-1}"#, r#"{"v":"2"}"#, r#"{"v":1,"trace":"t","body":"x"}"#] {
+            let message = Incoming { body: body.into(), ..incoming("1", "a") };
+            assert!(matches!(message.parse::<u32>(), Err(StageError::Final(_))), "{body}");
         }
     }
 }

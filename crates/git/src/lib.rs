@@ -10,6 +10,7 @@ pub mod tree;
 
 mod wire;
 
+mod changes;
 mod commit;
 mod explain;
 mod folders;

@@ -14,6 +14,7 @@ use countersign_core::names::{Reference, RepositoryId};
 use countersign_core::ports::forge::GitCredential;
 
 use crate::error::GitError;
+use crate::folders::Folders;
 use crate::repository::Repository;
 use crate::wire::Trouble;
 use crate::wire::deadline::within;
@@ -77,6 +78,8 @@ pub struct Repositories {
     agents: Agents,
     /// URLs whose servers speak version 2 of Git's protocol: their greeting is not asked for again.
     second: Arc<Mutex<BTreeSet<String>>>,
+    /// Large folders of all of them.
+    folders: Folders,
 }
 
 impl Repositories {
@@ -89,7 +92,13 @@ impl Repositories {
     /// As [`Self::new`], within other bounds.
     #[must_use]
     pub fn bounded(folder: impl Into<PathBuf>, bounds: Bounds) -> Self {
-        Self { folder: folder.into(), bounds, agents: Agents::default(), second: Arc::default() }
+        Self {
+            folder: folder.into(),
+            bounds,
+            agents: Agents::default(),
+            second: Arc::default(),
+            folders: Folders::default(),
+        }
     }
 
     /// The repository as its source has it now. A local folder is opened in place: nothing is copied.
@@ -108,7 +117,7 @@ impl Repositories {
         give_up: &GiveUp,
     ) -> Result<Repository, GitError> {
         if let Some(path) = local_folder(&source.url)? {
-            return Repository::open(&path);
+            return Ok(Repository::open(&path)?.knowing(&self.folders));
         }
         let mirror = self.mirror(id, source);
         let in_use = mirror.use_it(give_up)?;
@@ -121,7 +130,7 @@ impl Repositories {
         if grown {
             room::make_room(&self.folder, self.bounds.all);
         }
-        Ok(Repository::open(&mirror.path())?.kept_by(in_use))
+        Ok(Repository::open(&mirror.path())?.knowing(&self.folders).kept_by(in_use))
     }
 
     /// The repository as it was last fetched; a local folder as it is.
@@ -130,11 +139,11 @@ impl Repositories {
     /// When it was never fetched.
     pub fn open(&self, id: &RepositoryId, source: &Source) -> Result<Repository, GitError> {
         if let Some(path) = local_folder(&source.url)? {
-            return Repository::open(&path);
+            return Ok(Repository::open(&path)?.knowing(&self.folders));
         }
         let mirror = self.mirror(id, source);
         let in_use = mirror.use_it(&(Arc::new(|| true) as GiveUp))?;
-        Ok(Repository::open(&mirror.path())?.kept_by(in_use))
+        Ok(Repository::open(&mirror.path())?.knowing(&self.folders).kept_by(in_use))
     }
 
     /// Where the references of a source lead now, by name, of those whose names begin with one of `prefixes`.

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
-use countersign_core::facts::{ChangeKind, FileChange};
+use countersign_core::facts::FileChange;
 use countersign_core::names::{CommitId, Reference, TreeId};
 use countersign_core::statement::STATEMENTS;
-use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid};
+use git2::{ErrorCode, ObjectType, Oid};
 
 use crate::error::GitError;
-use crate::folders::Folders;
+use crate::folders::{Entries, Folders};
 use crate::tree::CommitTree;
 
 /// The most bytes that a commit may have: headers, message and signature.
 const MAX_COMMIT: usize = 1024 * 1024;
-
-/// The most files of one change that are listed.
-const MAX_FILES: usize = 20_000;
 
 /// One repository. Nothing here writes to it, and nothing is ever checked out.
 pub struct Repository {
@@ -53,6 +51,11 @@ impl Repository {
         let git = git2::Repository::open_ext(path, git2::RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|error| cannot_open(path, &error))?;
         Ok(Self { git, place: path.display().to_string(), in_use: None, folders: Folders::default() })
+    }
+
+    /// The same, with the large folders that others read.
+    pub(crate) fn knowing(self, folders: &Folders) -> Self {
+        Self { folders: folders.clone(), ..self }
     }
 
     /// The same, with what keeps it from being removed meanwhile.
@@ -203,33 +206,10 @@ impl Repository {
         self.changed(before, self.root(self.find(to)?)?, paths)
     }
 
-    /// Files that differ between two trees.
-    pub(crate) fn changed(
-        &self,
-        before: Option<Oid>,
-        after: Oid,
-        paths: &[String],
-    ) -> Result<Vec<FileChange>, GitError> {
-        let failed = |error: git2::Error| self.failed("comparing trees", &error);
-        let tree = |id| self.git.find_tree(id).map_err(failed);
-        let (before, after) = (before.map(tree).transpose()?, tree(after)?);
-        let mut options = DiffOptions::new();
-        options.disable_pathspec_match(true).ignore_submodules(false).skip_binary_check(true);
-        for path in paths.iter().filter(|_| paths.iter().all(|path| !path.is_empty())) {
-            options.pathspec(path);
-        }
-        let diff =
-            self.git.diff_tree_to_tree(before.as_ref(), Some(&after), Some(&mut options)).map_err(failed)?;
-        if diff.deltas().len() > MAX_FILES {
-            return Err(GitError::Final(format!(
-                "{}: {} files differ, at most {MAX_FILES} are listed: bring the change in parts",
-                self.place,
-                diff.deltas().len()
-            )));
-        }
-        let mut changes: Vec<_> = diff.deltas().filter_map(|delta| file_change(&delta)).collect();
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
+    /// All that a folder has.
+    pub(crate) fn entries(&self, folder: Oid) -> Result<Arc<Entries>, GitError> {
+        let read = self.folders.entries(&self.git, folder);
+        read.map_err(|error| self.failed(&format!("reading the folder {folder}"), &error))
     }
 
     /// The commit's object, if it is here, is a commit, and not overlong.
@@ -324,17 +304,6 @@ fn cannot_open(path: &Path, error: &git2::Error) -> GitError {
         )),
         _ => GitError::while_doing(format!("{place}: the repository cannot be opened"), error),
     }
-}
-
-fn file_change(delta: &git2::DiffDelta<'_>) -> Option<FileChange> {
-    let change = match delta.status() {
-        Delta::Added | Delta::Copied => ChangeKind::Added,
-        Delta::Deleted => ChangeKind::Removed,
-        Delta::Modified | Delta::Typechange | Delta::Renamed => ChangeKind::Changed,
-        _ => return None,
-    };
-    let path = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes())?;
-    Some(FileChange { path: String::from_utf8_lossy(path).into_owned(), change })
 }
 
 #[cfg(test)]

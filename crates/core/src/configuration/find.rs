@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ClusterState, Configuration, Environment, HostKind, TargetConfiguration, branch_reference};
-use crate::names::{FollowedRef, RepositoryId, Target};
+use super::{ClusterState, Configuration, Environment, HostKind, TargetConfiguration};
+use crate::names::{FollowedRef, Reference, RepositoryId, Target};
 
 impl Configuration {
     /// Every target on a cluster that is not retired, in the order of its names.
@@ -113,4 +113,18 @@ impl Configuration {
             Some(format!("{}/{}{suffix}", host.url.trim_end_matches('/'), repository.path))
         })
     }
+}
+
+impl TargetConfiguration<'_> {
+    /// The reference that this target follows.
+    #[must_use]
+    pub fn follows(&self) -> Option<FollowedRef> {
+        let reference = branch_reference(&self.placement.branch)?;
+        Some(FollowedRef { repository: self.application.repository.clone(), reference })
+    }
+}
+
+/// The full reference of a branch's short name.
+fn branch_reference(branch: &str) -> Option<Reference> {
+    format!("refs/heads/{branch}").parse().ok()
 }

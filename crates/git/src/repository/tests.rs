@@ -1,5 +1,7 @@
 use git2::{Signature, Time};
 
+use countersign_core::facts::ChangeKind;
+
 use super::*;
 use crate::testing::Place;
 
