@@ -1,6 +1,8 @@
 //! How much a render may cost. Budgets count work, not seconds, so that a repeat ends the same way.
 
 use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::{AddAssign, Sub};
 
 use crate::yaml::node::Text;
 
@@ -24,6 +26,11 @@ pub struct Budget {
     pub nodes: u64,
     /// Bytes of memory, roughly, that aliases and merge keys may copy in all files together.
     pub expansion: u64,
+    /// Bytes of memory, roughly, that transformers may add to what the files hold: copies, labels, longer texts. A
+    /// text counts wherever it stands, also where it is kept only once.
+    pub growth: u64,
+    /// Bytes of memory, roughly, of all objects together when everything is done.
+    pub output: u64,
     /// Objects.
     pub objects: usize,
     /// Bytes of the JSON pointers of fields whose line is kept, in all objects together. Of an object the
@@ -51,6 +58,8 @@ impl Default for Budget {
             path: 2_048,
             nodes: 500_000,
             expansion: 16 << 20,
+            growth: 16 << 20,
+            output: 64 << 20,
             objects: 5_000,
             lines: 16 << 20,
             kustomizations: 1_000,
@@ -77,6 +86,8 @@ impl Budget {
             objects: count,
             kustomizations: usual.kustomizations.saturating_mul(times),
             expansion: usual.expansion.saturating_mul(more),
+            growth: usual.growth.saturating_mul(more),
+            output: usual.output.saturating_mul(more),
             lines: usual.lines.saturating_mul(times),
             steps: usual.steps.saturating_mul(more),
             ..usual
@@ -84,17 +95,31 @@ impl Budget {
     }
 }
 
+/// What a render took of its budget. What was refused is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Files that were read.
+    pub files: usize,
+    /// Bytes of all files together.
+    pub bytes: u64,
+    /// Values.
+    pub nodes: u64,
+    /// Bytes that aliases and merge keys copied.
+    pub expansion: u64,
+    /// Bytes that transformers added.
+    pub growth: u64,
+    /// Kustomizations that were built.
+    pub kustomizations: usize,
+    /// Steps of transformers.
+    pub steps: u64,
+}
+
 /// What was taken of a budget so far.
 pub(crate) struct Meter<'a> {
     pub(crate) budget: &'a Budget,
-    nodes: u64,
-    expansion: u64,
-    files: usize,
-    bytes: u64,
+    pub(crate) work: Work,
     /// Texts that were seen, each kept once: keys, and values that are as short as keys are.
     texts: HashSet<Text>,
-    steps: u64,
-    kustomizations: usize,
 }
 
 /// The bytes of the longest text that is likely to come again.
@@ -109,26 +134,17 @@ pub(crate) struct Exhausted {
 
 impl<'a> Meter<'a> {
     pub(crate) fn new(budget: &'a Budget) -> Self {
-        Self {
-            budget,
-            nodes: 0,
-            expansion: 0,
-            files: 0,
-            bytes: 0,
-            texts: HashSet::new(),
-            steps: 0,
-            kustomizations: 0,
-        }
+        Self { budget, work: Work::default(), texts: HashSet::new() }
     }
 
     /// How much was taken for values so far, for [`Self::reset`].
     pub(crate) fn mark(&self) -> (u64, u64) {
-        (self.nodes, self.expansion)
+        (self.work.nodes, self.work.expansion)
     }
 
     /// Gives back what was taken for values since: their text is read again.
     pub(crate) fn reset(&mut self, (nodes, expansion): (u64, u64)) {
-        (self.nodes, self.expansion) = (nodes, expansion);
+        (self.work.nodes, self.work.expansion) = (nodes, expansion);
     }
 
     /// `text`, shared with where it was seen before.
@@ -146,68 +162,64 @@ impl<'a> Meter<'a> {
 
     /// Takes steps of a transformer.
     pub(crate) fn steps(&mut self, count: usize) -> Result<(), Exhausted> {
-        self.steps = self.steps.saturating_add(count as u64);
-        if self.steps <= self.budget.steps {
-            return Ok(());
-        }
-        Err(Exhausted {
-            message: format!("transforming the objects takes more than {} steps", self.budget.steps),
+        let most = self.budget.steps;
+        take(&mut self.work.steps, count as u64, most).ok_or_else(|| Exhausted {
+            message: format!("transforming the objects takes more than {most} steps"),
             help: "render fewer objects from one path, or make patches and replacements more specific",
+        })
+    }
+
+    /// Takes bytes that a transformer adds; `what` adds them.
+    pub(crate) fn grow(&mut self, bytes: u64, what: &dyn Display) -> Result<(), Exhausted> {
+        let most = self.budget.growth;
+        take(&mut self.work.growth, bytes, most).ok_or_else(|| Exhausted {
+            message: format!("with {what} the objects grow by more than {most} bytes in all"),
+            help: "copy or add less, or render fewer objects from one path",
         })
     }
 
     /// Takes one kustomization.
     pub(crate) fn kustomization(&mut self) -> Result<(), Exhausted> {
-        self.kustomizations += 1;
-        if self.kustomizations <= self.budget.kustomizations {
-            return Ok(());
-        }
-        Err(Exhausted {
-            message: format!("more than {} kustomizations are built in all", self.budget.kustomizations),
+        let most = self.budget.kustomizations;
+        take(&mut self.work.kustomizations, 1, most).ok_or_else(|| Exhausted {
+            message: format!("more than {most} kustomizations are built in all"),
             help: "name each base and component once, or render fewer applications from one path",
         })
     }
 
     /// Takes one value.
     pub(crate) fn node(&mut self) -> Result<(), Exhausted> {
-        self.nodes += 1;
-        if self.nodes <= self.budget.nodes {
-            return Ok(());
-        }
-        Err(Exhausted {
-            message: format!("the files hold more than {} values in all", self.budget.nodes),
+        let most = self.budget.nodes;
+        take(&mut self.work.nodes, 1, most).ok_or_else(|| Exhausted {
+            message: format!("the files hold more than {most} values in all"),
             help: "render fewer objects from one path",
         })
     }
 
     /// Takes a copy of `weight` bytes that an alias or a merge key makes.
     pub(crate) fn copy(&mut self, weight: u64) -> Result<(), Exhausted> {
-        self.expansion = self.expansion.saturating_add(weight);
-        if self.expansion <= self.budget.expansion {
-            return Ok(());
-        }
-        Err(Exhausted {
-            message: format!("aliases expand to more than {} bytes in all", self.budget.expansion),
+        let most = self.budget.expansion;
+        take(&mut self.work.expansion, weight, most).ok_or_else(|| Exhausted {
+            message: format!("aliases expand to more than {most} bytes in all"),
             help: "write the values out instead of nesting aliases in aliases",
         })
     }
 
     /// Takes the bytes of a file.
     pub(crate) fn file(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        self.files += 1;
-        if self.files > self.budget.files {
-            return Err(Exhausted {
-                message: format!("more than {} files are read in all", self.budget.files),
-                help: "render fewer files from one path, or put many small ones into one",
-            });
-        }
-        self.bytes = self.bytes.saturating_add(bytes as u64);
-        if self.bytes <= self.budget.total_bytes {
-            return Ok(());
-        }
-        Err(Exhausted {
-            message: format!("the files have more than {} bytes in all", self.budget.total_bytes),
+        let Budget { files, total_bytes, .. } = *self.budget;
+        take(&mut self.work.files, 1, files).ok_or_else(|| Exhausted {
+            message: format!("more than {files} files are read in all"),
+            help: "render fewer files from one path, or put many small ones into one",
+        })?;
+        take(&mut self.work.bytes, bytes as u64, total_bytes).ok_or_else(|| Exhausted {
+            message: format!("the files have more than {total_bytes} bytes in all"),
             help: "render fewer or smaller files from one path",
         })
     }
+}
+
+/// Adds to what was taken, unless that were more than `most`.
+fn take<N: Copy + PartialOrd + Sub<Output = N> + AddAssign>(taken: &mut N, more: N, most: N) -> Option<()> {
+    (*taken <= most && more <= most - *taken).then(|| *taken += more)
 }

@@ -35,20 +35,6 @@ impl Closure {
     pub fn paths(&self) -> BTreeSet<String> {
         self.paths.keys().cloned().collect()
     }
-
-    /// Whether all of it is the same in `tree`, so that a render there has the same result. A tree that keeps no
-    /// ids cannot say so.
-    ///
-    /// # Errors
-    /// When the tree cannot be read.
-    pub fn holds_in(&self, tree: &dyn Tree) -> Result<bool, TreeError> {
-        for (path, identity) in &self.paths {
-            if *identity == Identity::Unknown || tree.identity(path)? != *identity {
-                return Ok(false);
-            }
-        }
-        Ok(!self.paths.is_empty())
-    }
 }
 
 /// A mapping of paths: to mode and object id, to `null` where nothing is, to `"unknown"` in a working folder.

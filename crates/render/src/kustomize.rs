@@ -31,6 +31,7 @@ mod json_patch;
 mod merge;
 mod merge_list;
 mod names;
+mod notes;
 mod patches;
 mod paths;
 mod replacements;

@@ -79,13 +79,9 @@ fn documents(
     soft: Soft<'_>,
 ) -> Result<Vec<Node>, Fault> {
     meter.file(bytes.len()).map_err(|why| Fault::exhausted(1, why))?;
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = yaml::compose::line_after(&String::from_utf8_lossy(before));
-        Fault::new(line, "these bytes are not UTF-8", "save the file as UTF-8")
-    })?;
+    let (text, dialect) = (yaml::encoding::decoded(bytes)?, Dialect::Kubernetes);
     if file.ends_with(".json") {
-        return yaml::json::documents(text, number, meter, soft);
+        return yaml::json_or_yaml(&text, number, dialect, meter, soft);
     }
-    yaml::compose::documents(text, number, Dialect::Kubernetes, meter, soft)
+    yaml::compose::documents(&text, number, dialect, meter, soft)
 }

@@ -8,7 +8,7 @@ use countersign_core::manifest::Manifest;
 use countersign_core::tree::Tree;
 use serde_json::Value;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Work};
 use crate::closure::Closure;
 use crate::files::{self, Found};
 use crate::kustomize::build::build;
@@ -168,6 +168,15 @@ pub fn inputs(tree: &impl Tree, path: &str, options: &Options<'_>) -> BTreeSet<S
         Some(Found::Manifests(path)) => BTreeSet::from([path]),
         None => BTreeSet::from([path.to_owned()]),
     }
+}
+
+/// What building the kustomization of a folder takes of its budget, and why it fails, if it does.
+#[must_use]
+pub fn work(tree: &impl Tree, folder: &str, options: &Options<'_>) -> (Work, Option<Problem>) {
+    let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
+    let failed = build(&mut context, folder, &options.sort.order()).err();
+    let problem = failed.map(|wrong| context.problem(*wrong));
+    (context.meter.work, problem)
 }
 
 /// What `kustomize build` prints of a folder: its objects before they are placed, and before anyone asks whether

@@ -3,10 +3,10 @@
 #[path = "bombs/trees.rs"]
 mod trees;
 
-use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
-use countersign_render::budget::Budget;
-use countersign_render::rendered::render;
-use trees::{Files, files, object};
+use countersign_core::tree::Tree;
+use countersign_render::budget::{Budget, Work};
+use countersign_render::rendered::{Options, render, work};
+use trees::{Bomb, files, object};
 
 /// The first thing that is wrong, as `file:line: message`.
 fn refused(tree: &impl Tree, path: &str) -> String {
@@ -20,12 +20,66 @@ fn refused(tree: &impl Tree, path: &str) -> String {
     }
 }
 
+/// What it took to refuse a tree.
+struct Cost {
+    said: String,
+    work: Work,
+    /// The most bytes that were held at one time.
+    bytes: u64,
+}
+
+/// Runs on a thread with the stack that threads usually have.
+fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
+}
+
+fn cost(bomb: Bomb) -> Cost {
+    on_a_small_stack(move || {
+        let budget = Budget::for_objects(2_000);
+        let mut result = None;
+        let counted = allocation_counter::measure(|| {
+            result = Some(work(&bomb.files, bomb.run, &Options::new(&[], &budget)));
+        });
+        let Some((work, Some(problem))) = result else { panic!("{} was built", bomb.name) };
+        Cost { said: problem.message, work, bytes: counted.bytes_max }
+    })
+}
+
 #[test]
-fn every_bomb_is_stopped_with_its_reason() {
+fn every_bomb_is_stopped_with_its_reason_before_it_costs_much() {
     for bomb in trees::all() {
-        let said = refused(&bomb.files, bomb.run);
-        assert!(said.contains(bomb.says), "{}: {said}", bomb.name);
+        let (name, says, (mib, thousands)) = (bomb.name, bomb.says, bomb.most);
+        let Cost { said, work, bytes } = cost(bomb);
+        let counted = work.nodes + work.steps;
+        println!("{name}: {} KiB, {counted} values and steps", bytes >> 10);
+        assert!(said.contains(says), "{name}: {said}");
+        assert!(bytes <= mib << 20 && bytes <= 64_000_000, "{name}: {bytes} bytes were held at one time");
+        assert!(counted <= thousands * 1_000, "{name}: {work:?}");
     }
+}
+
+#[test]
+fn what_is_as_deep_as_it_may_be_is_rendered_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let nested = |levels: usize| format!("{}x{}", "{a: [".repeat(levels / 2), "]}".repeat(levels / 2));
+        let object = format!("apiVersion: e/v1\nkind: F\nmetadata: {{name: f}}\nspec: {}\n", nested(98));
+        let path = format!("spec{}", "/b".repeat(97));
+        let text = format!(
+            "resources: [x.yaml]\nnamePrefix: p-\nnamespace: shop\n\
+             labels: [{{pairs: {{a: b}}, fields: [{{path: {path}, create: true}}]}}]\n\
+             patches:\n- patch: '{{apiVersion: e/v1, kind: F, metadata: {{name: f}}, other: {}}}'\n\
+             - target: {{kind: F}}\n  patch: |\n    - {{op: copy, from: /spec, path: /copy}}\n    - {{op: test, path: /copy, value: {}}}\n\
+             replacements:\n- source: {{kind: F, fieldPath: spec}}\n\
+             \x20 targets: [{{select: {{kind: F}}, fieldPaths: [again], options: {{create: true}}}}]\n",
+            nested(98),
+            nested(98)
+        );
+        let tree = files(&[("kustomization.yaml", &text), ("x.yaml", &object)]);
+        let rendered = render(&tree, "", &[], &Budget::default());
+        let rendered = rendered.unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(rendered.objects.len(), rendered.facts().len());
+        assert!(rendered.blob().unwrap().bytes.len() > 4 * 98 * 4);
+    });
 }
 
 #[test]
@@ -71,23 +125,6 @@ fn image_names_made_of_brackets() {
     }
 }
 
-/// A tree with a link.
-struct Linked(Files);
-
-impl Tree for Linked {
-    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
-        if path == "link.yaml" { Ok(Some(EntryKind::Link)) } else { self.0.kind(path) }
-    }
-
-    fn entries(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
-        self.0.entries(path)
-    }
-
-    fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
-        self.0.read(path, limit)
-    }
-}
-
 #[test]
 fn paths_that_lead_out() {
     for (path, reason) in [
@@ -106,8 +143,6 @@ fn paths_that_lead_out() {
         let said = refused(&tree, "app");
         assert!(said.starts_with("app/kustomization.yaml:2: ") && said.contains(reason), "{path}: {said}");
     }
-    let linked = Linked(files(&[("kustomization.yaml", "resources: [link.yaml]\n"), ("link.yaml", "x")]));
-    assert!(refused(&linked, "").contains("symbolic link: links are not followed"));
     for field in
         ["configMapGenerator:\n- name: x\n  files: [../s]\n", "patches:\n- path: ../s\n", "crds: [../s]\n"]
     {

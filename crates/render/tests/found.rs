@@ -1,5 +1,8 @@
 //! What the differential suite found once: each case with the output of kustomize 5.8.2, or its reason for none.
 
+#[path = "differential/files.rs"]
+mod files;
+
 use std::collections::BTreeMap;
 
 use countersign_render::budget::Budget;
@@ -11,8 +14,7 @@ fn every_case_that_was_found_stays_mended() {
     for line in include_str!("found.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let files: BTreeMap<String, String> = serde_json::from_value(case["files"].clone()).unwrap();
-        let tree: BTreeMap<String, Vec<u8>> =
-            files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+        let tree = files::tree(&files);
         let budget = Budget::default();
         let built = build_objects(&tree, case["run"].as_str().unwrap(), &Options::new(&[], &budget));
         let name = &case["name"];

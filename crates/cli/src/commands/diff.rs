@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::bases::{BaseClone, Bases};
 use super::judged;
-use super::render::{around, failed, opened};
+use super::render::{Restrictor, around, failed, opened};
 use crate::output::{Printed, colored};
 
 /// Arguments of `diff`.
@@ -35,9 +35,15 @@ pub struct DiffArguments {
     /// The namespaces of the target; an object without one takes the first.
     #[arg(long = "namespace", value_name = "NAMESPACE")]
     pub namespaces: Vec<String>,
+    /// Which files a kustomization may read.
+    #[arg(long, value_enum, default_value_t = Restrictor::RootOnly)]
+    pub load_restrictor: Restrictor,
     /// A clone of a repository that a kustomization builds on, where that names a commit of it. Nothing is fetched.
     #[arg(long = "base", value_name = "URL=DIR")]
     pub bases: Vec<BaseClone>,
+    /// The most objects; what rendering may cost grows with it.
+    #[arg(long, value_name = "COUNT", default_value_t = Budget::default().objects)]
+    pub max_objects: usize,
 }
 
 /// Compares two revisions. Values of Secrets are masked.
@@ -49,8 +55,13 @@ pub fn run(arguments: &DiffArguments) -> anyhow::Result<Printed> {
         Some(root) => (root.clone(), arguments.path.clone()),
         None => around(Path::new(&arguments.path))?,
     };
-    let (bases, budget) = (Bases { clones: &arguments.bases, configuration: None }, Budget::default());
-    let options = Options { remotes: Some(&bases), ..Options::new(&arguments.namespaces, &budget) };
+    let bases = Bases { clones: &arguments.bases, configuration: None };
+    let budget = Budget::for_objects(arguments.max_objects);
+    let options = Options {
+        load_restrictor: arguments.load_restrictor.rule(),
+        remotes: Some(&bases),
+        ..Options::new(&arguments.namespaces, &budget)
+    };
     let mut manifests = Vec::new();
     for revision in [&arguments.before, &arguments.after] {
         let place = opened(&root, Some(revision))?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
 
@@ -20,10 +20,30 @@ impl FolderTree {
     fn at(&self, path: &str) -> PathBuf {
         if path.is_empty() { self.0.clone() } else { self.0.join(path) }
     }
+
+    /// Whether a path leads to where it seems to lead: by names only, and through no link.
+    fn is_within(&self, path: &str) -> Result<bool, TreeError> {
+        let path = Path::new(path);
+        if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Ok(false);
+        }
+        for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+            match fs::symlink_metadata(self.0.join(above)) {
+                Ok(metadata) if metadata.is_dir() => {}
+                Ok(_) => return Ok(false),
+                Err(error) if is_absent(&error) => return Ok(false),
+                Err(error) => return Err(unreadable(&above.to_string_lossy(), &error)),
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl Tree for FolderTree {
     fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        if !self.is_within(path)? {
+            return Ok(None);
+        }
         match fs::symlink_metadata(self.at(path)) {
             Ok(metadata) => Ok(kind_of(metadata.file_type())),
             Err(error) if is_absent(&error) => Ok(None),
@@ -111,5 +131,22 @@ mod tests {
         assert_eq!(tree.read("l", 10).unwrap(), None, "a link is not followed");
         assert_eq!(tree.read("b/c", 2).unwrap(), Some(b"12".to_vec()));
         assert!(matches!(tree.read("b/c", 1), Err(TreeError::TooLarge { size: 2, .. })));
+    }
+
+    #[test]
+    fn nothing_is_read_through_a_link_to_a_folder() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(outside.path().join("d")).unwrap();
+        fs::write(outside.path().join("d/s"), "secret").unwrap();
+        fs::create_dir(folder.path().join("app")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("app/l")).unwrap();
+        let tree = FolderTree::new(folder.path());
+        assert_eq!(tree.kind("app/l").unwrap(), Some(EntryKind::Link));
+        for path in ["app/l/d/s", "app/l/d", "../d/s", "/etc/passwd"] {
+            assert_eq!(tree.kind(path).unwrap(), None, "{path}");
+            assert_eq!(tree.read(path, 10).unwrap(), None, "{path}");
+            assert_eq!(tree.entries(path).unwrap(), None, "{path}");
+        }
+        assert_eq!(tree.entries("app/l").unwrap(), None);
     }
 }

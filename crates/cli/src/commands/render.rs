@@ -48,6 +48,17 @@ pub enum Restrictor {
     None,
 }
 
+impl Restrictor {
+    /// The rule that it means.
+    #[must_use]
+    pub fn rule(self) -> LoadRestrictor {
+        match self {
+            Self::RootOnly => LoadRestrictor::RootOnly,
+            Self::None => LoadRestrictor::None,
+        }
+    }
+}
+
 /// Arguments of `render`.
 #[derive(Debug, Args)]
 #[command(
@@ -178,10 +189,7 @@ fn rendered(
             Order::Legacy => Sort::Legacy,
             Order::Fifo => Sort::Fifo,
         },
-        load_restrictor: match arguments.load_restrictor {
-            Restrictor::RootOnly => LoadRestrictor::RootOnly,
-            Restrictor::None => LoadRestrictor::None,
-        },
+        load_restrictor: arguments.load_restrictor.rule(),
         remotes: Some(&bases),
         ..Options::new(&arguments.namespaces, &budget)
     };

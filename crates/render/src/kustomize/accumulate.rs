@@ -9,17 +9,18 @@ use super::context::{Context, Outcome, Root, not_a_file, wrong};
 use super::crds;
 use super::fields::Said;
 use super::kustomization::{Kustomization, load};
+use super::notes;
 use super::origin::Origin;
 use super::plugins;
 use super::resource::Resource;
 use super::schema::Schemas;
 use super::set::ResourceSet;
+use super::shared;
 use super::transform;
 use super::variables::Variables;
 use super::{generate, patches};
 use crate::remote::{RemoteBase, is_remote};
 use crate::yaml::node::{At, Content, Node, Text};
-use crate::yaml::scalar::Dialect;
 
 /// The objects that were made so far, and what is known about their fields.
 #[derive(Default)]
@@ -30,9 +31,9 @@ pub(crate) struct Accumulator {
 }
 
 impl Accumulator {
-    fn merge(&mut self, other: Self, at: At) -> Outcome<()> {
+    fn merge(&mut self, context: &mut Context<'_>, other: Self, at: At) -> Outcome<()> {
         self.set.append_all(other.set)?;
-        self.config.merge(other.config, at)?;
+        self.config.merge(context, other.config, at)?;
         self.variables.merge(other.variables)
     }
 }
@@ -61,9 +62,9 @@ impl Builder<'_, '_> {
             self.resource(target, path, &mut made)?;
         }
         let config = Config::read(self.context, &target.root, &kustomization.configurations)?;
-        made.config.merge(config, kustomization.at)?;
+        made.config.merge(self.context, config, kustomization.at)?;
         let from_crds = crds::read(self.context, &target.root, &kustomization.crds)?;
-        made.config.merge(from_crds, kustomization.at)?;
+        made.config.merge(self.context, from_crds, kustomization.at)?;
         generate::run(self, target, &mut made.set)?;
         plugins::generate(self, target, &mut made.set)?;
         for path in &kustomization.components {
@@ -72,7 +73,7 @@ impl Builder<'_, '_> {
         transform::run(self, target, &mut made)?;
         plugins::transform(self, target, &kustomization.transformers, &mut made)?;
         plugins::validate(self, target, &mut made)?;
-        made.variables.add(&mut made.set, &kustomization.variables)?;
+        made.variables.add(self.context, &mut made.set, &kustomization.variables)?;
         self.limits(target, &made.set)?;
         Ok(made)
     }
@@ -103,12 +104,16 @@ impl Builder<'_, '_> {
             Place::Folder(root) => root,
         };
         let base = self.base(target, path, &root)?;
+        if base.kustomization.schema.is_some() {
+            // It may say of a kind that was seen before that it lives in no namespace.
+            made.set.forget();
+        }
         if base.kustomization.is_component {
             let message = format!("the folder {:?} holds a component, not a base", root.folder);
             return wrong(path.at, message, "name it under components");
         }
         let below = self.accumulate(&base, Accumulator::default())?;
-        made.merge(below, path.at)
+        made.merge(self.context, below, path.at)
     }
 
     fn component(
@@ -191,10 +196,9 @@ impl Builder<'_, '_> {
     /// The objects of a file.
     fn file(&mut self, target: &Target<'_>, path: &Said<Text>) -> Outcome<Vec<Resource>> {
         let read = self.context.read(&target.root, &path.value, path.at)?;
-        let json = path.value.ends_with(".json");
-        let documents = self.context.parse(read.file, 1, &read.bytes, Dialect::Kustomize, json)?;
+        let documents = self.context.parse_objects(&read, &path.value)?;
         let origin = target.origin.as_ref().map(|origin| Arc::new(origin.below(&path.value)));
-        let mut resources = objects(documents)?;
+        let mut resources = objects(documents, &self.schemas)?;
         for resource in &mut resources {
             resource.origin.clone_from(&origin);
         }
@@ -208,8 +212,10 @@ enum Place {
 }
 
 /// The objects of documents. Lists of objects are taken apart, and empty documents left out.
-pub(crate) fn objects(documents: Vec<Node>) -> Outcome<Vec<Resource>> {
+pub(crate) fn objects(documents: Vec<Node>, schemas: &Schemas) -> Outcome<Vec<Resource>> {
     let mut resources = Vec::new();
+    // The items of a list that is all there is are taken as they stand; those of others are written as JSON in between.
+    let mut stands = documents.len() == 1;
     let mut waiting: std::collections::VecDeque<Node> = documents.into();
     while let Some(document) = waiting.pop_front() {
         if document.is_nothing() {
@@ -221,11 +227,20 @@ pub(crate) fn objects(documents: Vec<Node>) -> Outcome<Vec<Resource>> {
             return wrong(at, message, "begin the document with apiVersion, kind and metadata");
         }
         patches::check_metadata(&document)?;
-        let is_list = document.get("kind").and_then(Node::raw).is_some_and(|kind| kind.ends_with("List"));
+        notes::steers_not(&document, false)?;
+        let kind = document.get("kind").and_then(Node::raw);
+        let is_list = kind.is_some_and(|kind| kind.ends_with("List"));
+        let stand = std::mem::take(&mut stands)
+            && kind.is_some_and(|kind| matches!(&**kind, "List" | "ResourceList"));
         match document.get("items").filter(|_| is_list).map(|items| (items.is_null(), items.what())) {
-            None => resources.push(Resource::new(document)),
+            None => {
+                schemas.look(&document);
+                let scopes = Some(schemas.scopes.clone());
+                resources.push(Resource { scopes, ..Resource::new(document) });
+            }
             Some((true, _)) => {}
-            Some((false, "a list")) => waiting.extend(items(document)),
+            Some((false, "a list")) if stand => waiting.extend(items(document)),
+            Some((false, "a list")) => waiting.extend(items(document).into_iter().map(shared::through_json)),
             Some((false, what)) => {
                 return wrong(at, format!("items is {what}, not a list"), "write a list of objects");
             }

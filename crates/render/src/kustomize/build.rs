@@ -4,11 +4,13 @@ use super::accumulate::{Accumulator, Builder, Target};
 use super::context::{Context, Outcome, Root, wrong};
 use super::kustomization::load;
 use super::names;
+use super::notes;
 use super::origin::{self, Origin};
 use super::resource::Resource;
 use super::schema::Schemas;
 use super::sort::{self, Order};
 use super::{hash, transform};
+use crate::yaml::Place;
 use crate::yaml::node::{At, Content, Kind, Node};
 
 /// Builds the kustomization of `folder`. `order` is for one that names none.
@@ -39,14 +41,31 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     if told.2 {
         transform::managed_by(&mut resources, target.kustomization.at);
     }
+    let mut bytes = 0;
+    let traced = target.origin.is_some();
     for resource in &mut resources {
+        notes::take_away(context, resource, traced)?;
         origin::annotate(resource, told.0, told.1, target.kustomization.at);
-        if !told.0 || !told.1 {
+        // Where nothing is taken away, what is empty stays.
+        if !(told.0 && told.1) || resource.texts("annotations").next().is_some() {
             resource.stringify("annotations");
         }
         writable(&resource.node)?;
+        bytes = weighed(context, &resource.node, bytes)?;
     }
     Ok(resources)
+}
+
+/// The bytes of an object; an error if those of all objects, with `before` of others, are too many, or if it is too deep.
+fn weighed(context: &Context<'_>, object: &Node, before: u64) -> Outcome<u64> {
+    let weight = object.weight();
+    context.fits(object.at, &"this object", Place::default(), weight.inner)?;
+    let (bytes, most) = (before.saturating_add(weight.bytes), context.meter.budget.output);
+    if bytes <= most {
+        return Ok(bytes);
+    }
+    let message = format!("with this object all of them have more than {most} bytes");
+    wrong(object.at, message, "render fewer or smaller objects from one path")
 }
 
 /// Whether an object is only for kustomize itself.

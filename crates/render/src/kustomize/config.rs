@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::context::{Context, Outcome, Root, wrong};
 use super::defaults;
 use super::fields::{Fields, Said};
-use super::fieldspec::{FieldSpec, Path, add};
+use super::fieldspec::{FieldSpec, Path, SPECS, add};
 use super::id::Gvk;
 use super::sort;
 use crate::yaml::node::{At, Node, Text};
@@ -123,7 +123,7 @@ impl Config {
     }
 
     /// Adds what `other` knows.
-    pub(crate) fn merge(&mut self, mut other: Self, at: At) -> Outcome<()> {
+    pub(crate) fn merge(&mut self, context: &mut Context<'_>, mut other: Self, at: At) -> Outcome<()> {
         let known = &mut Self::default_fields();
         let all = self.specs_mut().into_iter().zip(other.specs_mut()).zip(known.specs_mut());
         for ((mine, theirs), known) in all {
@@ -135,6 +135,7 @@ impl Config {
                 continue;
             }
             // Added one by one also to nothing: a later one that says less of the kinds is covered then.
+            context.steps(at, theirs.len().saturating_mul(mine.len() + theirs.len()) / SPECS)?;
             let specs = Arc::make_mut(mine);
             theirs.iter().try_for_each(|spec| add(specs, spec.clone(), at))?;
             specs.sort_by(|a, b| sort::configuration_order(&a.gvk, &b.gvk));
@@ -147,6 +148,12 @@ impl Config {
             *mine = theirs;
             return Ok(());
         }
+        let longest = mine.iter().map(|one| one.referrers.len()).max().unwrap_or(0);
+        let cost = |one: &NameReference| {
+            let new = one.referrers.len();
+            mine.len() + theirs.len() + new.saturating_mul(longest + new)
+        };
+        context.steps(at, theirs.iter().map(cost).sum::<usize>() / (2 * SPECS))?;
         let references = Arc::make_mut(mine);
         theirs.iter().try_for_each(|reference| add_reference(references, reference.clone(), at))?;
         references.sort_by(|a, b| sort::configuration_order(&a.target, &b.target));
@@ -161,7 +168,7 @@ impl Config {
             for document in context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, false)? {
                 if !document.is_null() {
                     let at = document.at;
-                    config.merge(Self::from_node(document)?, at)?;
+                    config.merge(context, Self::from_node(document)?, at)?;
                 }
             }
         }

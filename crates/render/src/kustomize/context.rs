@@ -1,6 +1,7 @@
 //! What one render reads and spends: the trees, the list of files, the budgets, the warnings.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Display};
 
 use countersign_core::facts::{Position, Problem};
 use countersign_core::tree::{EntryKind, Tree, TreeError};
@@ -10,7 +11,7 @@ use crate::closure::Closure;
 use crate::remote::{RemoteBase, Remotes};
 use crate::yaml::node::{At, Node};
 use crate::yaml::scalar::Dialect;
-use crate::yaml::{self, Fault};
+use crate::yaml::{self, Fault, Place, Soft};
 
 /// Why a build ends: what is wrong, where.
 #[derive(Debug)]
@@ -25,6 +26,15 @@ pub(crate) type Outcome<T> = Result<T, Box<Wrong>>;
 /// An error at a place.
 pub(crate) fn wrong<T>(at: At, message: impl Into<String>, help: impl Into<String>) -> Outcome<T> {
     Err(Box::new(Wrong { at, message: message.into(), help: help.into() }))
+}
+
+/// What a person knows a change by: what it is, and which one.
+pub(crate) struct Called<'a>(pub(crate) &'static str, pub(crate) &'a str);
+
+impl Display for Called<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} {}", self.0, yaml::scalar::shown(self.1))
+    }
 }
 
 /// A folder that files are named from.
@@ -153,6 +163,18 @@ impl<'a> Context<'a> {
         self.meter.steps(count).or_else(|why| self.exhausted(at, why))
     }
 
+    /// Takes bytes that `what` adds to an object.
+    pub(crate) fn grow(&mut self, at: At, what: &dyn Display, bytes: u64) -> Outcome<()> {
+        self.meter.grow(bytes, what).or_else(|why| self.exhausted(at, why))
+    }
+
+    /// Refuses to put a value that needs `inner` itself at a place that is too deep for it.
+    pub(crate) fn fits(&self, at: At, what: &dyn Display, place: Place, inner: Place) -> Outcome<()> {
+        place
+            .check(inner, at.line, self.meter.budget)
+            .or_else(|fault| wrong(at, format!("{what}: {}", fault.message), fault.help))
+    }
+
     /// What is at a path of a root's tree.
     pub(crate) fn kind(&mut self, root: &Root, path: &str, at: At) -> Outcome<Option<EntryKind>> {
         let kind = self.mount(root).0.kind(path).or_else(|error| unreadable(at, &error))?;
@@ -201,6 +223,12 @@ impl<'a> Context<'a> {
         Ok(parts.join("/"))
     }
 
+    /// The beginning of a file of `root`'s tree.
+    pub(crate) fn beginning(&mut self, root: &Root, path: &str) -> At {
+        let name = format!("{}{path}", self.mount(root).1);
+        At { file: self.number(&name), line: 1 }
+    }
+
     /// The bytes of the file that `path`, written in a file of `root`, names.
     pub(crate) fn read(&mut self, root: &Root, path: &str, at: At) -> Outcome<Read> {
         if path.contains("://") {
@@ -227,12 +255,10 @@ impl<'a> Context<'a> {
             Some(kind) => return not_a_file(at, &full, kind),
         }
         let limit = self.meter.budget.file_bytes;
-        let (tree, label) = self.mount(root);
-        let name = format!("{label}{full}");
+        let tree = self.mount(root).0;
         let bytes = tree.read(&full, limit).or_else(|error| unreadable(at, &error))?.unwrap_or_default();
         self.meter.file(bytes.len()).or_else(|why| self.exhausted(at, why))?;
-        let file = self.number(&name);
-        Ok(Read { file, bytes })
+        Ok(Read { file: self.beginning(root, &full).file, bytes })
     }
 
     /// Mounts the tree of a remote base.
@@ -262,14 +288,32 @@ impl<'a> Context<'a> {
         dialect: Dialect,
         json: bool,
     ) -> Outcome<Vec<Node>> {
+        self.documents(file, first, text, |text, meter, soft| match json {
+            true => yaml::json::documents(text, file, meter, soft),
+            false => yaml::compose::documents(text, file, dialect, meter, soft),
+        })
+    }
+
+    /// The documents of a file of objects at `path`.
+    pub(crate) fn parse_objects(&mut self, read: &Read, path: &str) -> Outcome<Vec<Node>> {
+        let (file, dialect) = (read.file, Dialect::Kustomize);
+        self.documents(file, 1, &read.bytes, |text, meter, soft| match path.ends_with(".json") {
+            true => yaml::json_or_yaml(text, file, dialect, meter, soft),
+            false => yaml::compose::documents(text, file, dialect, meter, soft),
+        })
+    }
+
+    fn documents(
+        &mut self,
+        file: u32,
+        first: u32,
+        bytes: &[u8],
+        read: impl FnOnce(&str, &mut Meter<'a>, Soft<'_>) -> Result<Vec<Node>, Fault>,
+    ) -> Outcome<Vec<Node>> {
         let at = |line: u32| At { file, line: line.saturating_add(first).saturating_sub(1) };
-        let text = match std::str::from_utf8(text) {
+        let text = match yaml::encoding::decoded(bytes) {
             Ok(text) => text,
-            Err(error) => {
-                let before = text.get(..error.valid_up_to()).unwrap_or_default();
-                let line = yaml::compose::line_after(&String::from_utf8_lossy(before));
-                return wrong(at(line), "these bytes are not UTF-8", "save the file as UTF-8");
-            }
+            Err(fault) => return wrong(at(fault.line), fault.message, fault.help),
         };
         let mut soft: Option<Fault> = None;
         let mut warnings: Vec<Fault> = Vec::new();
@@ -280,10 +324,7 @@ impl<'a> Context<'a> {
                 soft.get_or_insert(fault);
             }
         };
-        let parsed = match json {
-            true => yaml::json::documents(text, file, &mut self.meter, keep),
-            false => yaml::compose::documents(text, file, dialect, &mut self.meter, keep),
-        };
+        let parsed = read(&text, &mut self.meter, keep);
         for fault in warnings {
             self.warn(at(fault.line), &fault.message, fault.help);
         }

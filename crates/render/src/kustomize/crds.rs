@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::config::{Config, NameReference, add_reference};
 use super::context::{Context, Outcome, Root, wrong};
 use super::fields::Said;
-use super::fieldspec::{FieldSpec, Path, add};
+use super::fieldspec::{FieldSpec, Path, SPECS, add};
 use super::id::Gvk;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Node, Text};
@@ -31,6 +31,9 @@ pub(crate) fn read(context: &mut Context<'_>, root: &Root, paths: &[Said<Text>])
                     let mut found =
                         Found { kind: kind.into(), types, config: &mut config, at: path.at, left: 10_000 };
                     found.walk(&field.key, &mut Vec::new())?;
+                    let looked = 10_000 - found.left;
+                    let steps = 4 + config.name_reference.len() + config.name_prefix.len() / SPECS;
+                    context.steps(path.at, looked.saturating_mul(steps))?;
                 }
             }
         }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::context::{Outcome, wrong};
+use super::context::{Called, Context, Outcome, wrong};
 use super::id::{Gvk, Id};
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::Place;
+use crate::yaml::map::Map;
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, Text};
 
 /// A field of the objects of some kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,19 @@ impl Segment {
         let name = &*self.name;
         let number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
         number || name == "*" || name == "-" || (name.starts_with('[') && name.ends_with(']'))
+    }
+
+    /// Refuses what can be no field of a mapping, which is at `at`.
+    fn check(&self, at: At) -> Outcome<()> {
+        if self.is_of_list() {
+            let message = format!("the part {:?} of a path is no field", self.name);
+            return wrong(at, message, "name the field in the configuration");
+        }
+        if self.name.is_empty() {
+            let message = "the path of a field has an empty part";
+            return wrong(at, message, "correct the path in the configuration");
+        }
+        Ok(())
     }
 }
 
@@ -111,64 +126,112 @@ pub(crate) enum Make {
     Map,
 }
 
+/// What a field is changed with: it counts what is done, and what is added.
+pub(crate) struct Room<'v, 'c> {
+    pub(crate) context: &'v mut Context<'c>,
+    /// Where the change is written.
+    pub(crate) at: At,
+    /// The field, as a person reads it.
+    pub(crate) field: &'v str,
+}
+
+/// How many fields or items a step moves aside for a new one.
+pub(crate) const MOVED: usize = 16;
+
+/// How many specifications a step holds against an object, or against another one.
+pub(crate) const SPECS: usize = 8;
+
+/// How many bytes of a text a step looks at.
+pub(crate) const READ: usize = 16;
+
+impl Room<'_, '_> {
+    pub(crate) fn steps(&mut self, count: usize) -> Outcome<()> {
+        self.context.steps(self.at, count)
+    }
+
+    /// Takes bytes that are added.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Outcome<()> {
+        self.context.grow(self.at, &Called("the field", self.field), bytes as u64)
+    }
+
+    /// Takes a new field of a mapping, without its value's text.
+    pub(crate) fn new_field(&mut self, map: &Map, key: &str) -> Outcome<()> {
+        self.steps(map.len() / MOVED)?;
+        self.grow(NODE_BYTES + key.len())
+    }
+
+    /// Refuses a place that is too deep.
+    pub(crate) fn fits(&self, place: Place) -> Outcome<()> {
+        self.context.fits(self.at, &Called("the field", self.field), place, Place::default())
+    }
+}
+
 /// A visit to the fields that a path leads to.
-pub(crate) struct Visit<'a, F> {
+pub(crate) struct Visit<'v, 'c, F> {
+    pub(crate) context: &'v mut Context<'c>,
     pub(crate) make: Make,
     /// Where a field that is made says it comes from.
     pub(crate) at: At,
     /// What is done to each field.
-    pub(crate) act: &'a mut F,
-    /// How many values were looked at.
-    pub(crate) steps: usize,
+    pub(crate) act: F,
 }
 
-impl<F: FnMut(&mut Node) -> Outcome<()>> Visit<'_, F> {
+impl<F: FnMut(&mut Room<'_, '_>, &mut Node) -> Outcome<()>> Visit<'_, '_, F> {
     /// Visits the field of `spec` in `node`.
     pub(crate) fn field(&mut self, node: &mut Node, spec: &FieldSpec) -> Outcome<()> {
         let make = if spec.create { self.make } else { Make::Nothing };
-        self.follow(node, &spec.path.segments, make)
+        let mut room = Room { context: self.context, at: self.at, field: &spec.path.text };
+        room.steps(1)?;
+        follow(&mut room, &mut self.act, node, (&spec.path.segments, make), Place::default())
     }
+}
 
-    fn follow(&mut self, node: &mut Node, path: &[Segment], make: Make) -> Outcome<()> {
-        self.steps += 1;
-        let Some((segment, rest)) = path.split_first() else { return (self.act)(node) };
-        let at = node.at;
-        match &mut node.content {
-            Content::Scalar(Scalar { kind: Kind::Null, .. }) => Ok(()),
-            Content::Scalar(_) => wrong(
-                at,
-                format!("a mapping or a list should be here: {:?} is a field of it", segment.name),
-                "correct the object, or the path of the field in the configuration",
-            ),
-            Content::List(items) => items.iter_mut().try_for_each(|item| self.follow(item, path, make)),
-            Content::Map(map) => {
-                if segment.is_of_list() {
-                    let message = format!("the part {:?} of a path is no field", segment.name);
-                    return wrong(at, message, "name the field in the configuration");
-                }
-                if segment.name.is_empty() {
-                    return wrong(
-                        at,
-                        "the path of a field has an empty part",
-                        "correct the path in the configuration",
-                    );
-                }
-                let last = rest.is_empty();
-                let made = if segment.list { Make::Nothing } else { make };
-                let child = match made {
-                    Make::Nothing => map.get_mut(&segment.name),
-                    made => map.get_or_set(&segment.name, self.at, || new_node(made, last, self.at)),
-                };
-                let Some(child) = child else { return Ok(()) };
-                if child.is_null() {
-                    if segment.list {
-                        child.content = Content::List(Vec::new());
-                    } else if made != Make::Nothing {
-                        *child = new_node(made, last, child.at);
-                    }
-                }
-                self.follow(child, rest, make)
+type Act<'a> = dyn FnMut(&mut Room<'_, '_>, &mut Node) -> Outcome<()> + 'a;
+
+/// Follows a path from `node`, which is at `place` in its object.
+fn follow(
+    room: &mut Room<'_, '_>,
+    act: &mut Act<'_>,
+    node: &mut Node,
+    (path, make): (&[Segment], Make),
+    place: Place,
+) -> Outcome<()> {
+    room.steps(1)?;
+    let Some((segment, rest)) = path.split_first() else { return act(room, node) };
+    let at = node.at;
+    match &mut node.content {
+        Content::Scalar(Scalar { kind: Kind::Null, .. }) => Ok(()),
+        Content::Scalar(_) => wrong(
+            at,
+            format!("a mapping or a list should be here: {:?} is a field of it", segment.name),
+            "correct the object, or the path of the field in the configuration",
+        ),
+        Content::List(items) => {
+            items.iter_mut().try_for_each(|item| follow(room, act, item, (path, make), place.item()))
+        }
+        Content::Map(map) => {
+            segment.check(at)?;
+            let place = place.field(segment.name.len());
+            let last = rest.is_empty();
+            let made = if segment.list { Make::Nothing } else { make };
+            if made != Make::Nothing && map.get(&segment.name).is_none_or(Node::is_null) {
+                // What is made may be a mapping, which will have a field.
+                room.fits(place.field(0))?;
+                room.new_field(map, &segment.name)?;
             }
+            let child = match made {
+                Make::Nothing => map.get_mut(&segment.name),
+                made => map.get_or_set(&segment.name, room.at, || new_node(made, last, room.at)),
+            };
+            let Some(child) = child else { return Ok(()) };
+            if child.is_null() {
+                if segment.list {
+                    child.content = Content::List(Vec::new());
+                } else if made != Make::Nothing {
+                    *child = new_node(made, last, child.at);
+                }
+            }
+            follow(room, act, child, (rest, make), place)
         }
     }
 }
@@ -181,9 +244,18 @@ fn new_node(make: Make, last: bool, at: At) -> Node {
 }
 
 /// Sets the text of a scalar, which keeps its quotes. Without a kind, the text says what it is.
-pub(crate) fn set_text(node: &mut Node, at: At, text: Text, kind: Option<Kind>) -> Outcome<()> {
+pub(crate) fn set_text(
+    room: &mut Room<'_, '_>,
+    node: &mut Node,
+    at: At,
+    text: Text,
+    kind: Option<Kind>,
+) -> Outcome<()> {
     let (quoted, share) = match &node.content {
-        Content::Scalar(scalar) => (scalar.quoted, scalar.share),
+        Content::Scalar(scalar) => {
+            room.grow(text.len().saturating_sub(scalar.text.len()))?;
+            (scalar.quoted, scalar.share)
+        }
         _ => {
             return wrong(
                 node.at,

@@ -1,5 +1,6 @@
 //! ConfigMaps and Secrets made from files, literals and variables.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use super::pairs::{Pair, Sources};
 use super::resource::{Behavior, Resource};
 use super::set::ResourceSet;
 use crate::yaml::map::Map;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, Text};
 
 /// What a generator makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct Generator {
     behavior: Behavior,
     /// Where a behavior is written that there is not: kustomize takes it for `create`.
     unknown_behavior: Option<At>,
+    /// Where the file of variables is named by the older field.
+    env: Option<At>,
     sources: Sources,
     options: GeneratorOptions,
     kind: Option<Said<Text>>,
@@ -79,7 +82,9 @@ impl Generator {
             },
         };
         let mut envs = fields.strings("envs")?;
-        envs.extend(fields.filled("env")?);
+        let env = fields.filled("env")?;
+        let env_at = env.as_ref().map(|said| said.at);
+        envs.extend(env);
         let sources =
             Sources { envs, literals: fields.strings("literals")?, files: fields.strings("files")? };
         let options = fields.take("options").map(|field| generator_options(field.value)).transpose()?;
@@ -90,6 +95,7 @@ impl Generator {
             namespace: fields.filled("namespace")?,
             behavior,
             unknown_behavior,
+            env: env_at,
             sources,
             options: options.unwrap_or_default(),
             kind: if made == Made::Secret { fields.filled("type")? } else { None },
@@ -109,11 +115,17 @@ impl Generator {
             let message = "the behavior is not create, replace or merge: it is taken for create";
             builder.context.warn(at, message, "write one of them");
         }
+        if let Some(at) = self.env {
+            let message = "env is deprecated: its successor is envs";
+            builder.context.warn(at, message, "write envs, with a list, instead");
+        }
         let mut object = Map::default();
         let mut set = |key: &str, node: Node| object.set(&builder.context.meter.text(key), at, node);
         set("apiVersion", Node::string(at, "v1"));
         set("kind", Node::string(at, if self.made == Made::Secret { "Secret" } else { "ConfigMap" }));
         let options = merged(&self.options, shared);
+        let pairs = options.labels.iter().chain(&options.annotations);
+        let bytes = pairs.map(|(key, said)| NODE_BYTES + key.len() + said.value.len()).sum::<usize>();
         set("metadata", self.metadata(name, &options));
         if options.immutable {
             let scalar = Scalar { text: Text::from("true"), kind: Kind::Bool, quoted: false, share: 0 };
@@ -123,6 +135,7 @@ impl Generator {
             let kind = self.kind.clone().unwrap_or(Said { at, value: Text::from("Opaque") });
             set("type", Node::string(kind.at, kind.value));
         }
+        builder.context.grow(at, &"the labels and annotations", bytes as u64)?;
         let pairs = self.sources.read(builder.context, root)?;
         self.data(&mut object, pairs);
         let mut resource = Resource::new(Node { at, content: Content::Map(object) });
@@ -188,11 +201,8 @@ fn merged(own: &GeneratorOptions, shared: Option<&GeneratorOptions>) -> Generato
     for (own, shared) in
         [(&mut options.labels, &shared.labels), (&mut options.annotations, &shared.annotations)]
     {
-        for (key, said) in shared {
-            if !own.iter().any(|(known, _)| known == key) {
-                own.push((key.clone(), said.clone()));
-            }
-        }
+        let known: HashSet<Text> = own.iter().map(|(key, _)| key.clone()).collect();
+        own.extend(shared.iter().filter(|(key, _)| !known.contains(key)).cloned());
     }
     options.no_hash |= shared.no_hash;
     options.immutable |= shared.immutable;
@@ -258,10 +268,14 @@ pub(crate) fn absorb(
         }
     };
     let Some(before) = set.get(old) else { return Ok(()) };
+    builder.context.steps(at, before.node.weight().values().saturating_mul(COMBINED))?;
     let merged = combine(before, resource);
     set.replace(old, merged);
     Ok(())
 }
+
+/// How many steps it takes to merge a value.
+const COMBINED: usize = 16;
 
 /// What a generated object becomes where `old` has its name.
 fn combine(old: &Resource, mut new: Resource) -> Resource {

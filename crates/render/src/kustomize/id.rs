@@ -1,6 +1,13 @@
 //! What names an object while it is built.
 
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
 use crate::yaml::node::Text;
+
+/// The kinds that a schema of the build says to live in no namespace, each with its API versions: known to every object
+/// from when that is read.
+pub(crate) type Scopes = Arc<OnceLock<HashMap<Text, Vec<Text>>>>;
 
 /// The namespace of what lives in none, as kustomize's reports spell it.
 pub(crate) const NO_NAMESPACE: &str = "_non_namespaceable_";
@@ -108,6 +115,47 @@ pub(crate) fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool 
                 "storage.k8s.io",
                 "v1" | "v1beta1",
                 "CSIDriver" | "CSINode" | "StorageClass" | "VolumeAttachment",
+            )
+    )
+}
+
+/// Whether kustomize knows a kind to live in a namespace, whatever a schema of the build says.
+pub(crate) fn is_namespaced(api_version: &str, kind: &str) -> bool {
+    matches!(
+        (api_version, kind),
+        ("apps/v1", "ControllerRevision" | "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
+            | ("autoscaling/v1", "HorizontalPodAutoscaler" | "Scale")
+            | ("autoscaling/v2beta1" | "autoscaling/v2beta2", "HorizontalPodAutoscaler")
+            | ("batch/v1", "CronJob" | "Job")
+            | ("batch/v1beta1", "CronJob")
+            | ("coordination.k8s.io/v1" | "coordination.k8s.io/v1beta1", "Lease")
+            | ("discovery.k8s.io/v1" | "discovery.k8s.io/v1beta1", "EndpointSlice")
+            | ("events.k8s.io/v1" | "events.k8s.io/v1beta1", "Event")
+            | ("extensions/v1beta1", "Ingress")
+            | ("networking.k8s.io/v1", "Ingress" | "NetworkPolicy")
+            | ("networking.k8s.io/v1beta1", "Ingress")
+            | ("policy/v1" | "policy/v1beta1", "PodDisruptionBudget")
+            | ("rbac.authorization.k8s.io/v1" | "rbac.authorization.k8s.io/v1beta1", "Role" | "RoleBinding",)
+            | ("storage.k8s.io/v1beta1", "CSIStorageCapacity")
+            | (
+                "v1",
+                "ConfigMap"
+                    | "Endpoints"
+                    | "Event"
+                    | "LimitRange"
+                    | "PersistentVolumeClaim"
+                    | "Pod"
+                    | "PodAttachOptions"
+                    | "PodExecOptions"
+                    | "PodPortForwardOptions"
+                    | "PodProxyOptions"
+                    | "PodTemplate"
+                    | "ReplicationController"
+                    | "ResourceQuota"
+                    | "Secret"
+                    | "Service"
+                    | "ServiceAccount"
+                    | "ServiceProxyOptions",
             )
     )
 }

@@ -1,11 +1,9 @@
 //! The names, tags and digests of container images.
 
-use regex::Regex;
-
 use super::context::{Context, Outcome, wrong};
 use super::fields::{Fields, Said};
-use super::fieldspec::{FieldSpec, Make, Visit, set_text};
-use super::selector;
+use super::fieldspec::{FieldSpec, Make, Room, SPECS, Visit, set_text};
+use super::selector::{self, Expression};
 use super::set::ResourceSet;
 use crate::yaml::node::{At, Content, Node, Text, UNTAGGED};
 
@@ -76,20 +74,21 @@ fn parts(image: &str) -> (&str, &str, &str) {
 /// Which images a change is for.
 struct Filter<'c> {
     change: &'c ImageChange,
-    expression: Option<Regex>,
+    expression: Option<Expression>,
 }
 
 impl Filter<'_> {
-    fn apply(&self, node: &mut Node) -> Outcome<()> {
+    fn apply(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
         let Some(scalar) = node.as_scalar() else {
             return wrong(node.at, format!("an image is {}, not a text", node.what()), "write one text");
         };
+        room.steps(self.expression.as_ref().map_or(0, |expression| expression.cost(&scalar.text)))?;
         let fits = self.expression.as_ref().is_some_and(|expression| expression.is_match(&scalar.text));
         if !fits {
             return Ok(());
         }
         let image = self.change.changed(&scalar.text);
-        set_text(node, self.change.at, image.into(), None)?;
+        set_text(room, node, self.change.at, image.into(), None)?;
         if let Content::Scalar(scalar) = &mut node.content {
             scalar.share = UNTAGGED;
         }
@@ -97,18 +96,18 @@ impl Filter<'_> {
     }
 
     /// Follows kustomize to every list of containers, wherever it is.
-    fn containers(&self, node: &mut Node, steps: &mut usize) -> Outcome<()> {
-        *steps += 1;
+    fn containers(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
+        room.steps(1)?;
         match &mut node.content {
             Content::Scalar(_) => Ok(()),
-            Content::List(items) => items.iter_mut().try_for_each(|item| self.containers(item, steps)),
+            Content::List(items) => items.iter_mut().try_for_each(|item| self.containers(room, item)),
             Content::Map(map) => map.iter_mut().try_for_each(|field| {
-                self.containers(&mut field.value, steps)?;
+                self.containers(room, &mut field.value)?;
                 match (&*field.key, &mut field.value.content) {
                     ("containers" | "initContainers", Content::List(items)) => {
                         items.iter_mut().try_for_each(|item| {
                             match item.get_mut("image").filter(|image| !image.is_null()) {
-                                Some(image) => self.apply(image),
+                                Some(image) => self.apply(room, image),
                                 None => Ok(()),
                             }
                         })
@@ -146,17 +145,16 @@ pub(crate) fn run(
         let Some(resource) = set.get_mut(index).filter(|one| one.kind() != "CustomResourceDefinition") else {
             continue;
         };
-        let mut steps = 0;
-        filter.containers(&mut resource.node, &mut steps)?;
+        let mut room = Room { context, at: change.at, field: "image" };
+        filter.containers(&mut room, &mut resource.node)?;
+        context.steps(change.at, specs.len() / SPECS)?;
         let specs: Vec<_> = {
             let id = resource.id();
             specs.iter().filter(|spec| spec.is_of(&id)).collect()
         };
-        let mut act = |node: &mut Node| filter.apply(node);
-        let mut visit = Visit { make: Make::Nothing, at: change.at, act: &mut act, steps };
+        let act = |room: &mut Room<'_, '_>, node: &mut Node| filter.apply(room, node);
+        let mut visit = Visit { context, make: Make::Nothing, at: change.at, act };
         specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
-        let steps = visit.steps;
-        context.steps(change.at, steps)?;
     }
     Ok(())
 }

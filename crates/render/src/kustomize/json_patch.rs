@@ -1,9 +1,12 @@
 //! JSON patches (RFC 6902), as the reader that kustomize uses takes them: an index may count from the end, and
 //! `replace` sets a field that is missing.
 
-use super::context::{Outcome, wrong};
+use super::context::{Called, Context, Outcome, wrong};
 use super::fields::{Fields, Said};
-use crate::yaml::node::{At, Content, Kind, Node, Text};
+use super::fieldspec::MOVED;
+use crate::yaml::Place;
+use crate::yaml::node::{At, Content, Kind, Node, Text, Weight};
+use crate::yaml::scalar::shown;
 
 /// What an operation does.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Operation {
     path: Vec<String>,
     shown: Text,
     act: Act,
+    /// Of the value that it brings.
+    weight: Weight,
 }
 
 impl Operation {
@@ -35,9 +40,9 @@ impl Operation {
 }
 
 /// The operations of a patch.
-pub(crate) fn operations(node: Node) -> Outcome<Vec<Operation>> {
+pub(crate) fn operations(context: &mut Context<'_>, node: Node) -> Outcome<Vec<Operation>> {
     match node.content {
-        Content::List(items) => items.into_iter().map(operation).collect(),
+        Content::List(items) => items.into_iter().map(|item| operation(context, item)).collect(),
         _ => wrong(
             node.at,
             format!("a JSON patch is a list, not {}", node.what()),
@@ -59,7 +64,7 @@ fn spell_as_json(node: &mut Node) {
     }
 }
 
-fn operation(node: Node) -> Outcome<Operation> {
+fn operation(context: &mut Context<'_>, node: Node) -> Outcome<Operation> {
     let at = node.at;
     let null = node.get("value").filter(|value| value.is_null()).cloned();
     let mut fields = Fields::of(node, "an operation of a JSON patch")?;
@@ -72,7 +77,8 @@ fn operation(node: Node) -> Outcome<Operation> {
     let mut value = fields.take("value").map(|field| field.value).or(null);
     value.iter_mut().for_each(spell_as_json);
     let from = fields.string("from")?;
-    fields.finish()?;
+    // RFC 6902, section 4: members that are not defined are ignored.
+    fields.ignore(context);
     let value = || value.clone().unwrap_or_else(|| Node::null(at));
     let from = || match &from {
         Some(from) => pointer(from),
@@ -90,7 +96,11 @@ fn operation(node: Node) -> Outcome<Operation> {
             return wrong(op.at, message, "write add, remove, replace, move, copy or test");
         }
     };
-    Ok(Operation { at, path: pointer(&path)?, shown: path.value, act })
+    let weight = match &act {
+        Act::Add(value) | Act::Replace(value) | Act::Test(value) => value.weight(),
+        Act::Remove | Act::Move(_) | Act::Copy(_) => Weight::default(),
+    };
+    Ok(Operation { at, path: pointer(&path)?, shown: path.value, act, weight })
 }
 
 /// The steps of a JSON pointer (RFC 6901).
@@ -109,8 +119,45 @@ fn pointer(said: &Said<Text>) -> Outcome<Vec<String>> {
 }
 
 /// Applies a patch.
-pub(crate) fn apply(node: &mut Node, operations: &[Operation]) -> Outcome<()> {
-    operations.iter().try_for_each(|operation| operation.apply(node))
+pub(crate) fn apply(context: &mut Context<'_>, node: &mut Node, operations: &[Operation]) -> Outcome<()> {
+    operations.iter().try_for_each(|operation| {
+        operation.afford(context, node)?;
+        operation.apply(node)
+    })
+}
+
+/// The value at a path, if it is there.
+fn found<'n>(node: &'n Node, path: &[String]) -> Option<&'n Node> {
+    path.iter().try_fold(node, |node, key| match &node.content {
+        Content::Map(map) => map.get(key),
+        Content::List(items) => items.get(place(key, items.len()).ok()?),
+        Content::Scalar(_) => None,
+    })
+}
+
+/// How many fields or items stand beside what is at a path.
+fn beside(node: &Node, path: &[String]) -> usize {
+    let parent = path.split_last().and_then(|(_, above)| found(node, above));
+    match parent.map(|parent| &parent.content) {
+        Some(Content::Map(map)) => map.len(),
+        Some(Content::List(items)) => items.len(),
+        Some(Content::Scalar(_)) | None => 0,
+    }
+}
+
+/// Whether two values are one to JSON.
+fn same(a: &Node, b: &Node) -> bool {
+    match (&a.content, &b.content) {
+        (Content::Scalar(a), Content::Scalar(b)) => a.value() == b.value(),
+        (Content::List(a), Content::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Content::Map(a), Content::Map(b)) => {
+            let mut pairs = a.iter().zip(b.iter());
+            a.len() == b.len() && pairs.all(|(a, b)| a.key == b.key && same(&a.value, &b.value))
+        }
+        _ => false,
+    }
 }
 
 /// Why a step cannot be taken.
@@ -176,10 +223,30 @@ fn remove(node: &mut Node, path: &[String]) -> Result<Node, Missing> {
 }
 
 impl Operation {
+    /// Takes what the operation costs.
+    fn afford(&self, context: &mut Context<'_>, node: &Node) -> Outcome<()> {
+        let from = match &self.act {
+            Act::Move(from) | Act::Copy(from) => from.as_slice(),
+            _ => &[],
+        };
+        context.steps(self.at, (beside(node, &self.path) + beside(node, from)) / MOVED)?;
+        let weight = match &self.act {
+            Act::Move(from) | Act::Copy(from) => found(node, from).map(Node::weight).unwrap_or_default(),
+            _ => self.weight,
+        };
+        let what = Called("the operation on", &self.shown);
+        match &self.act {
+            Act::Remove => return Ok(()),
+            Act::Move(_) | Act::Test(_) => context.steps(self.at, weight.values())?,
+            Act::Add(_) | Act::Replace(_) | Act::Copy(_) => context.grow(self.at, &what, weight.bytes)?,
+        }
+        let place = self.path.iter().fold(Place::default(), |place, key| place.field(key.len()));
+        context.fits(self.at, &what, place, weight.inner)
+    }
+
     fn apply(&self, node: &mut Node) -> Outcome<()> {
         self.change(node).or_else(|why| {
-            let message =
-                format!("the operation on {} does not apply: {why}", crate::yaml::scalar::shown(&self.shown));
+            let message = format!("the operation on {} does not apply: {why}", shown(&self.shown));
             wrong(self.at, message, "correct the path, or the target of the patch")
         })
     }
@@ -221,17 +288,17 @@ impl Operation {
     }
 
     fn test(&self, node: &mut Node, value: &Node) -> Result<(), Missing> {
-        let found = if self.path.is_empty() {
-            node.value()
+        let is_same = if self.path.is_empty() {
+            same(node, value)
         } else {
             let (parent, key) = parent(node, &self.path)?;
             let is_map = parent.as_map().is_some();
             match step(parent, key) {
-                Ok(found) => found.value(),
-                Err(_) if is_map => serde_json::Value::Null,
+                Ok(found) => same(found, value),
+                Err(_) if is_map => same(&Node::null(self.at), value),
                 Err(why) => return Err(why),
             }
         };
-        if found == value.value() { Ok(()) } else { Err("the value is another one".to_owned()) }
+        if is_same { Ok(()) } else { Err("the value is another one".to_owned()) }
     }
 }

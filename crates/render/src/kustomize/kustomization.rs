@@ -84,7 +84,7 @@ const REFUSED: [(&str, &str); 6] = [
 ];
 
 /// Fields that kustomize still reads, with their successors.
-const DEPRECATED: [(&str, &str); 6] = [
+pub(crate) const DEPRECATED: [(&str, &str); 6] = [
     ("bases", "resources"),
     ("commonLabels", "labels"),
     ("imageTags", "images"),
@@ -105,11 +105,12 @@ pub(crate) fn load(context: &mut Context<'_>, root: &Root, at: At) -> Outcome<Ku
         if context.kind(root, &path, at)?.is_none() {
             continue;
         }
+        let here = context.beginning(root, &path);
         if let Some((other, _)) = found {
             let message = format!("the folder {:?} has both {other} and {name}", root.folder);
-            return wrong(at, message, "keep one of them");
+            return wrong(here, message, "keep one of them");
         }
-        found = Some((name, context.read(root, name, at)?));
+        found = Some((name, context.read(root, name, here)?));
     }
     let Some((name, read)) = found else {
         let message = format!("the folder {:?} has no kustomization.yaml", root.folder);

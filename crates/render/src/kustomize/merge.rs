@@ -4,7 +4,7 @@ use super::context::{Context, Outcome, wrong};
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
-use crate::yaml::node::{At, Content, Kind, Node, UNTAGGED};
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, UNTAGGED};
 
 /// The key of a directive.
 pub(super) const DIRECTIVE: &str = "$patch";
@@ -76,7 +76,7 @@ impl Merger<'_, '_> {
     ) -> Outcome<Option<Node>> {
         let (old, new) = (present(object.as_ref()), present(patch));
         let at = new.or(old).map_or_else(At::default, |node| node.at);
-        self.context.steps(at, 1)?;
+        self.context.steps(at, 2)?;
         let Some(kind) = old.or(new).map(shape) else { return Ok(nothing(object, patch)) };
         if let (Some(old), Some(new)) = (old, new)
             && shape(new) != kind
@@ -86,7 +86,12 @@ impl Merger<'_, '_> {
         }
         let cursor = cursor.of_object([old, new]);
         match kind {
-            Shape::Scalar => Ok(scalar(object, patch)),
+            Shape::Scalar => {
+                let text = |node: Option<&Node>| node.and_then(Node::raw).map_or(0, |text| text.len());
+                let more = text(new).saturating_sub(text(old));
+                self.grow(at, if old.is_none() { NODE_BYTES + more } else { more })?;
+                Ok(scalar(object, patch))
+            }
             Shape::Map => self.map(object, patch, cursor),
             Shape::List => self.list(object, patch, cursor),
         }
@@ -168,11 +173,11 @@ impl Merger<'_, '_> {
         cursor: Cursor<'_>,
     ) -> Outcome<Option<Node>> {
         let Some(keys) = cursor.keys() else {
-            return Ok(match patch {
-                Some(patch) if patch.is_null() => None,
-                Some(patch) => Some(patch.clone()),
-                None => object,
-            });
+            return match patch {
+                Some(patch) if patch.is_null() => Ok(None),
+                Some(patch) => self.copied(patch).map(Some),
+                None => Ok(object),
+            };
         };
         let old = object.filter(|node| !node.is_null());
         match (old, patch) {
@@ -194,7 +199,7 @@ impl Merger<'_, '_> {
         self.context.steps(patch.at, 1)?;
         match &patch.content {
             Content::Scalar(scalar) if scalar.kind == Kind::Null => Ok(None),
-            Content::Scalar(_) => Ok(Some(patch.clone())),
+            Content::Scalar(_) => self.copied(patch).map(Some),
             Content::Map(map) => match Directive::of(map)? {
                 Directive::Delete => Ok(None),
                 Directive::Merge | Directive::Replace => {
@@ -203,19 +208,31 @@ impl Merger<'_, '_> {
                 }
             },
             Content::List(items) => {
-                let Some(keys) = cursor.keys() else { return Ok(Some(patch.clone())) };
-                let merged = merge_list::added(self, items, keys, cursor.item(), patch.at)?;
+                let Some(keys) = cursor.keys() else { return self.copied(patch).map(Some) };
+                let merged = merge_list::added(self, items.iter().collect(), keys, cursor.item(), patch.at)?;
                 Ok(merged.map(|items| Node { at: patch.at, content: Content::List(items) }))
             }
         }
     }
 
+    /// A part of a patch as it is.
+    fn copied(&mut self, patch: &Node) -> Outcome<Node> {
+        self.context.grow(patch.at, &"this patch", patch.weight().bytes)?;
+        Ok(patch.clone())
+    }
+
+    fn grow(&mut self, at: At, bytes: usize) -> Outcome<()> {
+        self.context.grow(at, &"this patch", bytes as u64)
+    }
+
     fn fields_added(&mut self, patch: &Node, cursor: Cursor<'_>) -> Outcome<Node> {
+        self.grow(patch.at, NODE_BYTES)?;
         let mut fields = Vec::new();
         for field in patch.as_map().into_iter().flat_map(Map::iter) {
             if &*field.key == DIRECTIVE {
                 continue;
             }
+            self.grow(field.at, field.key.len())?;
             if let Some(value) = self.added(&field.value, cursor.field(&field.key))? {
                 fields.push(Field { key: field.key.clone(), at: field.at, value });
             }

@@ -1,5 +1,6 @@
 //! Merging of lists whose items have keys, step by step as kustomize does it, since its order shows.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::context::{Outcome, wrong};
@@ -11,8 +12,8 @@ use crate::yaml::node::{At, Content, Kind, Node, Text};
 type ItemId = usize;
 
 /// The items of both lists, and what is merged of them.
-struct Lists {
-    items: Vec<Node>,
+struct Lists<'p> {
+    items: Vec<Cow<'p, Node>>,
 }
 
 /// Merges `patch` into `old`; nothing if the list is deleted.
@@ -24,11 +25,11 @@ pub(super) fn merge(
     cursor: Cursor<'_>,
     at: At,
 ) -> Outcome<Option<Vec<Node>>> {
-    let mut patch = patch.map(<[Node]>::to_vec);
+    let mut patch: Option<Vec<&Node>> = patch.map(|items| items.iter().collect());
     if let Some(items) = &mut patch {
         match take_directive(items)? {
             Directive::Delete => return Ok(None),
-            Directive::Replace => return added(merger, items, keys, cursor, at),
+            Directive::Replace => return added(merger, std::mem::take(items), keys, cursor, at),
             Directive::Merge => {}
         }
     }
@@ -38,15 +39,14 @@ pub(super) fn merge(
 /// What a list of a patch becomes where the object has none.
 pub(super) fn added(
     merger: &mut Merger<'_, '_>,
-    patch: &[Node],
+    mut items: Vec<&Node>,
     keys: &[Text],
     cursor: Cursor<'_>,
     at: At,
 ) -> Outcome<Option<Vec<Node>>> {
-    let mut items = patch.to_vec();
     take_directive(&mut items)?;
     let mut kept = Vec::with_capacity(items.len());
-    for item in &items {
+    for item in items {
         if let Some(item) = merger.added(item, cursor)? {
             kept.push(item);
         }
@@ -55,7 +55,7 @@ pub(super) fn added(
 }
 
 /// Takes the item that is only a directive out of a list.
-fn take_directive(items: &mut Vec<Node>) -> Outcome<Directive> {
+fn take_directive(items: &mut Vec<&Node>) -> Outcome<Directive> {
     let found = items.iter().find_map(|item| {
         let map = item.as_map()?;
         let field = map.field(DIRECTIVE)?;
@@ -88,23 +88,25 @@ fn values(item: &Node, keys: &[Text]) -> Vec<Text> {
 fn run(
     merger: &mut Merger<'_, '_>,
     old: Vec<Node>,
-    patch: Option<Vec<Node>>,
+    patch: Option<Vec<&Node>>,
     keys: &[Text],
     cursor: Cursor<'_>,
     at: At,
 ) -> Outcome<Vec<Node>> {
     let none = [Text::from("")];
     let keys = if keys.is_empty() { &none[..] } else { keys };
-    let mut list = distinct(patch.as_deref().unwrap_or_default().iter().chain(&old), keys);
+    let mut list = distinct(patch.iter().flatten().copied().chain(&old), keys);
     if keys.len() > 1 {
+        let incomplete = list.iter().filter(|values| lacks(values)).count();
+        merger.context.steps(at, list.len().saturating_mul(2 * incomplete))?;
         complete(&mut list);
     }
     let mut lists = Lists { items: Vec::with_capacity(old.len()) };
     let mut old_ids: Vec<ItemId> = (0..old.len()).collect();
-    lists.items.extend(old);
+    lists.items.extend(old.into_iter().map(Cow::Owned));
     let patch_ids: Vec<ItemId> =
         (old_ids.len()..old_ids.len() + patch.as_ref().map_or(0, Vec::len)).collect();
-    lists.items.extend(patch.into_iter().flatten());
+    lists.items.extend(patch.into_iter().flatten().map(Cow::Borrowed));
     let mut merged: Vec<ItemId> = Vec::new();
     let mut last_keys: Vec<Text> = Vec::new();
     for index in 0..list.len() {
@@ -125,8 +127,9 @@ fn run(
     if !list.is_empty() {
         lists.append(merger, &mut merged, &old_ids, &last_keys, at)?;
     }
-    let mut items: Vec<Option<Node>> = lists.items.into_iter().map(Some).collect();
-    Ok(merged.into_iter().filter_map(|id| items.get_mut(id).and_then(Option::take)).collect())
+    let mut items: Vec<Option<Cow<'_, Node>>> = lists.items.into_iter().map(Some).collect();
+    let merged = merged.into_iter().filter_map(|id| items.get_mut(id).and_then(Option::take));
+    Ok(merged.map(Cow::into_owned).collect())
 }
 
 /// The distinct values of the keys, in the order in which they come.
@@ -142,10 +145,19 @@ fn distinct<'n>(items: impl Iterator<Item = &'n Node>, keys: &[Text]) -> Vec<Vec
     list
 }
 
-/// Lets values that differ only in that one of them lacks a key be the same.
+/// Whether the value of a key is missing.
+fn lacks(values: &[Text]) -> bool {
+    values.iter().any(|value| value.is_empty())
+}
+
+/// Lets values that differ only in that one of them lacks a key be the same. Since all are different at first, nothing
+/// happens where neither lacks one.
 fn complete(list: &mut [Vec<Text>]) {
+    let lacking: Vec<usize> = (0..list.len()).filter(|at| list.get(*at).is_some_and(|a| lacks(a))).collect();
+    let every: Vec<usize> = (0..list.len()).collect();
     for i in 0..list.len() {
-        for j in 0..list.len() {
+        let others = if list.get(i).is_some_and(|a| lacks(a)) { &every } else { &lacking };
+        for j in others.iter().copied() {
             let (Some(a), Some(b)) = (list.get(i), list.get(j)) else { continue };
             if let Some(values) = combined(a, b) {
                 if let Some(a) = list.get_mut(i) {
@@ -160,17 +172,12 @@ fn complete(list: &mut [Vec<Text>]) {
 }
 
 fn combined(a: &[Text], b: &[Text]) -> Option<Vec<Text>> {
-    let mut common = false;
-    let mut values = Vec::with_capacity(a.len());
-    for (a, b) in a.iter().zip(b) {
-        match (a == b, a.is_empty(), b.is_empty()) {
-            (true, _, _) => common = true,
-            (false, false, false) => return None,
-            _ => {}
-        }
-        values.push(if a.is_empty() { b.clone() } else { a.clone() });
+    let pairs = || a.iter().zip(b);
+    let fits = pairs().all(|(a, b)| a == b || a.is_empty() || b.is_empty());
+    if !fits || !pairs().any(|(a, b)| a == b) {
+        return None;
     }
-    common.then_some(values)
+    Some(pairs().map(|(a, b)| if a.is_empty() { b.clone() } else { a.clone() }).collect())
 }
 
 /// The keys that any item has, with their values; all of them if no item has one.
@@ -183,9 +190,9 @@ fn used_keys(list: &[Vec<Text>], values: &[Text], keys: &[Text]) -> (Vec<Text>, 
     pairs.map(|(_, (key, value))| (key.clone(), value.clone())).unzip()
 }
 
-impl Lists {
+impl Lists<'_> {
     fn item(&self, id: ItemId) -> Option<&Node> {
-        self.items.get(id)
+        self.items.get(id).map(|item| &**item)
     }
 
     /// The first of `ids` whose keys have these values.
@@ -215,16 +222,16 @@ impl Lists {
         (old, new): (Option<ItemId>, Option<ItemId>),
         cursor: Cursor<'_>,
     ) -> Outcome<Option<ItemId>> {
-        let patch = new.and_then(|id| self.item(id)).cloned();
+        let patch = new.and_then(|id| self.items.get(id)).cloned();
         let object = old.and_then(|id| self.items.get_mut(id)).map(|item| {
             let at = item.at;
-            std::mem::replace(item, Node::null(at))
+            std::mem::replace(item, Cow::Owned(Node::null(at))).into_owned()
         });
-        let merged = merger.merge(object, patch.as_ref(), cursor)?.filter(|item| !is_hollow(item));
+        let merged = merger.merge(object, patch.as_deref(), cursor)?.filter(|item| !is_hollow(item));
         match (merged, old.or(new)) {
             (Some(item), Some(id)) => {
                 if let Some(place) = self.items.get_mut(id) {
-                    *place = item;
+                    *place = Cow::Owned(item);
                 }
                 Ok(Some(id))
             }
@@ -234,7 +241,7 @@ impl Lists {
 
     /// Makes sure that an item has its keys.
     fn set_keys(&mut self, id: ItemId, keys: &[Text], values: &[Text], at: At) {
-        let Some(map) = self.items.get_mut(id).and_then(Node::as_map_mut) else { return };
+        let Some(map) = self.items.get_mut(id).and_then(|item| item.to_mut().as_map_mut()) else { return };
         for (key, value) in keys.iter().zip(values) {
             if !map.contains(key) && !value.is_empty() {
                 let mut node = Node::string(at, value.clone());

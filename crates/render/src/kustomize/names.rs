@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::config::NameReference;
 use super::context::{Context, Outcome, wrong};
-use super::fieldspec::{FieldSpec, Make, Visit, set_text};
+use super::fieldspec::{FieldSpec, Make, READ, Room, SPECS, Visit, set_text};
 use super::id::{Gvk, NO_NAMESPACE};
 use super::resource::Resource;
 use super::set::ResourceSet;
@@ -40,7 +40,12 @@ pub(crate) fn fix(
     let renamed = Renamed::new(items);
     for (index, resource) in items.iter().enumerate() {
         let id = resource.original_id();
-        let specs = by_kind.entry([id.group, id.version, id.kind]).or_insert_with(|| {
+        let kind = [id.group, id.version, id.kind];
+        if !by_kind.contains_key(&kind) {
+            let all: usize = references.iter().map(|reference| reference.referrers.len()).sum();
+            context.steps(resource.node.at, all / SPECS)?;
+        }
+        let specs = by_kind.entry(kind).or_insert_with(|| {
             let all = references
                 .iter()
                 .flat_map(|reference| reference.referrers.iter().map(move |spec| (&reference.target, spec)));
@@ -58,8 +63,8 @@ pub(crate) fn fix(
                 continue;
             }
             let node = node.get_or_insert_with(|| resource.node.clone());
-            referrer.correct(node)?;
             context.steps(at, referrer.steps)?;
+            referrer.correct(context, node)?;
         }
         changed.extend(node.map(|node| (index, node)));
     }
@@ -92,13 +97,23 @@ impl<'r> Renamed<'r> {
     }
 
     /// Whether a value, or an item of it, is or holds a name that an object had.
-    fn is_named(&self, node: &Node) -> bool {
+    fn is_named(&self, node: &Node, steps: &mut usize) -> bool {
+        *steps += 1;
         match &node.content {
-            Content::Scalar(scalar) => self.places.contains_key(&*scalar.text),
-            Content::List(items) => items.iter().any(|item| self.is_named(item)),
+            Content::Scalar(scalar) => {
+                *steps += scalar.text.len() / READ;
+                self.places.contains_key(&*scalar.text)
+            }
+            Content::List(items) => items.iter().any(|item| self.is_named(item, steps)),
             // Without a name it is an error, for which it must be looked at.
-            Content::Map(map) => map.get("name").is_none_or(|name| self.is_named(name)),
+            Content::Map(map) => map.get("name").is_none_or(|name| self.is_named(name, steps)),
         }
+    }
+
+    /// What it costs to find [`Self::candidates`].
+    fn cost(&self, name: &str, referrer: &Resource) -> usize {
+        let namespaces = 1 + subjects(referrer).len();
+        name.len() / READ + namespaces * (1 + self.places.get(name).map_or(0, Vec::len))
     }
 
     /// The objects that were called `name` and that `referrer` can reach, in order.
@@ -117,11 +132,7 @@ impl<'r> Renamed<'r> {
 
 /// Refuses a role binding that names a service account of a namespace that is left out.
 fn check_subjects(referrer: &Resource) -> Outcome<()> {
-    if referrer.kind() != "RoleBinding" {
-        return Ok(());
-    }
-    let subjects = referrer.node.get("subjects").and_then(Node::as_list).unwrap_or_default();
-    for subject in subjects {
+    for subject in subjects(referrer) {
         let namespace = subject.field("namespace");
         let is_account = subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
         if let Some(field) = namespace.filter(|field| is_account && field.value.text().is_none()) {
@@ -135,14 +146,19 @@ fn check_subjects(referrer: &Resource) -> Outcome<()> {
     Ok(())
 }
 
+/// Whom a role binding names.
+fn subjects(referrer: &Resource) -> &[Node] {
+    if referrer.kind() != "RoleBinding" {
+        return &[];
+    }
+    referrer.node.get("subjects").and_then(Node::as_list).unwrap_or_default()
+}
+
 /// The namespaces of the service accounts that a role binding names.
 fn bound_namespaces(referrer: &Resource) -> Vec<&str> {
-    if referrer.kind() != "RoleBinding" {
-        return Vec::new();
-    }
-    let subjects = referrer.node.get("subjects").and_then(Node::as_list).unwrap_or_default();
     let is_account = |subject: &&Node| subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
-    subjects.iter().filter(is_account).filter_map(|subject| subject.get("namespace")?.text()).collect()
+    let accounts = subjects(referrer).iter().filter(is_account);
+    accounts.filter_map(|subject| subject.get("namespace")?.text()).collect()
 }
 
 /// A field of an object that may name another one.
@@ -158,8 +174,10 @@ impl Referrer<'_, '_> {
     /// Whether the field is there and may name an object that was renamed.
     fn may_change(&mut self, node: &Node) -> Outcome<bool> {
         let renamed = self.renamed;
-        let mut named = |node: &Node| renamed.is_named(node);
+        let mut steps = 0;
+        let mut named = |node: &Node| renamed.is_named(node, &mut steps);
         let reached = super::fieldspec::reaches(node, self.spec, &mut self.steps, &mut named);
+        self.steps += steps;
         match reached {
             Ok(reached) => Ok(reached),
             Err(at) => wrong(
@@ -173,32 +191,34 @@ impl Referrer<'_, '_> {
         }
     }
 
-    fn correct(&mut self, node: &mut Node) -> Outcome<()> {
-        let mut act = |node: &mut Node| self.set(node);
-        let mut visit = Visit { make: Make::Nothing, at: At::default(), act: &mut act, steps: 0 };
+    fn correct(&self, context: &mut Context<'_>, node: &mut Node) -> Outcome<()> {
+        let at = node.at;
+        let act = |room: &mut Room<'_, '_>, node: &mut Node| self.set(room, node);
+        let mut visit = Visit { context, make: Make::Nothing, at, act };
         visit.field(node, self.spec)
     }
 
-    fn set(&self, node: &mut Node) -> Outcome<()> {
+    fn set(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
         match &mut node.content {
             Content::List(items) => items.iter_mut().try_for_each(|item| match item.content {
                 Content::List(_) => {
                     wrong(item.at, "a list is here, where a name should be", "write the name")
                 }
-                _ => self.set_one(item),
+                _ => self.set_one(room, item),
             }),
-            _ => self.set_one(node),
+            _ => self.set_one(room, node),
         }
     }
 
-    fn set_one(&self, node: &mut Node) -> Outcome<()> {
+    fn set_one(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
         let at = node.at;
         match &mut node.content {
-            Content::Map(map) => self.set_named(map, at),
+            Content::Map(map) => self.set_named(room, map, at),
             Content::Scalar(scalar) if scalar.kind != crate::yaml::node::Kind::Null => {
                 let name = scalar.text.clone();
+                room.steps(self.renamed.cost(&name, self.resource))?;
                 match self.select(&name, None, at)? {
-                    Some(found) if found.name != name => set_text(node, at, found.name, None),
+                    Some(found) if found.name != name => set_text(room, node, at, found.name, None),
                     _ => Ok(()),
                 }
             }
@@ -207,15 +227,18 @@ impl Referrer<'_, '_> {
     }
 
     /// Corrects a mapping with a name and perhaps a namespace.
-    fn set_named(&self, map: &mut Map, at: At) -> Outcome<()> {
+    fn set_named(&self, room: &mut Room<'_, '_>, map: &mut Map, at: At) -> Outcome<()> {
         let Some(name) = map.get("name").and_then(Node::raw).cloned() else {
             return wrong(at, "the name of what is referred to is missing here", "write name");
         };
         let namespace = map.get("namespace").and_then(Node::raw).cloned();
+        room.steps(self.renamed.cost(&name, self.resource))?;
         let Some(found) = self.select(&name, Some(namespace.as_deref()), at)? else { return Ok(()) };
         if found.name == name && found.namespace.is_empty() {
             return Ok(());
         }
+        room.new_field(map, "namespace")?;
+        room.grow((found.name.len() + found.namespace.len()).saturating_sub(name.len()))?;
         let mut set = |key: &str, text: Text| {
             let old = map.get(key);
             if old.and_then(Node::raw) == Some(&text) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::config::Specs;
 use super::context::{Context, Outcome, wrong};
 use super::fields::Said;
-use super::fieldspec::{FieldSpec, Make, Visit, set_text};
+use super::fieldspec::{FieldSpec, Make, Room, SPECS, Visit, set_text};
 use super::set::ResourceSet;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 
@@ -34,16 +34,17 @@ impl Namespace {
         Self { namespace, specs, unset_only: false, subjects: Subjects::Default, remembers: true }
     }
 
-    fn set(&self, node: &mut Node) -> Outcome<()> {
+    fn set(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
         let has_text =
             node.as_scalar().is_some_and(|scalar| scalar.kind != Kind::Null && !scalar.text.is_empty());
         if self.unset_only && has_text {
             return Ok(());
         }
-        set_text(node, self.namespace.at, self.namespace.value.clone(), Some(Kind::Str))
+        set_text(room, node, self.namespace.at, self.namespace.value.clone(), Some(Kind::Str))
     }
 
-    fn subject(&self, subject: &mut Node) -> Outcome<()> {
+    fn subject(&self, room: &mut Room<'_, '_>, subject: &mut Node) -> Outcome<()> {
+        room.steps(1)?;
         let is = |key: &str, value: &str| {
             subject.get(key).and_then(Node::raw).is_some_and(|text| &**text == value)
         };
@@ -55,8 +56,9 @@ impl Namespace {
         let at = self.namespace.at;
         match (wanted, subject.as_map_mut()) {
             (true, Some(map)) => {
+                room.new_field(map, "namespace")?;
                 let node = map.get_or_set(&Text::from("namespace"), at, || Node::string(at, ""));
-                node.map_or(Ok(()), |node| self.set(node))
+                node.map_or(Ok(()), |node| self.set(room, node))
             }
             _ => Ok(()),
         }
@@ -69,17 +71,19 @@ pub(crate) fn run(context: &mut Context<'_>, transformer: &Namespace, set: &mut 
     if transformer.namespace.value.is_empty() {
         return Ok(());
     }
+    let own = FieldSpec::new("metadata/namespace", true);
     for resource in set.items_mut() {
+        context.steps(at, 12 + transformer.specs.len() / SPECS)?;
         let (api_version, kind) = (resource.api_version().to_owned(), resource.kind().to_owned());
         if transformer.remembers {
             resource.remember();
         }
         let cluster = resource.id().cluster;
         let is_binding = matches!(&*kind, "RoleBinding" | "ClusterRoleBinding");
-        let mut act = |node: &mut Node| transformer.set(node);
-        let mut visit = Visit { make: Make::Scalar, at, act: &mut act, steps: 0 };
+        let act = |room: &mut Room<'_, '_>, node: &mut Node| transformer.set(room, node);
+        let mut visit = Visit { context, make: Make::Scalar, at, act };
         if !cluster {
-            visit.field(&mut resource.node, &FieldSpec::new("metadata/namespace", true))?;
+            visit.field(&mut resource.node, &own)?;
         }
         let wanted = |spec: &&FieldSpec| match &*spec.path.text {
             "metadata/namespace" => false,
@@ -94,12 +98,11 @@ pub(crate) fn run(context: &mut Context<'_>, transformer: &Namespace, set: &mut 
             transformer.specs.iter().filter(wanted).filter(|spec| spec.is_of(&id)).collect()
         };
         specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
-        let steps = visit.steps;
-        context.steps(at, steps)?;
         if let Some(Content::List(subjects)) =
             resource.node.get_mut("subjects").filter(|_| is_binding).map(|node| &mut node.content)
         {
-            subjects.iter_mut().try_for_each(|subject| transformer.subject(subject))?;
+            let mut room = Room { context, at, field: "subjects/namespace" };
+            subjects.iter_mut().try_for_each(|subject| transformer.subject(&mut room, subject))?;
         }
     }
     check(set, at)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::context::{Context, Outcome};
 use super::resource::Resource;
 use crate::yaml::node::{At, Node, Text};
 
@@ -101,12 +102,20 @@ pub(crate) fn annotate(resource: &mut Resource, origins: bool, transformations: 
 }
 
 /// Notes that a transformer has run over these objects. One without an origin was made by it.
-pub(crate) fn note(resources: &mut [Resource], origin: &Arc<Origin>) {
+pub(crate) fn note(
+    context: &mut Context<'_>,
+    at: At,
+    resources: &mut [Resource],
+    origin: &Arc<Origin>,
+) -> Outcome<()> {
+    let bytes = origin.lines().iter().map(|line| line.len() as u64).sum();
     for resource in resources {
+        context.grow(at, &"buildMetadata", bytes)?;
         if resource.origin.is_none() {
             resource.origin = Some(origin.clone());
         } else {
             resource.transformations.push(origin.clone());
         }
     }
+    Ok(())
 }

@@ -102,38 +102,27 @@ fn env_file(
         }
         context.steps(at(number), 1)?;
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
-        if !is_variable_name(key) {
-            let help = "use letters, digits, '-', '_' and '.', and begin with no digit";
-            return wrong(at(number), "the name of a variable is not valid", help);
+        if !is_key(key) {
+            // The text is not shown: it may be a line of a secret.
+            return wrong(at(number), "the name of a variable is not a key of a ConfigMap or Secret", KEYS);
         }
         pairs.push(Pair { key: Text::from(key), bytes: value.as_bytes().to_vec(), at: at(number) });
     }
     Ok(())
 }
 
-fn is_key_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
-}
+/// The help for what is no key.
+const KEYS: &str = "use letters, digits, '-', '_' and '.', at most 253";
 
-/// Whether Kubernetes takes a text as the name of an environment variable.
-fn is_variable_name(name: &str) -> bool {
-    name.bytes().all(is_key_char)
-        && !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name != "."
-        && !name.starts_with("..")
+/// Whether Kubernetes takes a text as a key of a ConfigMap or Secret.
+fn is_key(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=253).contains(&text.len()) && text.bytes().all(fits) && text != "." && !text.starts_with("..")
 }
 
 fn valid_key(pair: &Pair) -> Outcome<()> {
-    let key = &pair.key;
-    let valid = !key.is_empty()
-        && key.len() <= 253
-        && key.bytes().all(is_key_char)
-        && &**key != "."
-        && !key.starts_with("..");
-    if valid {
+    if is_key(&pair.key) {
         return Ok(());
     }
-    let help = "use letters, digits, '-', '_' and '.', at most 253";
-    wrong(pair.at, format!("{:?} is not a key of a ConfigMap or Secret", pair.key), help)
+    wrong(pair.at, format!("{:?} is not a key of a ConfigMap or Secret", pair.key), KEYS)
 }

@@ -89,7 +89,7 @@ impl Source {
     pub(crate) fn objects(&self, builder: &mut Builder<'_, '_>) -> Outcome<Vec<Resource>> {
         let documents =
             builder.context.parse(self.file, self.first, &self.text, Dialect::Kustomize, false)?;
-        objects(self.moved(documents))
+        objects(self.moved(documents), &builder.schemas)
     }
 
     /// The documents, at their lines in the file.
@@ -110,19 +110,22 @@ impl Source {
         let json = text.starts_with(b"[");
         let documents =
             builder.context.parse(self.file, self.first, &self.text, Dialect::Kubernetes, json)?;
-        match self.moved(documents).into_iter().find(|document| !document.is_null()) {
-            Some(document) => json_patch::operations(document).map(Some),
-            None => Ok(Some(Vec::new())),
+        let mut lists = self.moved(documents).into_iter().filter(|document| !document.is_null());
+        match (lists.next().map(shared::nulls_spelled), lists.next()) {
+            (Some(_), Some(second)) => {
+                let message = "a second list follows the first: kustomize leaves it out";
+                wrong(second.at, message, "put all operations into one list")
+            }
+            (Some(list), None) => json_patch::operations(builder.context, list).map(Some),
+            (None, _) => Ok(Some(Vec::new())),
         }
     }
 
     fn begins_with_a_list(&self, builder: &mut Builder<'_, '_>) -> Outcome<bool> {
         let documents =
             builder.context.parse(self.file, self.first, &self.text, Dialect::Kustomize, false)?;
-        Ok(documents
-            .iter()
-            .find(|document| !document.is_null())
-            .is_some_and(|document| document.as_list().is_some()))
+        let first = documents.iter().find(|document| !document.is_null());
+        Ok(first.is_some_and(|document| document.as_list().is_some()))
     }
 }
 
@@ -221,6 +224,7 @@ fn apply(
 ) -> Outcome<()> {
     let cursor: Cursor<'_> = builder.schemas.cursor();
     let Some(resource) = set.get_mut(at) else { return Ok(()) };
+    builder.context.steps(patch.node.at, SELECTION + resource.previous.len())?;
     let (name, namespace, kind) =
         (resource.name().to_owned(), resource.namespace().to_owned(), resource.kind().to_owned());
     if rename || change_kind {
@@ -241,7 +245,7 @@ fn apply(
         return Ok(());
     };
     resource.node = node;
-    shared::settle(builder.context, resource);
+    shared::settle(builder.context, resource)?;
     if !change_kind {
         resource.set_kind(&kind, place);
     }
@@ -293,13 +297,10 @@ pub(crate) fn entry(
         [patch] => {
             patch.stringify("labels");
             patch.stringify("annotations");
-            let matcher = target.matcher(builder.context)?;
-            for at in selected(builder, &matcher, set, entry.at)? {
+            for at in selected(builder, target, set, entry.at)? {
                 let mut patch = patch.clone();
-                if let Some(resource) = set.get(at) {
-                    let version = resource.api_version().to_owned();
-                    set_api_version(&mut patch, &version);
-                }
+                let version = set.get(at).map_or("", Resource::api_version);
+                set_api_version(&mut patch, version);
                 apply(builder, set, at, &patch, entry.rename, entry.change_kind)?;
             }
             set.drop_empty();
@@ -323,11 +324,12 @@ fn set_api_version(patch: &mut Resource, version: &str) {
 
 fn selected(
     builder: &mut Builder<'_, '_>,
-    matcher: &super::selector::Matcher,
+    target: &Selector,
     set: &ResourceSet,
     at: At,
 ) -> Outcome<Vec<usize>> {
-    builder.context.steps(at, set.items().len().saturating_mul(SELECTION))?;
+    let matcher = target.matcher(builder.context)?;
+    builder.context.steps(at, matcher.cost(set))?;
     let found = set.items().iter().enumerate().filter(|(_, resource)| matcher.takes(resource));
     Ok(found.map(|(index, _)| index).collect())
 }
@@ -356,9 +358,8 @@ fn json(
     set: &mut ResourceSet,
     remembers: bool,
 ) -> Outcome<()> {
-    let matcher = target.matcher(builder.context)?;
-    for index in selected(builder, &matcher, set, target.at)? {
-        builder.context.steps(target.at, operations.len())?;
+    for index in selected(builder, target, set, target.at)? {
+        builder.context.steps(target.at, SELECTION + operations.len())?;
         let Some(resource) = set.get_mut(index) else { continue };
         if remembers {
             resource.remember();
@@ -371,8 +372,8 @@ fn json(
             annotations(resource);
         }
         // kustomize reads the object anew from what a JSON patch makes of it.
-        shared::part(resource);
-        json_patch::apply(&mut resource.node, operations)?;
+        shared::part(builder.context, resource)?;
+        json_patch::apply(builder.context, &mut resource.node, operations)?;
         if operations.iter().any(Operation::forgets_notes) {
             resource.origin = None;
             resource.transformations.clear();

@@ -1,13 +1,15 @@
 //! Field paths of replacements and variables, as `spec.template.spec.containers.[name=web].image`.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 
-use regex::Regex;
+use serde_json::Value;
 
-use super::context::{Context, Outcome, wrong};
-use super::fieldspec::split;
-use super::selector;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
+use super::context::{Called, Context, Outcome, wrong};
+use super::fieldspec::{Room, split};
+use super::selector::{self, Expression};
+use crate::yaml::Place;
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, Text, UNTAGGED, Weight};
 
 /// The parts of a path. What stands in brackets is one part: `[name=a.b]` picks an item, `[a.b]` is a field.
 pub(crate) fn parts(path: &str) -> Vec<String> {
@@ -50,6 +52,28 @@ pub(crate) fn indexed(path: &str) -> Vec<String> {
     all
 }
 
+/// How many bytes of a text that is JSON are read in a step.
+const PARSED: usize = 3;
+
+/// How many bytes were written. They are not kept.
+#[derive(Default)]
+struct Written(usize);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn json(to: &mut impl Write, value: &Value, pretty: bool) -> serde_json::Result<()> {
+    if pretty { serde_json::to_writer_pretty(to, value) } else { serde_json::to_writer(to, value) }
+}
+
 /// What one part of a path asks for.
 enum Part<'p> {
     Field(&'p str),
@@ -78,12 +102,18 @@ fn part(text: &str, at: At) -> Outcome<Part<'_>> {
 }
 
 /// The value at a path, if it is there.
-pub(crate) fn lookup<'n>(node: &'n Node, path: &[String], at: At) -> Outcome<Option<&'n Node>> {
+pub(crate) fn lookup<'n>(
+    context: &mut Context<'_>,
+    node: &'n Node,
+    path: &[String],
+    at: At,
+) -> Outcome<Option<&'n Node>> {
     let mut node = node;
     for text in path.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
         if node.is_null() {
             return Ok(None);
         }
+        context.steps(at, 1 + node.as_list().map_or(0, <[Node]>::len))?;
         let next = match (part(text, at)?, &node.content) {
             (Part::Field(name), Content::Map(map)) => map.get(name),
             (Part::Index(index), Content::List(items)) => items.get(index),
@@ -113,16 +143,26 @@ pub(crate) struct Change<'c, 'a, F> {
     pub(crate) context: &'c mut Context<'a>,
     /// Where the path is written.
     pub(crate) at: At,
+    /// The path, as it is written.
+    pub(crate) shown: &'c str,
     /// What is made where the path does not lead to anything.
     pub(crate) create: Option<&'c Node>,
+    /// Of the value that is set.
+    pub(crate) weight: Weight,
     pub(crate) act: F,
-    pub(crate) expressions: HashMap<String, Regex>,
+    pub(crate) expressions: HashMap<String, Expression>,
 }
 
-impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
+impl<'a, F: FnMut(&mut Room<'_, '_>, &mut Node) -> Outcome<()>> Change<'_, 'a, F> {
     /// Changes the values, and tells how many there were.
     pub(crate) fn run(&mut self, node: &mut Node, path: &[String]) -> Outcome<usize> {
+        let place = path.iter().fold(Place::default(), |place, part| place.field(part.len()));
+        self.context.fits(self.at, &Called("the path", self.shown), place, self.weight.inner)?;
         self.walk(node, path, true)
+    }
+
+    fn room(&mut self) -> Room<'_, 'a> {
+        Room { context: self.context, at: self.at, field: self.shown }
     }
 
     fn new_node(&self, next: Option<&String>) -> Outcome<Node> {
@@ -152,7 +192,8 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
     fn walk(&mut self, node: &mut Node, path: &[String], exact: bool) -> Outcome<usize> {
         self.context.steps(self.at, 1)?;
         let Some((first, rest)) = path.split_first() else {
-            (self.act)(node)?;
+            let mut room = Room { context: self.context, at: self.at, field: self.shown };
+            (self.act)(&mut room, node)?;
             return Ok(1);
         };
         match part(first, self.at)? {
@@ -187,6 +228,9 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
             None => map.get_mut(name),
             Some(_) => {
                 let made = self.new_node(rest.first())?;
+                if !map.contains(name) {
+                    self.room().new_field(map, name)?;
+                }
                 map.get_or_set(&Text::from(name), self.at, || made)
             }
         };
@@ -202,6 +246,7 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
         let Content::List(items) = &mut node.content else { return self.misplaced(&index.to_string(), what) };
         if items.len() == index && self.create.is_some() {
             let made = self.new_node(rest.first())?;
+            self.room().grow(NODE_BYTES)?;
             items.push(made);
         }
         let count = items.len();
@@ -225,10 +270,12 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
                 made
             }
         };
-        let fits = |item: &Node| {
-            let value = if field.is_empty() { Some(item) } else { item.get(field) };
-            value.and_then(Node::raw).is_some_and(|text| expression.is_match(text.trim()))
-        };
+        fn text<'n>(item: &'n Node, field: &str) -> Option<&'n Text> {
+            if field.is_empty() { item.raw() } else { item.get(field).and_then(Node::raw) }
+        }
+        let fits = |item: &Node| text(item, field).is_some_and(|text| expression.is_match(text.trim()));
+        let cost = |item: &Node| 1 + text(item, field).map_or(0, |text| expression.cost(text));
+        self.context.steps(self.at, items.iter().map(cost).sum())?;
         let mut count = 0;
         for item in items.iter_mut().filter(|item| fits(item)) {
             count +=
@@ -250,6 +297,7 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
         if !fits(&made) {
             return Ok(0);
         }
+        self.room().grow(2 * NODE_BYTES + field.len() + pattern.len())?;
         items.push(made);
         match items.last_mut() {
             Some(item) if field.is_empty() => self.walk(item, &[], false),
@@ -271,6 +319,7 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
                 "only a text that is JSON can be changed from inside, by a path without *",
             );
         }
+        self.context.steps(self.at, text.len() / PARSED)?;
         let parsed = self.context.parse(
             node.at.file,
             1,
@@ -281,11 +330,14 @@ impl<F: FnMut(&mut Node) -> Outcome<()>> Change<'_, '_, F> {
         let Some(mut inner) = parsed.into_iter().next() else { return Ok(0) };
         let count = self.walk(&mut inner, rest, exact)?;
         if count > 0 {
-            let value = inner.value();
             let pretty = text.contains('\n') && text.contains("  ");
-            let written =
-                if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
-            let written = written.unwrap_or_else(|_| text.to_string());
+            let value = inner.value();
+            let mut written = Written::default();
+            let _counted = json(&mut written, &value, pretty);
+            self.room().grow(written.0.saturating_sub(text.len()))?;
+            let mut bytes = Vec::with_capacity(written.0);
+            let written = json(&mut bytes, &value, pretty).ok().and_then(|()| String::from_utf8(bytes).ok());
+            let written = written.unwrap_or_else(|| text.to_string());
             *node = Node {
                 at: self.at,
                 content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(written) }),

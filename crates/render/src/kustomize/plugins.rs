@@ -150,13 +150,24 @@ pub(crate) fn transform(
     made: &mut Accumulator,
 ) -> Outcome<()> {
     for resource in configurations(builder, target, entries)? {
-        is_built_in(&resource)?;
-        run(builder, target, &resource, &mut made.set)?;
+        transform_by(builder, target, &resource, made)?;
         if let Some(origin) = Origin::plugin(&resource) {
-            origin::note(made.set.items_mut(), &Arc::new(origin));
+            let at = resource.node.at;
+            origin::note(builder.context, at, made.set.items_mut(), &Arc::new(origin))?;
         }
-        made.set.drop_empty();
     }
+    Ok(())
+}
+
+fn transform_by(
+    builder: &mut Builder<'_, '_>,
+    target: &Target<'_>,
+    resource: &Resource,
+    made: &mut Accumulator,
+) -> Outcome<()> {
+    is_built_in(resource)?;
+    run(builder, target, resource, &mut made.set)?;
+    made.set.drop_empty();
     Ok(())
 }
 
@@ -167,8 +178,12 @@ pub(crate) fn validate(
     made: &mut Accumulator,
 ) -> Outcome<()> {
     let Some(first) = target.kustomization.validators.first() else { return Ok(()) };
+    // kustomize compares by name.
+    made.set.each_once()?;
     let before: Vec<_> = made.set.items().iter().map(|resource| resource.node.value()).collect();
-    transform(builder, target, &target.kustomization.validators, made)?;
+    for resource in configurations(builder, target, &target.kustomization.validators)? {
+        transform_by(builder, target, &resource, made)?;
+    }
     let after = made.set.items().iter().map(|resource| resource.node.value());
     if before.into_iter().eq(after) {
         return Ok(());

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use super::accumulate::Builder;
 use super::context::{Context, Outcome, Root, wrong};
 use super::fields::{Fields, Said};
+use super::fieldspec::{READ, Room};
 use super::id::{DEFAULT_NAMESPACE, Gvk, Id};
-use super::kustomization::texts;
 use super::paths::{self, Change};
 use super::resource::Resource;
-use super::selector::{Matcher, SELECTION, Selector};
+use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
 use super::shared;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED, Weight};
 use crate::yaml::scalar::{self, Dialect};
 
 /// An entry of `replacements`: one, or a file with some.
@@ -129,10 +129,7 @@ fn target(node: Node) -> Outcome<TargetFields> {
     };
     let select = Selector::from_node(select.value)?;
     let reject = fields.list("reject")?.into_iter().map(Selector::from_node).collect::<Outcome<Vec<_>>>()?;
-    let mut paths = match fields.take("fieldPaths") {
-        Some(field) => texts(field.value, "fieldPaths")?,
-        None => Vec::new(),
-    };
+    let mut paths = fields.strings("fieldPaths")?;
     if paths.is_empty() {
         paths.push(Said { at, value: Text::from("metadata.name") });
     }
@@ -189,7 +186,8 @@ impl Replacement {
                 Ok(Node { at: said.at, content: Content::Scalar(scalar) })
             }
             Source::Field { gvk, name, namespace, path, options, at } => {
-                context.steps(*at, set.items().len())?;
+                let names = |one: &Resource| 1 + one.previous.len() + name.len() / READ;
+                context.steps(*at, set.items().iter().map(names).sum())?;
                 let selected = |id: &Id<'_>| {
                     (name.is_empty() || &**name == id.name)
                         && (namespace.is_empty() || or_default(namespace) == or_default(id.namespace))
@@ -203,8 +201,8 @@ impl Replacement {
                     let message = "the source of the replacement does not select exactly one object";
                     return wrong(*at, message, "correct kind, name and namespace of the source");
                 };
-                let value =
-                    paths::lookup(&holder.node, &paths::parts(path), *at)?.filter(|node| !node.is_nothing());
+                let value = paths::lookup(context, &holder.node, &paths::parts(path), *at)?
+                    .filter(|node| !node.is_nothing());
                 let Some(value) = value else {
                     return wrong(
                         *at,
@@ -212,6 +210,7 @@ impl Replacement {
                         "correct its fieldPath",
                     );
                 };
+                context.steps(*at, value.weight().values())?;
                 refined(value, options, *at)
             }
         }
@@ -254,7 +253,10 @@ impl TargetFields {
             reject.push((selector.names_something(), selector.by_text(), selector.matcher(context)?));
         }
         let paths: Vec<Vec<String>> = self.paths.iter().map(|path| paths::parts(&path.value)).collect();
-        context.steps(self.at, set.items().len().saturating_mul(SELECTION * (2 + reject.len())))?;
+        for matcher in std::iter::once(&select).chain(reject.iter().map(|(_, _, matcher)| matcher)) {
+            context.steps(self.at, matcher.cost(set).saturating_mul(2))?;
+        }
+        let weight = value.weight();
         let renames = paths.iter().any(|path| path.first().is_some_and(|first| NAMES.contains(&&**first)));
         for index in 0..set.items().len() {
             let Some(resource) = set.get_mut(index) else { break };
@@ -262,10 +264,10 @@ impl TargetFields {
                 continue;
             }
             for (path, said) in paths.iter().zip(&self.paths) {
-                self.copy(context, resource, value, path, said)?;
+                self.copy(context, resource, (value, weight), path, said)?;
             }
             if let Some(resource) = set.get_mut(index) {
-                shared::settle(context, resource);
+                shared::settle(context, resource)?;
             }
             if renames {
                 self.is_named(set.get(index))?;
@@ -289,13 +291,16 @@ impl TargetFields {
         &self,
         context: &mut Context<'_>,
         resource: &mut Resource,
-        value: &Node,
+        (value, weight): (&Node, Weight),
         path: &[String],
         said: &Said<Text>,
     ) -> Outcome<()> {
         let create = self.options.create.then_some(value);
-        let act = |node: &mut Node| set_value(node, value, &self.options, said.at);
-        let mut change = Change { context, at: said.at, create, act, expressions: HashMap::new() };
+        let act =
+            |room: &mut Room<'_, '_>, node: &mut Node| set_value(room, node, (value, weight), &self.options);
+        let expressions = HashMap::new();
+        let shown = &said.value;
+        let mut change = Change { context, at: said.at, shown, create, weight, act, expressions };
         if change.run(&mut resource.node, path)? > 0 {
             return Ok(());
         }
@@ -305,21 +310,25 @@ impl TargetFields {
 }
 
 fn is_selected(resource: &Resource, select: &Matcher, reject: &[(bool, bool, Matcher)]) -> bool {
-    let any = |matcher: &Matcher| {
-        matcher.takes_id(&resource.id()) || resource.previous_ids().any(|id| matcher.takes_id(&id))
-    };
-    any(select)
+    select.takes_name(resource)
         && select.takes_texts(resource)
         && !reject.iter().any(|(names, by_text, matcher)| {
-            (*names && any(matcher)) || (*by_text && matcher.takes_texts(resource))
+            (*names && matcher.takes_name(resource)) || (*by_text && matcher.takes_texts(resource))
         })
 }
 
 /// Sets a field to a value. A single value keeps its kind: only its text is another one.
-fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outcome<()> {
+fn set_value(
+    room: &mut Room<'_, '_>,
+    field: &mut Node,
+    (value, weight): (&Node, Weight),
+    options: &Options,
+) -> Outcome<()> {
+    let at = room.at;
     let text = value.raw().cloned().unwrap_or_else(|| Text::from(""));
     let Content::Scalar(old) = &field.content else {
         if options.delimiter.is_empty() {
+            room.grow(usize::try_from(weight.bytes).unwrap_or(usize::MAX))?;
             *field = Node { at, ..value.clone() };
             return Ok(());
         }
@@ -329,8 +338,14 @@ fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outco
             "remove the delimiter",
         );
     };
-    let text = if options.delimiter.is_empty() { text } else { joined(&old.text, &text, options) };
-    let made = old.share == UNTAGGED;
+    room.grow(text.len().saturating_sub(if options.delimiter.is_empty() { old.text.len() } else { 0 }))?;
+    let text = if options.delimiter.is_empty() {
+        text
+    } else {
+        room.steps(old.text.len() / READ)?;
+        joined(&old.text, &text, options)
+    };
+    let made = old.share == UNTAGGED && !old.quoted;
     let plain = scalar::plain_kind(&text);
     let kind = match (old.kind, plain) {
         _ if made => plain,
@@ -350,13 +365,16 @@ fn set_value(field: &mut Node, value: &Node, options: &Options, at: At) -> Outco
 
 /// `old` with one of its parts replaced, or one put before or after it.
 fn joined(old: &str, part: &str, options: &Options) -> Text {
-    let mut parts: Vec<&str> = old.split(&*options.delimiter).collect();
-    match usize::try_from(options.index) {
-        Err(_) => parts.insert(0, part),
-        Ok(index) => match parts.get_mut(index) {
-            Some(place) => *place = part,
-            None => parts.push(part),
-        },
+    let delimiter = &*options.delimiter;
+    let Ok(index) = usize::try_from(options.index) else { return [part, delimiter, old].concat().into() };
+    let mut begin = 0;
+    for (at, place) in old.split(delimiter).enumerate() {
+        let end = begin + place.len();
+        if at == index {
+            let (before, after) = (old.get(..begin), old.get(end..));
+            return [before.unwrap_or_default(), part, after.unwrap_or_default()].concat().into();
+        }
+        begin = end + delimiter.len();
     }
-    parts.join(&options.delimiter).into()
+    [old, delimiter, part].concat().into()
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::id::Id;
+use super::id::{Id, Scopes};
 use super::origin::Origin;
 use super::shared::Shares;
 use crate::yaml::map::Map;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
 
 /// A name that an object had before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,10 @@ pub(crate) struct Resource {
     pub(crate) transformations: Vec<Arc<Origin>>,
     /// Values of it that are one.
     pub(crate) shares: Shares,
-    /// For an object that configures a plugin: whether a patch may rename, or change the kind.
+    /// Whether a patch has deleted it.
     pub(crate) empty: bool,
+    /// What a schema says of custom kinds, for an object that was read.
+    pub(crate) scopes: Option<Scopes>,
 }
 
 impl Resource {
@@ -62,6 +64,7 @@ impl Resource {
             transformations: Vec::new(),
             shares: Shares::new(),
             empty: false,
+            scopes: None,
         }
     }
 
@@ -98,7 +101,10 @@ impl Resource {
 
     /// What it is called now.
     pub(crate) fn id(&self) -> Id<'_> {
-        Id::new(self.api_version(), self.kind(), self.name(), self.namespace())
+        let mut id = Id::new(self.api_version(), self.kind(), self.name(), self.namespace());
+        let known = self.scopes.as_ref().and_then(|scopes| scopes.get()?.get(id.kind));
+        id.cluster |= known.is_some_and(|versions| versions.iter().any(|one| **one == *self.api_version()));
+        id
     }
 
     /// What it was called before.
@@ -131,8 +137,10 @@ impl Resource {
             },
         };
         // Hardly any object is called more than two names in a row.
-        self.previous.reserve_exact(1);
-        self.previous.push(previous);
+        if self.previous.last() != Some(&previous) {
+            self.previous.reserve_exact(1);
+            self.previous.push(previous);
+        }
     }
 
     /// The labels or the annotations, as far as they are there.
@@ -143,9 +151,14 @@ impl Resource {
             .map(|field| (&*field.key, field.value.raw().map_or("", |text| &**text)))
     }
 
+    /// A label, or an annotation, if it is there.
+    pub(crate) fn metadata_text(&self, field: &str, key: &str) -> Option<&str> {
+        let texts = self.node.get("metadata")?.get(field)?;
+        Some(texts.get(key)?.raw().map_or("", |text| text))
+    }
+
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
-        let annotations = self.node.get("metadata")?.get("annotations")?;
-        Some(annotations.get(key)?.raw().map_or("", |text| text))
+        self.metadata_text("annotations", key)
     }
 
     /// The mapping at `metadata`, which is made if it is not there.
@@ -198,13 +211,15 @@ impl Resource {
 fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
     let Some(map) = map else { return };
     match map.get_mut(key) {
-        Some(node) if node.text() == Some(text) => {}
+        Some(node) if node.text() == Some(text) => {
+            if let Content::Scalar(scalar) = &mut node.content {
+                scalar.share = UNTAGGED;
+            }
+        }
         Some(node) => {
             let quoted = node.as_scalar().is_some_and(|scalar| scalar.quoted);
-            *node = Node {
-                at,
-                content: Content::Scalar(Scalar { text: text.into(), kind: Kind::Str, quoted, share: 0 }),
-            };
+            let scalar = Scalar { text: text.into(), kind: Kind::Str, quoted, share: UNTAGGED };
+            *node = Node { at, content: Content::Scalar(scalar) };
         }
         None => map.set(&Text::from(key), at, Node::string(at, text)),
     }

@@ -4,9 +4,11 @@ use regex::{Regex, RegexBuilder};
 
 use super::context::{Context, Outcome, wrong};
 use super::fields::{Fields, Said};
+use super::fieldspec::READ;
 use super::go_regex;
-use super::id::Id;
+use super::id::group_version;
 use super::resource::Resource;
+use super::set::ResourceSet;
 use crate::yaml::node::{At, Node, Text};
 
 /// What it costs, in steps, to hold a selector against an object: expressions against all that names it.
@@ -27,13 +29,39 @@ pub(crate) struct Selector {
 
 /// A selector that can be asked.
 pub(crate) struct Matcher {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Expression>,
+    version: Option<Expression>,
+    kind: Option<Expression>,
+    name: Option<Expression>,
+    namespace: Option<Expression>,
     annotations: Vec<Requirement>,
     labels: Vec<Requirement>,
+    /// The bytes of what is asked of labels and annotations.
+    asked: usize,
+}
+
+/// A regular expression, and what it costs to ask it.
+#[derive(Clone)]
+pub(crate) struct Expression {
+    regex: Regex,
+    size: usize,
+}
+
+/// How many characters or classes of an expression a step holds against a byte.
+const HELD: usize = 32;
+
+/// How many steps it takes to compile a character or a class of an expression.
+const COMPILED: usize = 16;
+
+impl Expression {
+    /// What it costs, in steps, to hold it against a text.
+    pub(crate) fn cost(&self, text: &str) -> usize {
+        text.len().saturating_mul(self.size + 1) / HELD
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
 }
 
 impl Selector {
@@ -64,8 +92,8 @@ impl Selector {
     }
 
     /// Compiles its expressions.
-    pub(crate) fn matcher(&self, context: &Context<'_>) -> Outcome<Matcher> {
-        let anchored = |said: &Option<Said<Text>>| match said {
+    pub(crate) fn matcher(&self, context: &mut Context<'_>) -> Outcome<Matcher> {
+        let mut anchored = |said: &Option<Said<Text>>| match said {
             None => Ok(None),
             Some(said) => expression(context, &format!("^(?:{})$", said.value), said.at).map(Some),
         };
@@ -81,64 +109,101 @@ impl Selector {
             namespace: anchored(&self.namespace)?,
             annotations: parsed(&self.annotations)?,
             labels: parsed(&self.labels)?,
+            asked: [&self.annotations, &self.labels].into_iter().flatten().map(|said| said.value.len()).sum(),
         })
     }
 }
 
 /// Compiles a regular expression of Go's, within the budget.
-pub(crate) fn expression(context: &Context<'_>, pattern: &str, at: At) -> Outcome<Regex> {
+pub(crate) fn expression(context: &mut Context<'_>, pattern: &str, at: At) -> Outcome<Expression> {
     let limit = context.meter.budget.expression;
-    let built = if pattern.len() > limit {
-        Err("it is too long".to_owned())
-    } else {
-        go_regex::translated(pattern).and_then(|pattern| {
-            let mut builder = RegexBuilder::new(&pattern);
-            builder.size_limit(limit).dfa_size_limit(limit).nest_limit(100).unicode(true);
-            builder.build().map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => format!("it takes more than {limit} bytes when compiled"),
-                other => other.to_string().lines().last().unwrap_or_default().to_owned(),
-            })
-        })
+    let translated = match pattern.len() > limit {
+        true => Err("it is too long".to_owned()),
+        false => go_regex::translated(pattern),
     };
-    built.or_else(|why| {
-        wrong(at, format!("the regular expression is not accepted: {why}"), "write a simpler one")
-    })
+    let size = translated.as_ref().map_or(0, |translated| translated.size);
+    // What is larger would not fit however it is compiled.
+    let too_big = || format!("it takes more than {limit} bytes when compiled");
+    let translated = translated.and_then(|known| if size > limit { Err(too_big()) } else { Ok(known) });
+    context.steps(at, translated.as_ref().map_or(0, |known| known.size.saturating_mul(COMPILED)))?;
+    let built = translated.and_then(|translated| {
+        let mut builder = RegexBuilder::new(&translated.pattern);
+        builder.size_limit(limit).dfa_size_limit(limit).nest_limit(100).unicode(true);
+        builder.build().map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => too_big(),
+            other => other.to_string().lines().last().unwrap_or_default().to_owned(),
+        })
+    });
+    match built {
+        Ok(regex) => Ok(Expression { regex, size }),
+        Err(why) => {
+            wrong(at, format!("the regular expression is not accepted: {why}"), "write a simpler one")
+        }
+    }
 }
 
-fn fits(expression: Option<&Regex>, text: &str) -> bool {
+fn fits(expression: Option<&Expression>, text: &str) -> bool {
     expression.is_none_or(|expression| expression.is_match(text))
 }
 
 impl Matcher {
-    fn fits_kind(&self, id: &Id<'_>) -> bool {
-        fits(self.group.as_ref(), id.group)
-            && fits(self.version.as_ref(), id.version)
-            && fits(self.kind.as_ref(), id.kind)
+    /// What it costs, in steps, to hold it against all objects.
+    pub(crate) fn cost(&self, set: &ResourceSet) -> usize {
+        set.items().iter().map(|resource| self.cost_of(resource)).sum()
     }
 
-    /// Whether it takes an object of this name, as it stands.
-    pub(crate) fn takes_id(&self, id: &Id<'_>) -> bool {
-        self.fits_kind(id) && fits(self.name.as_ref(), id.name) && fits(self.namespace.as_ref(), id.namespace)
+    fn cost_of(&self, resource: &Resource) -> usize {
+        let cost = |expression: &Option<Expression>, text: fn(&Resource) -> &str| {
+            expression.as_ref().map_or(0, |expression| expression.cost(text(resource)))
+        };
+        let now = cost(&self.group, Resource::api_version)
+            + cost(&self.version, Resource::api_version)
+            + cost(&self.kind, Resource::kind)
+            + cost(&self.name, Resource::name)
+            + cost(&self.namespace, Resource::namespace);
+        SELECTION + self.asked / READ + now.saturating_mul(1 + resource.previous.len())
+    }
+
+    fn fits_version(&self, resource: &Resource) -> bool {
+        let (group, version) = group_version(resource.api_version());
+        fits(self.group.as_ref(), group) && fits(self.version.as_ref(), version)
+    }
+
+    /// Whether it takes an object by one of the names that it has or had, as they stand.
+    pub(crate) fn takes_name(&self, resource: &Resource) -> bool {
+        let one = |kind: &str, name: &str, namespace: &str| {
+            fits(self.kind.as_ref(), kind)
+                && fits(self.name.as_ref(), name)
+                && fits(self.namespace.as_ref(), namespace)
+        };
+        let mut previous = resource.previous.iter();
+        self.fits_version(resource)
+            && (one(resource.kind(), resource.name(), resource.namespace())
+                || previous.any(|before| one(&before.kind, &before.name, &before.namespace)))
     }
 
     /// Whether its labels and annotations fit.
     pub(crate) fn takes_texts(&self, resource: &Resource) -> bool {
         let all = |requirements: &[Requirement], field| {
-            requirements.iter().all(|requirement| {
-                let value =
-                    resource.texts(field).find(|(key, _)| *key == requirement.key).map(|(_, value)| value);
-                requirement.fits(value)
-            })
+            requirements
+                .iter()
+                .all(|requirement| requirement.fits(resource.metadata_text(field, &requirement.key)))
         };
         all(&self.labels, "labels") && all(&self.annotations, "annotations")
     }
 
     /// Whether it takes an object, by what it is called now or was called at first.
     pub(crate) fn takes(&self, resource: &Resource) -> bool {
-        let (now, first) = (resource.id(), resource.original_id());
-        (fits(self.namespace.as_ref(), first.effective()) || fits(self.namespace.as_ref(), now.effective()))
-            && (fits(self.name.as_ref(), first.name) || fits(self.name.as_ref(), now.name))
-            && self.fits_kind(&now)
+        let (now, first) = (resource.name(), resource.previous.first().map(|first| &*first.name));
+        let either = |expression: &Option<Expression>, now: &str, first: &str| {
+            fits(expression.as_ref(), now) || (first != now && fits(expression.as_ref(), first))
+        };
+        let namespace =
+            || either(&self.namespace, resource.id().effective(), resource.original_id().effective());
+        either(&self.name, now, first.unwrap_or(now))
+            && fits(self.kind.as_ref(), resource.kind())
+            && self.fits_version(resource)
+            && (self.namespace.is_none() || namespace())
             && self.takes_texts(resource)
     }
 }
@@ -174,9 +239,11 @@ impl Requirement {
 
 /// The requirements of a label selector.
 fn requirements(said: &Said<Text>) -> Outcome<Vec<Requirement>> {
+    if said.value.trim().is_empty() {
+        return Ok(Vec::new());
+    }
     let parts = parts(&said.value);
-    let parsed = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).map(requirement);
-    match parsed.collect::<Option<Vec<_>>>() {
+    match parts.iter().map(|part| requirement(part.trim())).collect::<Option<Vec<_>>>() {
         Some(requirements) => Ok(requirements),
         None => {
             let message = format!("{:?} is not a label selector", said.value);
@@ -209,19 +276,14 @@ fn parts(text: &str) -> Vec<String> {
 }
 
 fn requirement(part: &str) -> Option<Requirement> {
-    let key = |text: &str| {
-        let text = text.trim();
-        let valid = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-        valid.then(|| text.to_owned())
-    };
-    let one = |text: &str| {
-        let text = text.trim().trim_start_matches('=').trim();
-        text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)).then(|| vec![text.to_owned()])
-    };
+    let key = |text: &str| Some(text.trim()).filter(|text| is_key(text)).map(str::to_owned);
+    let value = |text: &str| Some(text.trim()).filter(|text| is_value(text)).map(str::to_owned);
+    let one = |text: &str| Some(vec![value(text.strip_prefix('=').unwrap_or(text))?]);
     let set = |text: &str| {
         let inner = text.trim().strip_prefix('(')?.strip_suffix(')')?;
-        Some(inner.split(',').map(|value| value.trim().to_owned()).collect::<Vec<_>>())
+        if inner.trim().is_empty() { None } else { inner.split(',').map(value).collect::<Option<Vec<_>>>() }
     };
+    let number = |text: &str| value(text)?.parse().ok();
     if let Some(rest) = part.strip_prefix('!') {
         return Some(Requirement { key: key(rest)?, test: Test::Missing });
     }
@@ -232,10 +294,10 @@ fn requirement(part: &str) -> Option<Requirement> {
         return Some(Requirement { key: key(name)?, test: Test::In(one(value)?) });
     }
     if let Some((name, value)) = part.split_once('>') {
-        return Some(Requirement { key: key(name)?, test: Test::Greater(value.trim().parse().ok()?) });
+        return Some(Requirement { key: key(name)?, test: Test::Greater(number(value)?) });
     }
     if let Some((name, value)) = part.split_once('<') {
-        return Some(Requirement { key: key(name)?, test: Test::Less(value.trim().parse().ok()?) });
+        return Some(Requirement { key: key(name)?, test: Test::Less(number(value)?) });
     }
     match part.split_once(char::is_whitespace) {
         None => Some(Requirement { key: key(part)?, test: Test::Exists }),
@@ -248,5 +310,30 @@ fn requirement(part: &str) -> Option<Requirement> {
             };
             Some(Requirement { key: key(name)?, test })
         }
+    }
+}
+
+/// Whether a text may be the name of a label: letters and digits, with `-`, `_` and `.` between them, at most 63.
+fn is_label_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let ends = [bytes.first(), bytes.last()];
+    bytes.len() <= 63
+        && bytes.iter().all(inner)
+        && ends.iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+}
+
+fn is_value(text: &str) -> bool {
+    text.is_empty() || is_label_name(text)
+}
+
+/// Whether a text may be the key of a label: a name, after the name of a domain and a slash where it has one.
+fn is_key(text: &str) -> bool {
+    let part = |part: &str| is_label_name(part) && !part.contains(['_', '.']);
+    let is_domain =
+        |text: &str| text.len() <= 253 && text.split('.').all(part) && text == text.to_lowercase();
+    match text.split_once('/') {
+        Some((domain, name)) => is_domain(domain) && is_label_name(name),
+        None => is_label_name(text),
     }
 }

@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::context::Context;
+use super::context::{Context, Outcome};
 use super::resource::Resource;
-use crate::yaml::node::{At, Content, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::node::{At, Content, HOLLOW, Kind, Node, Scalar, Text};
+
+/// How many values a step looks at.
+const LOOKED: usize = 4;
 
 /// What the values of one object that are one hold, by their number; nothing for a number that is not shared.
 pub(crate) type Shares = Vec<Option<Text>>;
@@ -30,7 +33,7 @@ impl Numbers {
             *count += 1;
         }
         // Beyond the last number values are on their own.
-        u16::try_from(self.first + index + 1).ok().filter(|number| *number != UNTAGGED).unwrap_or(0)
+        u16::try_from(self.first + index + 1).ok().filter(|number| *number < HOLLOW).unwrap_or(0)
     }
 
     /// Lets the object know which values are in several fields.
@@ -45,20 +48,22 @@ impl Numbers {
 }
 
 /// Lets all values that are one be what one of them was changed to, at last.
-pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) {
+pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
     if resource.shares.iter().all(Option::is_none) {
-        return;
+        return Ok(());
     }
+    let at = resource.node.at;
     let mut changed: BTreeMap<u16, (At, Scalar)> = BTreeMap::new();
     let shares = &resource.shares;
-    find(&resource.node, &mut |node, scalar| {
+    let looked = find(&resource.node, &mut |node, scalar| {
         let known = usize::from(scalar.share).checked_sub(1).and_then(|at| shares.get(at)?.as_ref());
         if known.is_some_and(|known| *known != scalar.text) {
             changed.insert(scalar.share, (node.at, scalar.clone()));
         }
     });
+    context.steps(at, looked / LOOKED)?;
     if changed.is_empty() {
-        return;
+        return Ok(());
     }
     each(&mut resource.node, &mut |node| {
         let Content::Scalar(scalar) = &mut node.content else { return };
@@ -75,31 +80,79 @@ pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) {
             *known = Some(value.text);
         }
     }
+    Ok(())
 }
 
-/// Lets every value of an object be on its own.
-pub(crate) fn part(resource: &mut Resource) {
+/// Lets every value of an object be on its own, as it is when kustomize reads the object anew.
+pub(crate) fn part(context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
     resource.shares.clear();
-    separate(&mut resource.node);
+    let at = resource.node.at;
+    let mut looked = 0;
+    each(&mut resource.node, &mut |node| {
+        looked += 1;
+        if let Content::Scalar(scalar) = &mut node.content {
+            match (scalar.kind, scalar.share) {
+                (Kind::Null, HOLLOW) => *scalar = Scalar::string(""),
+                (Kind::Null, _) => scalar.text = Text::from("null"),
+                _ => {}
+            }
+            scalar.share = 0;
+        }
+    });
+    context.steps(at, looked / LOOKED)
 }
 
 /// Lets every value in a node be on its own.
 pub(crate) fn separate(node: &mut Node) {
     each(node, &mut |node| {
-        if let Content::Scalar(scalar) = &mut node.content {
+        if let Content::Scalar(scalar) = &mut node.content
+            && scalar.share != HOLLOW
+        {
             scalar.share = 0;
         }
     });
 }
 
-/// Looks at every scalar that is shared.
-fn find(node: &Node, act: &mut dyn FnMut(&Node, &Scalar)) {
-    match &node.content {
-        Content::Scalar(scalar) if scalar.share == 0 => {}
-        Content::Scalar(scalar) => act(node, scalar),
-        Content::List(items) => items.iter().for_each(|item| find(item, act)),
-        Content::Map(map) => map.iter().for_each(|field| find(&field.value, act)),
-    }
+/// Looks at every scalar that is shared; tells how many values it had to look at.
+fn find(node: &Node, act: &mut dyn FnMut(&Node, &Scalar)) -> usize {
+    let within: usize = match &node.content {
+        Content::Scalar(scalar) => {
+            if scalar.share != 0 {
+                act(node, scalar);
+            }
+            0
+        }
+        Content::List(items) => items.iter().map(|item| find(item, act)).sum(),
+        Content::Map(map) => map.iter().map(|field| find(&field.value, act)).sum(),
+    };
+    within + 1
+}
+
+/// A value as it is after kustomize has written it as JSON and read that anew: every text in quotes, and every null spelled
+/// out, so that it stays where a patch is merged.
+pub(crate) fn through_json(mut node: Node) -> Node {
+    each(&mut node, &mut |node| {
+        let Content::Scalar(scalar) = &mut node.content else { return };
+        match scalar.kind {
+            Kind::Null => scalar.text = Text::from("null"),
+            Kind::Bool | Kind::Int | Kind::Float => scalar.text = scalar.value().to_string().into(),
+            Kind::Time => *scalar = Scalar::string(scalar.value().as_str().unwrap_or_default()),
+            Kind::Str | Kind::Unwritable => {}
+        }
+        scalar.quoted = scalar.kind == Kind::Str;
+        scalar.share = 0;
+    });
+    node
+}
+
+/// A value with every null in it spelled out, as JSON has it.
+pub(crate) fn nulls_spelled(mut node: Node) -> Node {
+    each(&mut node, &mut |node| {
+        if node.is_null() {
+            *node = Node::null(node.at);
+        }
+    });
+    node
 }
 
 fn each(node: &mut Node, act: &mut dyn FnMut(&mut Node)) {

@@ -99,8 +99,8 @@ impl Key {
         }
     }
 
-    fn is_namespace(&self) -> bool {
-        &*self.kind == "Namespace" && group_version(&self.api_version).0.is_empty()
+    fn is_core(&self) -> bool {
+        group_version(&self.api_version).0.is_empty()
     }
 
     fn spelled_kind(&self) -> String {
@@ -153,11 +153,16 @@ impl Ord for Key {
             if (&self.kind, &self.api_version) == (&other.kind, &other.api_version) {
                 return self.place().cmp(other.place());
             }
-            match self.spelled_kind().cmp(&other.spelled_kind()) {
-                Ordering::Equal => self.id().cmp(&other.id()),
+            let spelled = self.spelled_kind().cmp(&other.spelled_kind());
+            // Where they have a rank of their own: among other kinds there would be no order.
+            let namespaces = self.rank != 0 && &*self.kind == "Namespace";
+            match (spelled, self.is_core(), other.is_core()) {
+                (Ordering::Equal, ..) => self.id().cmp(&other.id()),
                 // Among namespaces the core group's come first, against the order of the spelling.
-                order if self.is_namespace() || other.is_namespace() => order.reverse(),
-                order => order,
+                (order, true, true) if namespaces => order.reverse(),
+                (_, true, false) if namespaces => Ordering::Less,
+                (_, false, true) if namespaces => Ordering::Greater,
+                (order, ..) => order,
             }
         })
     }

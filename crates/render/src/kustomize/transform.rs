@@ -6,7 +6,7 @@ use super::accumulate::{Accumulator, Builder, Target};
 use super::config::{Config, Specs};
 use super::context::{Context, Outcome, wrong};
 use super::fields::{Fields, Pairs, Said};
-use super::fieldspec::{self, FieldSpec, Make, Visit, set_text};
+use super::fieldspec::{self, FieldSpec, Make, Room, SPECS, Visit, set_text};
 use super::id::Id;
 use super::image_names;
 use super::kustomization::Labels;
@@ -16,7 +16,7 @@ use super::resource::Resource;
 use super::set::ResourceSet;
 use super::shared::{self, Numbers};
 use super::{patches, replacements};
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, Text, UNTAGGED};
 
 /// An entry of `replicas`.
 pub(crate) struct Replicas {
@@ -40,62 +40,64 @@ impl Replicas {
 struct Notes<'t> {
     origin: Option<&'t Origin>,
     file: &'static str,
+    at: At,
 }
 
 impl Notes<'_> {
-    fn ran(&self, set: &mut ResourceSet, kind: &str) {
+    fn ran(&self, context: &mut Context<'_>, set: &mut ResourceSet, kind: &str) -> Outcome<()> {
         if let Some(origin) = self.origin {
-            origin::note(set.items_mut(), &Arc::new(origin.builtin(self.file, kind)));
+            origin::note(context, self.at, set.items_mut(), &Arc::new(origin.builtin(self.file, kind)))?;
         }
         set.drop_empty();
+        Ok(())
     }
 }
 
 /// Runs all transformers.
 pub(crate) fn run(builder: &mut Builder<'_, '_>, target: &Target<'_>, made: &mut Accumulator) -> Outcome<()> {
     let kustomization = &target.kustomization;
-    let notes = Notes { origin: target.origin.as_ref(), file: kustomization.file_name };
+    let notes = Notes { origin: target.origin.as_ref(), file: kustomization.file_name, at: kustomization.at };
     let Accumulator { set, config, .. } = made;
     if !kustomization.merge_patches.is_empty() {
         patches::strategic(builder, target, &kustomization.merge_patches, set)?;
-        notes.ran(set, "PatchStrategicMergeTransformer");
+        notes.ran(builder.context, set, "PatchStrategicMergeTransformer")?;
     }
     for patch in &kustomization.patches {
         patches::entry(builder, &target.root, patch, set)?;
-        notes.ran(set, "PatchTransformer");
+        notes.ran(builder.context, set, "PatchTransformer")?;
     }
     if let Some(namespace) = &kustomization.namespace {
         namespace::run(builder.context, &Namespace::new(namespace.clone(), config.namespace.clone()), set)?;
-        notes.ran(set, "NamespaceTransformer");
+        notes.ran(builder.context, set, "NamespaceTransformer")?;
     }
     if let Some(prefix) = &kustomization.name_prefix {
         affix(builder.context, prefix, &config.name_prefix, true, set)?;
-        notes.ran(set, "PrefixTransformer");
+        notes.ran(builder.context, set, "PrefixTransformer")?;
     }
     if let Some(suffix) = &kustomization.name_suffix {
         affix(builder.context, suffix, &config.name_suffix, false, set)?;
-        notes.ran(set, "SuffixTransformer");
+        notes.ran(builder.context, set, "SuffixTransformer")?;
     }
     run_labels(builder, target, config, set, &notes)?;
     if !kustomization.common_annotations.is_empty() {
         texts(builder.context, &kustomization.common_annotations, &config.common_annotations, set)?;
-        notes.ran(set, "AnnotationsTransformer");
+        notes.ran(builder.context, set, "AnnotationsTransformer")?;
     }
     for patch in &kustomization.json_patches {
         patches::json_entry(builder, &target.root, patch, set)?;
-        notes.ran(set, "PatchJson6902Transformer");
+        notes.ran(builder.context, set, "PatchJson6902Transformer")?;
     }
     for replicas in &kustomization.replicas {
         run_replicas(builder.context, replicas, &config.replicas, set)?;
-        notes.ran(set, "ReplicaCountTransformer");
+        notes.ran(builder.context, set, "ReplicaCountTransformer")?;
     }
     for image in &kustomization.images {
         image_names::run(builder.context, image, &config.images, set)?;
-        notes.ran(set, "ImageTagTransformer");
+        notes.ran(builder.context, set, "ImageTagTransformer")?;
     }
     if !kustomization.replacements.is_empty() {
         replacements::run(builder, &target.root, &kustomization.replacements, set)?;
-        notes.ran(set, "ReplacementTransformer");
+        notes.ran(builder.context, set, "ReplacementTransformer")?;
     }
     Ok(())
 }
@@ -113,10 +115,10 @@ fn run_labels(
     }
     for labels in &kustomization.labels {
         texts(builder.context, &labels.pairs, &label_specs(labels, config)?, set)?;
-        notes.ran(set, "LabelTransformer");
+        notes.ran(builder.context, set, "LabelTransformer")?;
     }
     texts(builder.context, &kustomization.common_labels, &config.common_labels, set)?;
-    notes.ran(set, "LabelTransformer");
+    notes.ran(builder.context, set, "LabelTransformer")?;
     Ok(())
 }
 
@@ -166,33 +168,37 @@ fn set_texts(
     specs: &[FieldSpec],
     resource: &mut Resource,
 ) -> Outcome<()> {
-    let specs = of(specs, &resource.id());
     let at = pairs.first().map_or_else(At::default, |(_, said)| said.at);
     if pairs.is_empty() {
         return Ok(());
     }
+    context.steps(at, 4 + specs.len() / SPECS)?;
+    let specs = of(specs, &resource.id());
     let mut numbers = Numbers::new(resource, pairs.len());
-    let mut act = |node: &mut Node| {
+    let act = |room: &mut Room<'_, '_>, node: &mut Node| {
         let what = node.what();
         let Content::Map(map) = &mut node.content else {
             return wrong(node.at, format!("this is {what}, not a mapping of texts"), "correct the object");
         };
+        room.steps(pairs.len())?;
         for (index, (key, said)) in pairs.iter().enumerate() {
-            let share = match map.get(key).map(Node::as_scalar) {
-                Some(old) => old.map_or(0, |scalar| scalar.share),
-                None => numbers.take(index),
+            let (share, before) = match map.get(key).map(Node::as_scalar) {
+                Some(old) => old.map_or((0, 0), |scalar| (scalar.share, scalar.text.len())),
+                None => {
+                    room.new_field(map, key)?;
+                    (numbers.take(index), 0)
+                }
             };
+            room.grow(said.value.len().saturating_sub(before))?;
             let scalar = Scalar { share, ..Scalar::string(said.value.clone()) };
             map.set(key, said.at, Node { at: said.at, content: Content::Scalar(scalar) });
         }
         Ok(())
     };
-    let mut visit = Visit { make: Make::Map, at, act: &mut act, steps: 0 };
+    let mut visit = Visit { context, make: Make::Map, at, act };
     specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
-    let steps = visit.steps;
     numbers.note(resource, pairs.iter().map(|(_, said)| &said.value));
-    shared::settle(context, resource);
-    context.steps(at, steps)
+    shared::settle(context, resource)
 }
 
 /// Says of every object that it was built by kustomize.
@@ -224,7 +230,7 @@ pub(crate) fn affix(
     set: &mut ResourceSet,
 ) -> Outcome<()> {
     for resource in set.items_mut() {
-        context.steps(said.at, 1)?;
+        context.steps(said.at, 4 + specs.len() / SPECS)?;
         let original = resource.original_id();
         if keeps_name(&original) {
             continue;
@@ -239,13 +245,21 @@ pub(crate) fn affix(
             if !spec.is_of(&resource.id()) {
                 continue;
             }
-            let mut act = |node: &mut Node| {
+            let act = |room: &mut Room<'_, '_>, node: &mut Node| {
                 let old = node.raw().cloned().unwrap_or_else(|| Text::from(""));
+                // The old name stays as well: it is remembered.
+                room.grow(NODE_BYTES + old.len())?;
                 let text =
                     if before { format!("{}{old}", said.value) } else { format!("{old}{}", said.value) };
-                set_text(node, said.at, text.into(), None)
+                set_text(room, node, said.at, text.into(), None)?;
+                if let Content::Scalar(scalar) = &mut node.content
+                    && scalar.share == 0
+                {
+                    scalar.share = UNTAGGED;
+                }
+                Ok(())
             };
-            let mut visit = Visit { make: Make::Scalar, at: said.at, act: &mut act, steps: 0 };
+            let mut visit = Visit { context, make: Make::Scalar, at: said.at, act };
             visit.field(&mut resource.node, spec)?;
         }
     }
@@ -263,7 +277,12 @@ pub(crate) fn run_replicas(
     for index in 0..set.items().len() {
         let Some(resource) = set.get_mut(index) else { break };
         let named = |id: &Id<'_>, spec: &FieldSpec| id.name == &*replicas.name && spec.is_of(id);
-        context.steps(replicas.at, 1)?;
+        let is = |name: &str| name == &*replicas.name;
+        context.steps(replicas.at, 2 + resource.previous.len())?;
+        if !is(resource.name()) && !resource.previous.iter().any(|previous| is(&previous.name)) {
+            continue;
+        }
+        context.steps(replicas.at, specs.len())?;
         for spec in specs {
             if !named(&resource.id(), spec) && !resource.previous_ids().any(|id| named(&id, spec)) {
                 continue;
@@ -273,8 +292,16 @@ pub(crate) fn run_replicas(
                 continue;
             }
             let count = Text::from(replicas.count.to_string());
-            let mut act = |node: &mut Node| set_text(node, replicas.at, count.clone(), Some(Kind::Int));
-            let mut visit = Visit { make: Make::Scalar, at: replicas.at, act: &mut act, steps: 0 };
+            let act = |room: &mut Room<'_, '_>, node: &mut Node| {
+                set_text(room, node, replicas.at, count.clone(), Some(Kind::Int))?;
+                if let Content::Scalar(scalar) = &mut node.content
+                    && scalar.share == UNTAGGED
+                {
+                    scalar.share = 0;
+                }
+                Ok(())
+            };
+            let mut visit = Visit { context, make: Make::Scalar, at: replicas.at, act };
             visit.field(&mut resource.node, spec)?;
         }
     }

@@ -4,22 +4,23 @@ use super::accumulate::{Builder, Target};
 use super::config::Specs;
 use super::context::{Outcome, wrong};
 use super::fields::{Fields, Said};
-use super::fieldspec::{set_text, split};
+use super::fieldspec::{Room, set_text, split};
 use super::namespace::{self, Namespace};
-use super::selector::{Matcher, SELECTION, Selector};
+use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
+use crate::yaml::Place;
 use crate::yaml::node::{At, Content, Kind, Node, Text};
 use crate::yaml::scalar::Dialect;
 
 /// Where the value goes.
-struct Place {
+struct Destination {
     at: At,
     selector: Option<Selector>,
     path: Text,
     position: usize,
 }
 
-fn place(node: Node) -> Outcome<Place> {
+fn destination(node: Node) -> Outcome<Destination> {
     let mut fields = Fields::of(node, "a target of ValueAddTransformer")?;
     let at = fields.at;
     let Some(path) = fields.filled("fieldPath")? else {
@@ -31,7 +32,7 @@ fn place(node: Node) -> Outcome<Place> {
     };
     let selector = fields.take("selector").map(|field| Selector::from_node(field.value)).transpose()?;
     fields.finish()?;
-    Ok(Place { at, selector, path: path.value, position })
+    Ok(Destination { at, selector, path: path.value, position })
 }
 
 /// Runs the transformer that `fields` configure.
@@ -58,10 +59,13 @@ pub(crate) fn run(
         return wrong(at, "the transformer has no targets", "write targets");
     }
     for node in nodes {
-        let place = place(node)?;
-        let matcher =
-            place.selector.as_ref().map(|selector| selector.matcher(builder.context)).transpose()?;
-        builder.context.steps(place.at, set.items().len().saturating_mul(SELECTION))?;
+        let place = destination(node)?;
+        let matcher = match &place.selector {
+            Some(selector) => Some(selector.matcher(builder.context)?),
+            None => None,
+        };
+        let cost = matcher.as_ref().map_or(set.items().len(), |matcher| matcher.cost(set));
+        builder.context.steps(place.at, cost)?;
         add(builder, &place, matcher.as_ref(), &value, set)?;
     }
     Ok(())
@@ -69,7 +73,7 @@ pub(crate) fn run(
 
 fn add(
     builder: &mut Builder<'_, '_>,
-    place: &Place,
+    place: &Destination,
     matcher: Option<&Matcher>,
     value: &Text,
     set: &mut ResourceSet,
@@ -88,6 +92,8 @@ fn add(
         if &*place.path == "metadata/namespace" && resource.id().cluster {
             continue;
         }
+        let mut room = Room { context: builder.context, at: place.at, field: &place.path };
+        room.fits(parts.iter().fold(Place::default(), |place, part| place.field(part.len())))?;
         let mut node = &mut resource.node;
         for (index, part) in parts.iter().enumerate() {
             let last = index + 1 == parts.len();
@@ -99,6 +105,10 @@ fn add(
                     "correct fieldPath",
                 );
             };
+            room.steps(1)?;
+            if !map.contains(part) {
+                room.new_field(map, part)?;
+            }
             let made = || if last { Node::string(place.at, "") } else { Node::map(place.at) };
             match map.get_or_set(part, place.at, made) {
                 Some(next) => node = next,
@@ -109,7 +119,7 @@ fn add(
         let text =
             if place.position > 0 { inserted(&old, place.position - 1, value).into() } else { value.clone() };
         let kind = if place.position > 0 { None } else { Some(Kind::Str) };
-        set_text(node, place.at, text, kind)?;
+        set_text(&mut room, node, place.at, text, kind)?;
     }
     Ok(())
 }

@@ -1,18 +1,19 @@
 //! Variables: `$(NAME)` in known fields stands for a field of an object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
 use super::config::Specs;
 use super::context::{Context, Outcome, wrong};
 use super::fields::Fields;
-use super::fieldspec::{Make, Visit};
+use super::fieldspec::{Make, READ, Room, SPECS, Visit};
 use super::id::{Id, group_version};
 use super::paths;
+use super::resource::Resource;
 use super::set::ResourceSet;
 use super::shared;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
 
 /// An entry of `vars`.
 #[derive(Clone, Debug)]
@@ -79,17 +80,24 @@ pub(crate) struct Variables {
 
 impl Variables {
     /// Adds variables, and notes on the objects that they are for.
-    pub(crate) fn add(&mut self, set: &mut ResourceSet, variables: &[Variable]) -> Outcome<()> {
+    pub(crate) fn add(
+        &mut self,
+        context: &mut Context<'_>,
+        set: &mut ResourceSet,
+        variables: &[Variable],
+    ) -> Outcome<()> {
         for variable in variables {
+            let names = set.items().iter().map(|resource| 4 + resource.previous.len());
+            context.steps(variable.at, names.sum())?;
             let wanted = variable.id();
             let fits = |id: &Id<'_>| match wanted.namespace {
                 "" => wanted.same_without_namespace(id),
                 _ => wanted.same(id),
             };
-            let found =
-                set.items().iter().enumerate().filter(|(_, resource)| {
-                    fits(&resource.id()) || resource.previous_ids().any(|id| fits(&id))
-                });
+            let found = set.items().iter().enumerate().filter(|(_, resource)| {
+                (resource.name() == wanted.name && fits(&resource.id()))
+                    || resource.previous_ids().any(|id| fits(&id))
+            });
             match found.map(|(at, _)| at).collect::<Vec<_>>().as_slice() {
                 [] => {}
                 [at] => {
@@ -131,16 +139,36 @@ impl Variables {
         if self.by_name.is_empty() {
             return Ok(());
         }
-        let mut values: BTreeMap<Text, Scalar> = BTreeMap::new();
+        let values = self.values(context, set)?;
+        for resource in set.items_mut() {
+            let at = resource.node.at;
+            context.steps(at, specs.len() / SPECS)?;
+            let act = |room: &mut Room<'_, '_>, node: &mut Node| replace(room, node, &values);
+            let mut visit = Visit { context, make: Make::Nothing, at, act };
+            let of: Vec<_> = {
+                let id = resource.id();
+                specs.iter().filter(|spec| spec.is_of(&id)).collect()
+            };
+            of.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
+            shared::settle(context, resource)?;
+        }
+        Ok(())
+    }
+
+    /// What each variable stands for.
+    fn values(&self, context: &mut Context<'_>, set: &ResourceSet) -> Outcome<BTreeMap<Text, Scalar>> {
+        let mut holders: HashMap<&Text, &Resource> = HashMap::new();
+        for resource in set.items() {
+            resource.variables.iter().for_each(|name| _ = holders.entry(name).or_insert(resource));
+        }
+        let mut values = BTreeMap::new();
         for (name, variable) in &self.by_name {
-            let holder = set.items().iter().find(|resource| resource.variables.contains(name));
-            let Some(holder) = holder else {
+            let Some(holder) = holders.get(name) else {
                 let message = format!("the variable {name:?} names an object that is not here");
                 return wrong(variable.at, message, "correct its objref");
             };
-            match paths::lookup(&holder.node, &paths::indexed(&variable.path), variable.at)?
-                .map(|node| &node.content)
-            {
+            let found = paths::lookup(context, &holder.node, &paths::indexed(&variable.path), variable.at)?;
+            match found.map(|node| &node.content) {
                 Some(Content::Scalar(scalar)) => {
                     values.insert(name.clone(), scalar.clone());
                 }
@@ -156,37 +184,24 @@ impl Variables {
                 }
             }
         }
-        for resource in set.items_mut() {
-            let at = resource.node.at;
-            let mut act = |node: &mut Node| replace(node, &values);
-            let mut visit = Visit { make: Make::Nothing, at, act: &mut act, steps: 0 };
-            let of: Vec<_> = {
-                let id = resource.id();
-                specs.iter().filter(|spec| spec.is_of(&id)).collect()
-            };
-            of.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
-            let steps = visit.steps;
-            context.steps(at, steps)?;
-            shared::settle(context, resource);
-        }
-        Ok(())
+        Ok(values)
     }
 }
 
-fn replace(node: &mut Node, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
+fn replace(room: &mut Room<'_, '_>, node: &mut Node, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
     match &mut node.content {
-        Content::Scalar(scalar) => expand(scalar, values),
+        Content::Scalar(scalar) => expand(room, scalar, values)?,
         Content::Map(map) => {
             for field in map.iter_mut() {
                 if let Content::Scalar(scalar) = &mut field.value.content {
-                    expand(scalar, values);
+                    expand(room, scalar, values)?;
                 }
             }
         }
         Content::List(items) => {
             for item in items {
                 match &mut item.content {
-                    Content::Scalar(scalar) if scalar.kind == Kind::Str => expand(scalar, values),
+                    Content::Scalar(scalar) if scalar.kind == Kind::Str => expand(room, scalar, values)?,
                     _ => {
                         return wrong(
                             item.at,
@@ -202,48 +217,70 @@ fn replace(node: &mut Node, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
 }
 
 /// How a value is spelled within a text.
-fn spelled(scalar: &Scalar) -> String {
+fn spelled(scalar: &Scalar) -> Text {
+    if scalar.kind == Kind::Str {
+        return scalar.text.clone();
+    }
     match scalar.value() {
-        Value::String(text) => text,
-        Value::Null => scalar.text.to_string(),
-        other => other.to_string(),
+        Value::String(text) => text.into(),
+        Value::Null => scalar.text.clone(),
+        other => other.to_string().into(),
     }
 }
 
 /// Replaces `$(NAME)`; `$$` is a dollar sign.
-fn expand(scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) {
+fn expand(room: &mut Room<'_, '_>, scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
+    room.steps(1 + scalar.text.len() / READ)?;
+    if scalar.share == UNTAGGED {
+        (scalar.kind, scalar.share) = (Kind::Str, 0);
+    }
     if scalar.kind != Kind::Str || !scalar.text.contains('$') {
-        return;
+        return Ok(());
     }
     let text = scalar.text.clone();
     let whole = text.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
     if let Some(value) = whole.and_then(|name| values.get(name)) {
         let text = match value.kind {
             Kind::Str | Kind::Null | Kind::Unwritable => value.text.clone(),
-            _ => Text::from(spelled(value)),
+            _ => spelled(value),
         };
         let kind = if value.kind == Kind::Null { Kind::Str } else { value.kind };
+        room.grow(text.len().saturating_sub(scalar.text.len()))?;
         *scalar = Scalar { text, kind, quoted: false, share: scalar.share };
-        return;
+        return Ok(());
     }
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = &*text;
+    let mut length = 0;
+    pieces(&text, values, &mut |piece| length += piece.len());
+    room.grow(length.saturating_sub(text.len()))?;
+    let mut expanded = String::with_capacity(length);
+    pieces(&text, values, &mut |piece| expanded.push_str(piece));
+    *scalar = Scalar { share: scalar.share, ..Scalar::string(expanded) };
+    Ok(())
+}
+
+/// The pieces that a text is made of when its variables are replaced.
+fn pieces(text: &str, values: &BTreeMap<Text, Scalar>, act: &mut dyn FnMut(&str)) {
+    let (mut rest, mut closes) = (text, true);
     while let Some((before, after)) = rest.split_once('$') {
-        expanded.push_str(before);
+        act(before);
         rest = after;
         if let Some(after) = rest.strip_prefix('$') {
-            expanded.push('$');
+            act("$");
             rest = after;
-        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            match values.get(name) {
-                Some(value) => expanded.push_str(&spelled(value)),
-                None => expanded.push_str(&format!("$({name})")),
-            }
-            rest = after;
-        } else {
-            expanded.push('$');
+            continue;
         }
+        let inner = rest.strip_prefix('(').filter(|_| closes);
+        // Where no bracket closes, none has to be looked for again.
+        closes &= inner.is_none_or(|inner| inner.contains(')'));
+        let Some((name, after)) = inner.and_then(|inner| inner.split_once(')')) else {
+            act("$");
+            continue;
+        };
+        match values.get(name) {
+            Some(value) => act(&spelled(value)),
+            None => ["$(", name, ")"].into_iter().for_each(&mut *act),
+        }
+        rest = after;
     }
-    expanded.push_str(rest);
-    *scalar = Scalar { share: scalar.share, ..Scalar::string(expanded) };
+    act(rest);
 }

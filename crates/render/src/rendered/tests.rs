@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::*;
 
+mod kustomizations;
+
 fn tree(files: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
     files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
 }

@@ -1,13 +1,15 @@
 //! From the parser's events to nodes: aliases expanded, keys checked, every budget kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::str::Chars;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::map::{Field, Map};
-use super::node::{At, Content, Kind, Node, Scalar, Text, Weight};
+use super::node::{At, Content, HOLLOW, Kind, Node, Scalar, Text, Weight};
 use super::scalar::Dialect;
-use super::{Fault, Meter, Place, Soft, layout, scalar};
+use super::{Fault, Meter, Place, Soft, keep, layout, scalar};
 
 /// The help for a file that is not YAML.
 const CHECK_INDENTATION: &str = "check the indentation and the quotes near this line";
@@ -23,7 +25,7 @@ pub(crate) fn documents(
     meter: &mut Meter<'_>,
     soft: Soft<'_>,
 ) -> Result<Vec<Node>, Fault> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = &*without_marks(text);
     printable(text)?;
     not_crowded(text, meter.budget.nodes / 4)?;
     let mut kept = Vec::new();
@@ -40,15 +42,19 @@ pub(crate) fn documents(
     composed
 }
 
-/// The most faults that are kept of one file. No one is told of so many.
-const MOST_FAULTS: usize = 1_000;
-
-fn keep(kept: &mut Vec<Fault>) -> impl FnMut(Fault) {
-    |fault| {
-        if kept.len() < MOST_FAULTS {
-            kept.push(fault);
-        }
+/// `text` without a byte order mark at its beginning, or at that of another document: files that are put one after the
+/// other keep theirs.
+fn without_marks(text: &str) -> Cow<'_, str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.contains("\n\u{feff}") {
+        return Cow::Borrowed(text);
     }
+    let (mut kept, mut begins) = (String::with_capacity(text.len()), false);
+    for line in text.split_inclusive('\n') {
+        kept.push_str(line.strip_prefix('\u{feff}').filter(|_| begins).unwrap_or(line));
+        begins = line.starts_with("---");
+    }
+    Cow::Owned(kept)
 }
 
 fn composed(
@@ -70,11 +76,18 @@ fn composed(
         items: Vec::new(),
         fields: Vec::new(),
         open_end,
+        within_brackets: false,
+        ahead: text.chars(),
+        passed: 0,
     };
     let mut documents = Vec::new();
     loop {
         match composer.next()? {
             (Event::StreamEnd, _) => return Ok(documents),
+            (Event::DocumentStart(false), span) if !documents.is_empty() => {
+                let message = "a document begins after ... without ---: other readers leave it out";
+                return Err(Fault::new(line_of(span), message, "write --- before it"));
+            }
             (Event::DocumentStart(_), _) => {
                 composer.anchors.clear();
                 let first = composer.next()?;
@@ -142,6 +155,11 @@ struct Composer<'i, 'm, 'b, 's> {
     fields: Vec<Field>,
     /// Where the file ends, in characters, if no line end comes after its last line.
     open_end: Option<usize>,
+    /// Whether the list or mapping that is read is in brackets, or in one that is.
+    within_brackets: bool,
+    /// The text from the last place that was looked at, and how many characters are before it.
+    ahead: Chars<'i>,
+    passed: usize,
 }
 
 impl<'i> Composer<'i, '_, '_, '_> {
@@ -181,11 +199,17 @@ impl<'i> Composer<'i, '_, '_, '_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "seq", line);
-                (self.sequence(place)?, anchor, false)
+                let outer = self.enter(span);
+                let items = self.sequence(place)?;
+                self.within_brackets = outer;
+                (items, anchor, false)
             }
             Event::MappingStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "map", line);
-                (self.mapping(place)?, anchor, false)
+                let outer = self.enter(span);
+                let fields = self.mapping(place)?;
+                self.within_brackets = outer;
+                (fields, anchor, false)
             }
             _ => return Err(Fault::new(line, "not valid YAML: a value is missing", CHECK_INDENTATION)),
         };
@@ -225,7 +249,24 @@ impl<'i> Composer<'i, '_, '_, '_> {
             self.soft(line, message, scalar::QUOTE_IT);
             Kind::Null
         });
-        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain, share: 0 })
+        let hollow = self.within_brackets && self.dialect == Dialect::Kustomize && kind == Kind::Null;
+        let share = if hollow && text.is_empty() { HOLLOW } else { 0 };
+        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain, share })
+    }
+
+    /// Notes that a list or a mapping begins; tells whether what it is in is within brackets.
+    fn enter(&mut self, span: Span) -> bool {
+        let outer = self.within_brackets;
+        self.within_brackets = outer || self.opens_bracket(span);
+        outer
+    }
+
+    /// Whether what begins a list or a mapping is its bracket. The parser does not say so.
+    fn opens_bracket(&mut self, span: Span) -> bool {
+        let last = span.end.index().saturating_sub(1);
+        let Some(skipped) = last.checked_sub(self.passed) else { return false };
+        self.passed = last + 1;
+        matches!(self.ahead.nth(skipped), Some('{' | '['))
     }
 
     fn collection_tag(&mut self, tag: Option<&Tag>, expected: &str, line: u32) {
@@ -319,7 +360,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
         }
         // Of a list of mappings the first that has a key wins.
         for field in Map::new(brought).0.into_fields() {
-            if self.dialect == Dialect::Kubernetes && before.contains(&field.key) {
+            if self.dialect != Dialect::Kustomize && before.contains(&field.key) {
                 let key = scalar::shown(&field.key);
                 let message =
                     format!("<< brings the key {key}, which is written before it: readers disagree");

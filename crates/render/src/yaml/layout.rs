@@ -1,5 +1,6 @@
 //! Layouts that libyaml and Go's YAML read, and the parser here does not: a line within brackets or quotes that is indented
-//! no further than the key before it, and a tab after a colon. Such a line is indented further, which means the same.
+//! no further than the key before it, a tab after a colon, and a comment right after a quote or a bracket. Such a line is
+//! indented further, and a space put there, which means the same.
 
 use saphyr_parser::{Event, Parser, ScanError};
 
@@ -75,6 +76,10 @@ fn edits(document: &str, error: &ScanError) -> Option<Vec<(usize, &'static str)>
             let is_value = before.get(..colon)?.ends_with(':') && !after.starts_with('-');
             is_value.then(|| vec![(colon, " ")])
         }
+        "comments must be separated from other tokens by whitespace" => {
+            let ends = before.ends_with(['\'', '"', ']', '}', ',']) && after.starts_with('#');
+            ends.then(|| vec![(at, " ")])
+        }
         _ => None,
     }
 }
@@ -129,6 +134,7 @@ mod tests {
             ),
             ("a:\n  b: 'it''s\n  me'\n---\n- c:\td\n", json!([{"a": {"b": "it's me"}}, [{"c": "d"}]])),
             ("a: |\n  ]\n  '\nb: {\n}\n", json!([{"a": "]\n'\n", "b": {}}])),
+            ("a: 'x'#y\nb: \"é\"#\nc: [d]#e\n", json!([{"a": "x", "b": "é", "c": ["d"]}])),
         ] {
             assert_eq!(read(text).as_ref(), Ok(&expected), "{text}");
         }

@@ -57,14 +57,18 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
     pub(crate) quoted: bool,
-    /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none, and
-    /// [`UNTAGGED`] where kustomize does not say what the value is.
+    /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none,
+    /// [`UNTAGGED`] where kustomize does not say what the value is, and [`HOLLOW`].
     pub(crate) share: u16,
 }
 
 /// The mark of a value that a transformer made without saying what it is: a text that replaces it decides that
 /// anew, and a strategic merge of its object makes a string of it.
 pub(crate) const UNTAGGED: u16 = u16::MAX;
+
+/// The mark of a null of which nothing is written within brackets, as in `{a: }`. It is a null as long as kustomize builds;
+/// when kustomize writes it, it puts quotes there, so that it comes out as an empty text.
+pub(crate) const HOLLOW: u16 = u16::MAX - 1;
 
 impl Scalar {
     /// A string.
@@ -75,6 +79,7 @@ impl Scalar {
     /// The value that JSON has for it.
     pub(crate) fn value(&self) -> Value {
         match self.kind {
+            Kind::Null if self.share == HOLLOW => Value::from(""),
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool(scalar::is_true(&self.text)),
             Kind::Int | Kind::Float => scalar::number_value(&self.text),
@@ -93,8 +98,22 @@ pub(crate) struct Weight {
     pub(crate) inner: Place,
 }
 
+impl Weight {
+    /// How many values there are at most.
+    pub(crate) fn values(self) -> usize {
+        usize::try_from(self.bytes).unwrap_or(usize::MAX) / NODE_BYTES
+    }
+
+    /// Adds a part that is at `place` in the whole.
+    fn add(&mut self, place: Place, part: &Node) {
+        let Self { bytes, inner } = part.weight();
+        self.bytes += bytes;
+        self.inner = self.inner.max(place.then(inner));
+    }
+}
+
 /// The memory that a node takes beside its text, roughly.
-const NODE_BYTES: u64 = 64;
+pub(crate) const NODE_BYTES: usize = 64;
 
 impl Node {
     pub(crate) fn string(at: At, text: impl Into<Text>) -> Self {
@@ -119,19 +138,16 @@ impl Node {
 
     /// What a copy costs.
     pub(crate) fn weight(&self) -> Weight {
-        let mut weight = Weight { bytes: NODE_BYTES, inner: Place::default() };
         let here = Place::default();
-        let mut add = |place: Place, child: &Self| {
-            let Weight { bytes, inner } = child.weight();
-            weight.bytes += bytes;
-            weight.inner.depth = weight.inner.depth.max(place.depth + inner.depth);
-            weight.inner.path = weight.inner.path.max(place.path + inner.path);
-        };
+        let mut weight = Weight { bytes: NODE_BYTES as u64, inner: here };
         match &self.content {
             Content::Scalar(scalar) => weight.bytes += scalar.text.len() as u64,
-            Content::List(items) => items.iter().for_each(|item| add(here.item(), item)),
+            Content::List(items) => items.iter().for_each(|item| weight.add(here.item(), item)),
             Content::Map(fields) => {
-                fields.iter().for_each(|field| add(here.field(field.key.len()), &field.value));
+                for field in fields.iter() {
+                    weight.bytes += field.key.len() as u64;
+                    weight.add(here.field(field.key.len()), &field.value);
+                }
             }
         }
         weight

@@ -124,6 +124,25 @@ fn a_file_is_a_stream_of_documents() {
 }
 
 #[test]
+fn a_document_begins_with_its_mark() {
+    assert_eq!(read("a: 1\n--- # more\n\u{feff}b: 2\n---\r\n\u{feff}c: 3\n").unwrap().len(), 3);
+    assert!(fault("a: 1\n...\nb: 2\n").starts_with("3: a document begins after ... without ---"));
+    assert_eq!(read("a: 1\n...\n# no more\n...\n").unwrap().len(), 1);
+}
+
+#[test]
+fn a_null_of_which_nothing_is_written_in_brackets_is_a_text_to_kustomize() {
+    let kustomize: Reader =
+        |text, meter, soft| compose::documents(text, 0, scalar::Dialect::Kustomize, meter, soft);
+    let text =
+        "é: {a: , b, c: null, d: ~}\r\ne:\nf:\n- {g: [h: ]}\n- i:\n-\nj: &x {k: }\nl:\r\n- *x\n- [\n  m: ]\n";
+    let as_written = json!({"é": {"a": "", "b": "", "c": null, "d": null}, "e": null,
+        "f": [{"g": [{"h": ""}]}, {"i": null}, null], "j": {"k": ""}, "l": [{"k": ""}, [{"m": ""}]]});
+    assert_eq!(read_with(text, &Budget::default(), kustomize).unwrap(), [as_written]);
+    assert_eq!(one("a: {b: , c}\n"), json!({"a": {"b": null, "c": null}}));
+}
+
+#[test]
 fn bad_text_is_refused_at_its_line() {
     assert!(fault("a: 1\nb: [1\nc: 2").contains("not valid YAML"));
     assert!(fault("a:\n\tb: 1").starts_with("2: not valid YAML"));
@@ -239,7 +258,7 @@ fn what_is_written_is_readable() {
         text,
         "---\napiVersion: v1\nkind: ConfigMap\ndata:\n  cut: |-\n    a\n    b\n  list:\n  - - 1\n    - []\n  \
          - a: {}\n    b: null\n  none: \"\"\n  number: \"0123\"\n  odd: \"a: b # c\"\n  path: /a/b.c\n  \
-         text: |\n    one\n     two\n  when: 2026-11-20\n  \"yes\": \"no\"\n"
+         text: |\n    one\n     two\n  when: \"2026-11-20\"\n  \"yes\": \"no\"\n"
     );
     assert_eq!(read(&text), Ok(vec![object]));
     let long = json!({"k".repeat(900): {"é".repeat(500): [1]}});

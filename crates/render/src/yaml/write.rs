@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::scalar;
+use super::{scalar, time};
 
 /// Keys that come first at the root of an object, as people write them.
 const FIRST: [&str; 3] = ["apiVersion", "kind", "metadata"];
@@ -112,7 +112,8 @@ fn flow(text: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/' || c == '.');
     let is_document = text == "..." || text == "---";
-    if begins && text.chars().all(bare) && !is_document && scalar::untagged(text) == Ok(Value::from(text)) {
+    let is_text = scalar::untagged(text) == Ok(Value::from(text)) && time::in_full(text).is_none();
+    if begins && text.chars().all(bare) && !is_document && is_text {
         return text.to_owned();
     }
     let mut quoted = String::from("\"");

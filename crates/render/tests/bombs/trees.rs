@@ -1,16 +1,43 @@
 //! Repositories that are made to take a renderer down, each with the folder to build and what is said of it.
 
+#[path = "grow.rs"]
+mod grow;
+
 use std::collections::BTreeMap;
+
+use countersign_core::tree::{Entry, EntryKind, Tree, TreeError};
 
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// A bomb.
 pub struct Bomb {
     pub name: &'static str,
-    pub files: Files,
+    pub files: Repository,
     pub run: &'static str,
     /// What the reason holds.
     pub says: &'static str,
+    /// How much it may take to see it: MiB that are held at one time, and thousands of values and steps.
+    pub most: (u64, u64),
+}
+
+/// Files, of which one may be a symbolic link.
+pub struct Repository {
+    files: Files,
+    link: Option<&'static str>,
+}
+
+impl Tree for Repository {
+    fn kind(&self, path: &str) -> Result<Option<EntryKind>, TreeError> {
+        if self.link == Some(path) { Ok(Some(EntryKind::Link)) } else { self.files.kind(path) }
+    }
+
+    fn entries(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
+        self.files.entries(path)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        self.files.read(path, limit)
+    }
 }
 
 pub fn files(files: &[(&str, &str)]) -> Files {
@@ -22,34 +49,106 @@ pub fn object(name: &str) -> String {
 }
 
 /// A kustomization with one file.
-fn one(kustomization: &str, object: &str) -> Files {
+pub fn one(kustomization: &str, object: &str) -> Files {
     files(&[("kustomization.yaml", kustomization), ("x.yaml", object)])
 }
 
-const RESOURCES: &str = "resources: [x.yaml]\n";
+pub const RESOURCES: &str = "resources: [x.yaml]\n";
 
-/// Those that a budget stops. What a rule stops costs nothing.
+/// Those that a budget or a rule stops.
 pub fn all() -> Vec<Bomb> {
-    let bomb = |name, files, run, says| Bomb { name, files, run, says };
+    let bomb = |name, files, run, says, most| Bomb {
+        name,
+        files: Repository { files, link: None },
+        run,
+        says,
+        most,
+    };
     let deep = format!("apiVersion: v1\nkind: X\nmetadata: {{name: x}}\na:\n{}", "- ".repeat(10_000));
-    vec![
-        bomb("alias bomb", aliases(), "", "aliases expand to more than"),
-        bomb("doubling diamond of bases", diamond(), "l20", "more than 1000 kustomizations are built in all"),
-        bomb("10,000 levels of bases", levels(), "l0", "bases are nested deeper than 50 levels"),
-        bomb("10,000 levels of lists", one(RESOURCES, &deep), "", "nested deeper than"),
-        bomb("cycle", cycle(), "a", "is, or contains"),
-        bomb("expression", expression("((a{100}){100}){100}"), "", "regular expression is not accepted"),
+    let grows = "grow by more than 16777216 bytes in all";
+    let nested = "nested deeper than 100 levels";
+    let steps = "transforming the objects takes more than 5000000 steps";
+    let refused = "regular expression is not accepted";
+    let mut all = vec![
+        bomb("alias bomb", aliases(), "", "aliases expand to more than", (10, 1)),
         bomb(
-            "expression with counts",
-            expression("\\p{Any}{500}{500}"),
-            "",
-            "regular expression is not accepted",
+            "doubling diamond of bases",
+            diamond(),
+            "l20",
+            "more than 1000 kustomizations are built in all",
+            (1, 22),
         ),
-        bomb("huge literal", literal(), "", "at most 4194304 are read"),
-        bomb("100,000 files in a generator", many_files(), "", "more than 2000 files are read in all"),
-        bomb("replacement fan-out", fan_out(), "", "transforming the objects takes more than 5000000 steps"),
-        bomb("image name of brackets", brackets(), "", "regular expression is not accepted"),
-    ]
+        bomb("10,000 levels of bases", levels(), "l0", "bases are nested deeper than 50 levels", (1, 1)),
+        bomb("10,000 levels of lists", one(RESOURCES, &deep), "", "nested deeper than", (1, 1)),
+        bomb("cycle", cycle(), "a", "is, or contains", (1, 1)),
+        bomb("expression", expression("((a{100}){100}){100}"), "", refused, (1, 1)),
+        bomb("expression with counts", expression("\\p{Any}{500}{500}"), "", refused, (1, 1)),
+        bomb("huge literal", literal(), "", "at most 4194304 are read", (1, 1)),
+        bomb(
+            "100,000 files in a generator",
+            many_files(),
+            "",
+            "more than 2000 files are read in all",
+            (16, 105),
+        ),
+        bomb("replacement fan-out", fan_out(), "", steps, (4, 5_146)),
+        bomb("image name of brackets", brackets(), "", refused, (4, 82)),
+        bomb("copies that double", grow::copies(), "", grows, (9, 1)),
+        bomb("replacements that double", grow::replacements(), "", grows, (18, 279)),
+        bomb("variable in many places", grow::variables(), "", grows, (1, 3)),
+        bomb("long prefix of many names", grow::prefix(), "", grows, (19, 3)),
+        bomb("long annotation of many objects", grow::annotation(), "", grows, (1, 3)),
+        bomb("long name in many references", grow::references(), "", grows, (22, 101)),
+        bomb("400 annotations of 2,000 objects", grow::annotations(400, 2_000), "", grows, (27, 3_252)),
+        bomb("40,000 annotations of one object", grow::annotations(40_000, 1), "", steps, (13, 5_182)),
+        bomb("patch of many objects", grow::patch(), "", grows, (29, 308)),
+        bomb("notes of 40,000 transformers", grow::notes(), "", grows, (11, 573)),
+        bomb("1,000 slow expressions", grow::expressions(), "", steps, (2, 58)),
+        bomb("20,000 generators that merge", grow::merges(), "", steps, (17, 5_236)),
+        bomb("50,000 fields of a configuration", grow::fields(), "", steps, (27, 274)),
+        bomb("label at 4,000 levels", grow::deep_label(), "", nested, (1, 1)),
+        bomb("replacement at 4,000 levels", grow::deep_replacement(), "", nested, (1, 1)),
+        bomb("4,000 copies into each other", grow::deep_copies(), "", nested, (3, 33)),
+        bomb("8,000 ports", grow::ports(), "", steps, (3, 25)),
+        bomb("20,000 items before 100,000", grow::items(), "", steps, (21, 5_341)),
+        bomb("key written twice", twice(), "", "is written twice", (1, 1)),
+        bomb("two bases with one object", two_bases(), "c", "ConfigMap x is here twice", (1, 1)),
+    ];
+    for (name, path, says) in ESCAPES {
+        all.push(bomb(name, escape(path), "app", says, (1, 1)));
+    }
+    let mut link = bomb("path through a link", escape("link.yaml"), "app", "links are not followed", (1, 1));
+    link.files.link = Some("app/link.yaml");
+    all.push(link);
+    all
+}
+
+/// Paths that lead out of a kustomization's folder, or of the repository.
+const ESCAPES: [(&str, &str, &str); 5] = [
+    ("path out of the repository", "../../x.yaml", "leads out of the repository"),
+    ("path out of the folder", "../secret.yaml", "is not in or below the kustomization's folder"),
+    ("absolute path", "/etc/passwd", "is absolute"),
+    ("path with a NUL", "\"a\\0b\"", "holds a NUL"),
+    ("path with percent signs", "'%2e%2e/secret.yaml'", "nothing is at"),
+];
+
+fn escape(path: &str) -> Files {
+    let text = format!("resources:\n- {path}\n");
+    files(&[("app/kustomization.yaml", &text), ("secret.yaml", &object("secret"))])
+}
+
+fn twice() -> Files {
+    one(RESOURCES, &format!("{}  name: y\n", object("x")))
+}
+
+fn two_bases() -> Files {
+    files(&[
+        ("a/kustomization.yaml", RESOURCES),
+        ("a/x.yaml", &object("x")),
+        ("b/kustomization.yaml", RESOURCES),
+        ("b/x.yaml", &object("x")),
+        ("c/kustomization.yaml", "resources: [../a, ../b]\n"),
+    ])
 }
 
 fn aliases() -> Files {

@@ -1,12 +1,13 @@
 //! Whether both say the same of a composition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use countersign_core::facts::Problem;
 use countersign_render::budget::Budget;
 use countersign_render::rendered::{Options, build_objects};
 use serde_json::Value;
 
+use crate::files::{self, Tree};
 use crate::layers::Files;
 use crate::oracle::Built;
 
@@ -22,11 +23,17 @@ const STRICTER: [&str; 2] = [
 /// # Errors
 /// With the difference.
 pub fn compare(files: &Files, folder: &str, expected: &Built) -> Result<(), String> {
-    let tree: BTreeMap<String, Vec<u8>> =
-        files.iter().map(|(path, text)| (path.clone(), text.as_bytes().to_vec())).collect();
+    compare_tree(&files::tree(files), folder, expected)
+}
+
+/// As [`compare`], of files that may be no text.
+///
+/// # Errors
+/// With the difference.
+pub fn compare_tree(tree: &Tree, folder: &str, expected: &Built) -> Result<(), String> {
     let budget = Budget::default();
-    match (build_objects(&tree, folder, &Options::new(&[], &budget)), expected) {
-        (Ok(got), Ok(wanted)) => same(&got, wanted, Known::of(files)),
+    match (build_objects(tree, folder, &Options::new(&[], &budget)), expected) {
+        (Ok(got), Ok(wanted)) => same(&got, wanted, Known::of(tree)),
         (Err(_), Err(_)) => Ok(()),
         (Err(problems), Ok(wanted)) if is_stricter(&problems) || is_twice(&problems, wanted) => Ok(()),
         (Err(problems), Ok(_)) => {
@@ -62,12 +69,13 @@ struct Known {
 }
 
 impl Known {
-    fn of(files: &Files) -> Self {
+    fn of(tree: &Tree) -> Self {
+        let texts: Vec<_> = tree.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
         let ends_in_a_comment =
-            |text: &String| text.lines().next_back().is_some_and(|line| line.starts_with('#'));
+            |text: &str| text.lines().next_back().is_some_and(|line| line.starts_with('#'));
         Self {
-            floats: files.values().any(|text| ["op: ", "\"op\":"].iter().any(|op| text.contains(op))),
-            line_ends: files.values().any(|text| text.contains("|+") && ends_in_a_comment(text)),
+            floats: texts.iter().any(|text| ["op: ", "\"op\":"].iter().any(|op| text.contains(op))),
+            line_ends: texts.iter().any(|text| text.contains("|+") && ends_in_a_comment(text)),
         }
     }
 

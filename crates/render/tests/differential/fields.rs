@@ -45,14 +45,22 @@ pub fn common_annotations(layer: &mut Writing, draw: &mut Draw<'_>) {
 pub fn images(layer: &mut Writing, draw: &mut Draw<'_>) {
     let mut text =
         format!("name: {}\n", draw.pick(&["nginx", "busybox", "registry:5000/team/app", "redis", "n.*x"]));
-    match draw.below(5) {
+    match draw.below(6) {
         0 => text += "newTag: v2\n",
+        5 => text += "newTag: v3\ndigest: sha256:cdef\n",
         1 => text += "newTag: \"1.10\"\nnewName: other/nginx\n",
         2 => text += "digest: sha256:abcd\n",
         3 => text += "newName: mirror:5000/nginx\n",
         _ => text += "tagSuffix: -alpine\n",
     }
     layer.add("images", text);
+}
+
+/// The older name of `images`.
+pub fn image_tags(layer: &mut Writing, draw: &mut Draw<'_>) {
+    let changes = ["newTag: old", "digest: sha256:0456", "newName: other/name\nnewTag: \"7\""];
+    let name = draw.pick(&["nginx", "busybox", "redis"]);
+    layer.add("imageTags", format!("name: {name}\n{}\n", draw.pick(&changes)));
 }
 
 pub fn replicas(layer: &mut Writing, draw: &mut Draw<'_>) {
@@ -93,8 +101,25 @@ fn generator(layer: &mut Writing, draw: &mut Draw<'_>, there: &str) -> String {
         let file = layer.file("txt", draw.pick(&contents).to_owned());
         text += &format!("files:\n- {}{file}\n", draw.pick(&["", "named.txt=", "a="]));
     }
+    if draw.one_in(6) {
+        // Each character is a byte.
+        let contents = ["caf\u{e9}", "\u{ff}\u{fe}a\0", "\0\u{1}\u{80}", "\u{ef}\u{bb}\u{bf}x\u{ff}"];
+        let file = layer.file("latin1.bin", draw.pick(&contents).to_owned());
+        text += &format!(
+            "{}- {}{file}\n",
+            if text.contains("files:") { "" } else { "files:\n" },
+            draw.pick(&["", "b="])
+        );
+    }
     if draw.one_in(4) {
-        let contents = ["A=1\nB=2\n", "# comment\n\nA=x y\n", "A=\"q\"\r\nB=\n", "\u{feff}A=1\n", "  A=1\n"];
+        let contents = [
+            "A=1\nB=2\n",
+            "# comment\n\nA=x y\n",
+            "A=\"q\"\r\nB=\n",
+            "\u{feff}A=1\n",
+            "  A=1\n",
+            "404_PAGE=x\n",
+        ];
         let file = layer.file("env", draw.pick(&contents).to_owned());
         text += &format!("envs: [{file}]\n");
     }
@@ -160,23 +185,75 @@ pub fn configurations(layer: &mut Writing, draw: &mut Draw<'_>) {
     layer.add("configurations", file);
 }
 
-/// A schema of Kubernetes' own form, for a kind that is not built in.
+/// A schema of Kubernetes' own form, for a kind that is not built in, with an object that is patched by it; or what older
+/// kustomizations say of such a kind.
 pub fn definitions(layer: &mut Writing, draw: &mut Draw<'_>) {
-    if draw.one_in(2) {
-        let schema = r#"{"definitions": {"v1.Widget": {"type": "object",
- "x-kubernetes-group-version-kind": [{"group": "example.com", "kind": "Widget", "version": "v1"}],
- "properties": {"spec": {"type": "object", "properties": {"list": {"type": "array", "items": {"type": "object"},
- "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge"}}}}}}}"#;
-        let file = layer.file("json", schema.to_owned());
-        layer.set("openapi", format!("\n  path: {file}"));
-        return;
-    }
-    let crd = r#"{"example.com/v1.Widget": {"Schema": {"properties": {
+    if draw.one_in(4) {
+        let crd = r#"{"example.com/v1.Widget": {"Schema": {"properties": {
  "spec": {"$ref": "example.com/v1.WidgetSpec"}}}},
  "example.com/v1.WidgetSpec": {"Schema": {"properties": {
  "configName": {"type": "string", "x-kubernetes-object-ref-api-version": "v1", "x-kubernetes-object-ref-kind": "ConfigMap"}}}}}"#;
-    let file = layer.file("json", crd.to_owned());
-    layer.add("crds", file);
+        let file = layer.file("json", crd.to_owned());
+        layer.add("crds", file);
+        return;
+    }
+    let file = layer.file("json", schema(draw));
+    layer.set("openapi", format!("\n  path: {file}"));
+    let head = "apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: merged\n";
+    if layer.is_new("Widget merged") {
+        let file = layer.file("yaml", format!("{head}spec:\n  list: [{{name: a, v: 1, w: 1}}, {{name: b}}]\n  deep:\n    k:\n    - name: a\n      v: 1\n"));
+        layer.add("resources", file);
+    }
+    let changes = [
+        "list: [{name: a, v: 2}, {name: c}]",
+        "list: [{name: b, $patch: delete}]",
+        "deep: {k: [{name: a, w: }, {name: n}]}",
+        "deep: {k: [{name: x}], l: [{name: y}]}",
+        "list: [{$patch: replace}, {name: only}]",
+    ];
+    layer.add(
+        "patches",
+        format!(
+            "patch: |-\n  {}  spec:\n    {}\n",
+            head.replace('\n', "\n  ").trim_end_matches(' '),
+            draw.pick(&changes)
+        ),
+    );
+}
+
+/// A schema that says where it is used, or elsewhere, how the lists of a `Widget` are merged.
+fn schema(draw: &mut Draw<'_>) -> String {
+    let merged =
+        r#""type": "array", "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge""#;
+    let list = format!(r#"{{{merged}, "items": {{"type": "object"}}}}"#);
+    let lists = [
+        list.as_str(),
+        r##"{"$ref": "#/definitions/List"}"##,
+        r##"{"type": "array", "items": {"$ref": "#/definitions/Spec"}}"##,
+    ];
+    let inner = format!(
+        r#"{{"type": "object", "properties": {{"list": {}, "deep": {{"additionalProperties": {}}}}}}}"#,
+        draw.pick(&lists),
+        draw.pick(&lists)
+    );
+    let specs = [inner.as_str(), r##"{"$ref": "#/definitions/Spec"}"##];
+    let kind = r#"{"group": "example.com", "kind": "Widget", "version": "v1"}"#;
+    let path = draw.pick(&[
+        "",
+        "/apis/example.com/v1/widgets/{name}",
+        "/apis/example.com/v1/namespaces/{namespace}/widgets/{name}",
+    ]);
+    let paths = match path {
+        "" => String::new(),
+        path => {
+            format!(r#", "paths": {{"{path}": {{"get": {{"x-kubernetes-group-version-kind": {kind}}}}}}}"#)
+        }
+    };
+    format!(
+        r#"{{"definitions": {{"List": {list}, "Spec": {inner}, "v1.Widget": {{"type": "object",
+ "x-kubernetes-group-version-kind": [{kind}], "properties": {{"spec": {}}}}}}}{paths}}}"#,
+        draw.pick(&specs)
+    )
 }
 
 pub fn sort_options(layer: &mut Writing, draw: &mut Draw<'_>) {
@@ -184,6 +261,8 @@ pub fn sort_options(layer: &mut Writing, draw: &mut Draw<'_>) {
         "\n  order: fifo",
         "\n  order: legacy",
         "\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Deployment, Namespace]\n    orderLast: [ConfigMap]",
+        "\n  order: legacy\n  legacySortOptions: {orderFirst: [Deployment], orderLast: []}",
+        "\n  order: legacy\n  legacySortOptions: {orderFirst: [Service, Widget], orderLast: [Secret]}",
     ];
     layer.set("sortOptions", draw.pick(&orders).to_owned());
 }
@@ -208,7 +287,7 @@ pub fn transformers(layer: &mut Writing, draw: &mut Draw<'_>) {
         "kind: NamespaceTransformer\nmetadata: {name: t, namespace: shop}\nsetRoleBindingSubjects: allServiceAccounts\n",
         "kind: ImageTagTransformer\nmetadata: {name: t}\nimageTag: {name: nginx, newTag: t}\nfieldSpecs: [{path: spec/image}]\n",
         "kind: ReplicaCountTransformer\nmetadata: {name: t}\nreplica: {name: web, count: 9}\nfieldSpecs: [{path: spec/replicas, create: true, kind: Deployment}]\n",
-        "kind: PatchTransformer\nmetadata: {name: t}\npatch: '[{op: add, path: /metadata/annotations, value: {t: x}}]'\ntarget: {kind: ConfigMap}\n",
+        "kind: PatchTransformer\nmetadata: {name: t}\npatch: '[{\"op\": \"add\", \"path\": \"/metadata/annotations\", \"value\": {\"t\": \"x\"}}]'\ntarget: {kind: ConfigMap}\n",
         "kind: PatchJson6902Transformer\nmetadata: {name: t}\ntarget: {kind: ConfigMap, name: conf, version: v1}\njsonOp: '[{\"op\": \"add\", \"path\": \"/data/t\", \"value\": \"x\"}]'\n",
         "kind: HashTransformer\nmetadata: {name: t}\n",
         "kind: ValueAddTransformer\nmetadata: {name: t}\nvalue: added\ntargets: [{fieldPath: metadata/namespace}]\n",
@@ -216,6 +295,17 @@ pub fn transformers(layer: &mut Writing, draw: &mut Draw<'_>) {
     ];
     let text = format!("apiVersion: builtin\n{}", draw.pick(&texts));
     add_plugin(layer, draw, "transformers", text);
+}
+
+pub fn validators(layer: &mut Writing, draw: &mut Draw<'_>) {
+    let texts = [
+        "kind: ImageTagTransformer\nmetadata: {name: v}\nimageTag: {name: none, newTag: t}\nfieldSpecs: [{path: spec/image}]\n",
+        "kind: AnnotationsTransformer\nmetadata: {name: v}\nannotations: {v: x}\nfieldSpecs: [{path: spec/none/here}]\n",
+        "kind: PatchTransformer\nmetadata: {name: v}\npatch: '[{\"op\": \"test\", \"path\": \"/kind\", \"value\": \"Secret\"}]'\ntarget: {kind: Secret, name: none}\n",
+        "kind: LabelTransformer\nmetadata: {name: v}\nlabels: {v: x}\nfieldSpecs: [{path: metadata/labels, create: true, kind: Ingress}]\n",
+    ];
+    let text = format!("apiVersion: builtin\n{}", draw.pick(&texts));
+    add_plugin(layer, draw, "validators", text);
 }
 
 pub fn generators(layer: &mut Writing, draw: &mut Draw<'_>) {

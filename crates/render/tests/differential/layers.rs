@@ -48,7 +48,7 @@ pub type Files = BTreeMap<String, String>;
 type Write = fn(&mut Writing, &mut Draw<'_>);
 
 /// Objects come first, and most often: what they are not there for, nothing happens to.
-const PARTS: [Write; 38] = [
+const PARTS: [Write; 40] = [
     object,
     object,
     object,
@@ -65,6 +65,7 @@ const PARTS: [Write; 38] = [
     fields::common_labels,
     fields::common_annotations,
     fields::images,
+    fields::image_tags,
     fields::replicas,
     fields::config_map_generator,
     fields::config_map_generator,
@@ -77,6 +78,7 @@ const PARTS: [Write; 38] = [
     fields::sort_options,
     fields::build_metadata,
     fields::transformers,
+    fields::validators,
     fields::generators,
     patches::strategic,
     patches::strategic,
@@ -107,7 +109,8 @@ pub fn files(layers: &[Layer]) -> (Files, String) {
             Role::Component => writing.set("kind", "Component".to_owned()),
             Role::Alone => {}
             Role::Base => {
-                bases.drain(..).for_each(|base| writing.add("resources", base));
+                let field = if layer.role < 64 { "bases" } else { "resources" };
+                bases.drain(..).for_each(|base| writing.add(field, base));
                 components.drain(..).for_each(|component| writing.add("components", component));
             }
         }

@@ -2,15 +2,19 @@
 //! compared object by object, in order. A difference shrinks to the parts that it needs.
 //!
 //! `COMPOSITIONS` says how many are composed (500), and `COMPOSITION_SEED` of which seed (1). A difference is printed
-//! as a line for `found.jsonl`, where it stays once it is mended.
+//! as a line for `found.jsonl`, where it stays once it is mended. `COMPOSITION_CASES` names a folder whose folders are
+//! compared as well.
 
 mod compare;
 mod draw;
 mod fields;
+mod files;
+mod folder;
 mod layers;
 mod objects;
 mod oracle;
 mod patches;
+mod values;
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -88,6 +92,13 @@ fn what_was_found_before_is_still_what_kustomize_makes() {
         let recorded = case["objects"].as_array().cloned();
         assert_eq!(recorded, expected.ok(), "{}", case["name"]);
     }
+}
+
+#[test]
+fn the_cases_of_a_folder_come_to_what_kustomize_makes_of_them() {
+    let Some(root) = std::env::var_os("COMPOSITION_CASES") else { return };
+    let different = folder::differences(Path::new(&root));
+    assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 
 /// A composition for a person.

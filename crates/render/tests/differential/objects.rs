@@ -1,6 +1,7 @@
 //! Objects of the kinds that kustomize knows something about, spelled in the ways that people spell them.
 
 use crate::draw::{Draw, hanging, indented};
+use crate::values::value;
 
 /// What objects are called, so that they often name each other.
 pub const NAMES: [&str; 3] = ["db", "web", "job"];
@@ -42,79 +43,20 @@ spec:
   ports: [{port: 80}]
 ";
 
-/// Spellings whose meaning is easily changed. Those of more than one line are indented where they are put.
-const VALUES: [&str; 52] = [
-    "plain",
-    "\"quoted\"",
-    "'single ''quoted'''",
-    "yes",
-    "no",
-    "on",
-    "Off",
-    "y",
-    "n",
-    "true",
-    "True",
-    "\"true\"",
-    "0644",
-    "0o644",
-    "0x1F",
-    "1_000",
-    "1e3",
-    "1.0",
-    ".5",
-    "1.",
-    "0.10",
-    "-0",
-    "+1",
-    "9007199254740993",
-    "18446744073709551615",
-    "-9223372036854775808",
-    "'0644'",
-    "\"123\"",
-    "2001-12-14",
-    "2001-12-14T21:59:43.10-05:00",
-    "12:30:45",
-    "null",
-    "~",
-    "",
-    "|\n  one\n   two\n",
-    "|-\n  one\n\n  two",
-    "|+\n  one\n\n",
-    ">\n  one\n  two\n\n  three\n",
-    "\"a\\tb\\n\\u00e9\"",
-    "x # a comment",
-    "\"# no comment\"",
-    "\"a: b\"",
-    "a:b",
-    "\"\"",
-    "''",
-    "=",
-    "0b11",
-    "é ☃ 😀",
-    "\"{}\"",
-    "[]",
-    "{}",
-    "$(VAR) and $$(VAR)",
-];
-
-/// A value for a field of a ConfigMap, indented for a key at `indent`.
-pub fn value(draw: &mut Draw<'_>, indent: usize) -> String {
-    hanging(draw.pick(&VALUES), indent)
-}
-
 /// The metadata of an object.
 pub fn metadata(draw: &mut Draw<'_>, name: &str) -> String {
     let mut text = format!("metadata:\n  name: {name}\n");
     if draw.one_in(5) {
         text += &format!("  namespace: {}\n", draw.pick(&NAMESPACES));
     }
-    if draw.one_in(3) {
-        let value = draw.pick(&["web", "\"1\"", "'true'", "db"]);
-        text += &format!(
-            "  labels:\n    app: {value}\n    {}: x\n",
-            draw.pick(&["tier", "app.kubernetes.io/name"])
-        );
+    match draw.below(6) {
+        3 => text += "  labels: {app: , tier: x}\n",
+        4 | 5 => {
+            let value = draw.pick(&["web", "\"1\"", "'true'", "db"]);
+            let key = draw.pick(&["tier", "app.kubernetes.io/name"]);
+            text += &format!("  labels:\n    app: {value}\n    {key}: x\n");
+        }
+        _ => {}
     }
     if draw.one_in(4) {
         text += &format!(
@@ -231,6 +173,7 @@ fn pod_spec(draw: &mut Draw<'_>) -> String {
     if draw.one_in(3) {
         let volumes = [
             "emptyDir: {}",
+            "emptyDir: {medium: }",
             "configMap:\n    name: conf",
             "secret:\n    secretName: key",
             "persistentVolumeClaim:\n    claimName: web",
@@ -242,6 +185,7 @@ fn pod_spec(draw: &mut Draw<'_>) -> String {
         text += &format!("serviceAccountName: {}\n", draw.pick(&ACCOUNTS));
     }
     text += draw.maybe(5, "imagePullSecrets:\n- name: key\n");
+    text += draw.maybe(5, "nodeSelector: {node-role.kubernetes.io/control-plane: , zone}\n");
     text += draw.maybe(6, "affinity:\n  podAntiAffinity:\n    requiredDuringSchedulingIgnoredDuringExecution:\n    - labelSelector:\n        matchLabels: {app: web}\n      topologyKey: zone\n");
     text
 }

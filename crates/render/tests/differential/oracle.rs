@@ -7,11 +7,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::files;
+
 /// What a kustomization comes to: its objects in order, or why there are none.
 pub type Built = Result<Vec<Value>, String>;
 
 /// The process. It ends when its input does.
 pub struct Oracle {
+    program: String,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     process: Child,
@@ -27,6 +30,10 @@ impl Oracle {
         let program = listing.lines().find_map(|line| line.strip_prefix("kustomize-loop "));
         let program =
             program.unwrap_or_else(|| panic!("{}: no kustomize-loop: it says why above", tools.display()));
+        Self::of(program)
+    }
+
+    fn of(program: &str) -> Self {
         let mut process = Command::new(program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -35,18 +42,42 @@ impl Oracle {
             .unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        Self { input, output, process }
+        Self { program: program.to_owned(), input, output, process }
     }
 
     /// Builds a folder of `files`.
     pub fn build(&mut self, files: &BTreeMap<String, String>, folder: &str) -> Built {
+        if files.keys().any(|path| files::is_latin1(path)) {
+            return self.build_on_disk(files, folder);
+        }
         let files: BTreeMap<String, &String> =
             files.iter().map(|(path, text)| (format!("/{path}"), text)).collect();
-        let request = json!({ "files": files, "run": format!("/{folder}") });
+        self.ask(&json!({ "files": files, "run": format!("/{folder}") }))
+    }
+
+    /// As [`Self::build`], of files that JSON does not hold.
+    fn build_on_disk(&self, files: &BTreeMap<String, String>, folder: &str) -> Built {
+        let place = tempfile::tempdir().unwrap();
+        for (path, bytes) in files::tree(files) {
+            let path = place.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        self.build_at(&place.path().join(folder))
+    }
+
+    /// Builds a folder of the disk. In a process of its own, since a schema that one sets stays set.
+    pub fn build_at(&self, folder: &Path) -> Built {
+        Self::of(&self.program).ask(&json!({ "run": folder }))
+    }
+
+    fn ask(&mut self, request: &Value) -> Built {
         writeln!(self.input, "{request}").unwrap();
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        let mut answer: Value = serde_json::from_str(&line).unwrap();
+        let Ok(mut answer) = serde_json::from_str::<Value>(&line) else {
+            return Err("kustomize ended, or what it made is too deep to be read".to_owned());
+        };
         match answer["error"].as_str() {
             Some(error) => Err(error.to_owned()),
             None => Ok(serde_json::from_value(answer["objects"].take()).unwrap()),

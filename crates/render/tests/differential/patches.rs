@@ -2,7 +2,8 @@
 
 use crate::draw::{Draw, hanging};
 use crate::layers::{Writing, styled};
-use crate::objects::{NAMES, value};
+use crate::objects::NAMES;
+use crate::values::value;
 
 /// What a strategic merge may change, by kind.
 const WORKLOAD: [&str; 18] = [
@@ -156,7 +157,8 @@ const PLAIN_OPERATIONS: [&str; 7] = [
 
 /// A value that kustomize keeps as it is: of larger numbers it makes floating-point numbers, and hashes those.
 fn exact(value: String) -> String {
-    value.replace("9007199254740993", "9007199254740991")
+    let large = ["9007199254740993", "18446744073709551615", "-9223372036854775808"];
+    large.into_iter().fold(value, |value, large| value.replace(large, "9007199254740991"))
 }
 
 fn operations(draw: &mut Draw<'_>, kind: &str) -> String {
@@ -233,13 +235,20 @@ pub fn replacement(layer: &mut Writing, draw: &mut Draw<'_>) {
         ", options: {delimiter: '/', index: -1}",
         ", options: {create: true}",
     ];
+    let (source, path, options) = (draw.pick(&sources), draw.pick(&paths), draw.pick(&options));
+    // What changes its own source may come to something else there, as `docs/KUSTOMIZE.md` says.
+    let (path, options) = match path {
+        "[metadata.name]" => (path, ""),
+        "['metadata.labels.[app.kubernetes.io/name]']" if source.contains("labels}") => ("[data.a]", options),
+        _ => (path, options),
+    };
     let reject = ["", "", ", reject: [{name: conf}]", ", reject: [{kind: Deployment, name: web}]"];
     let text = format!(
         "{}\ntargets:\n- {{select: {}, fieldPaths: {}{}{}}}\n",
-        draw.pick(&sources),
+        source,
         draw.pick(&selects),
-        draw.pick(&paths),
-        draw.pick(&options),
+        path,
+        options,
         draw.pick(&reject)
     );
     if draw.one_in(4) {
