@@ -40,10 +40,10 @@ WORK = {
     "observe": (OBSERVATIONS, 0.5, 0.2, 1, 0),
     "report": (LEAVES, 0.25, 1.0, 4, 0),
 }
-# Messages that travel in ordered queues: events, facts, decisions, deploys, outcomes, reports. Each is sent, received
-# and deleted; those in one batch share a request, which is left out.
+# Messages that travel in ordered queues: events, facts, decisions, deploys, outcomes, reports. Each is sent, received,
+# hidden while it is worked on, and deleted; those in one batch share a request, which is left out.
 ORDERED = DELIVERIES + LOOKS + LOOKS + 1 + 2 + LEAVES
-REQUESTS_PER_MESSAGE = 3
+REQUESTS_PER_MESSAGE = 4
 # Ticks a minute: due and refs (poll), settle (record), drift, witness.
 TICKS_A_MINUTE = 1 + 1 / 5 + 1 / 5 + 1 / 15 + 1 / 2
 # An idle mapping of a queue holds five long polls of 20 seconds open.

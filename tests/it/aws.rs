@@ -2,5 +2,6 @@
 
 mod batch;
 mod queue;
+mod secrets;
 mod signer;
 mod store;

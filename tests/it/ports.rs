@@ -57,7 +57,7 @@ mod embedded_queue {
     rules_of_a_queue! { QueueName::Events,
         keeps_order delivers_what_was_sent blocks_the_group_in_flight
         gives_a_rest_of_a_batch_again_in_order makes_receipts_expire extends_visibility deduplicates
-        forgets_ids_after_five_minutes buries limits_bodies
+        keeps_content_that_comes_back forgets_ids_after_five_minutes buries limits_bodies
     }
 
     rules_of_a_queue! { observations(), delays does_not_block_where_not_ordered }

@@ -13,6 +13,7 @@ pub mod http_api;
 pub mod lambda;
 pub mod mapping;
 pub mod reading;
+pub mod rotation;
 pub mod schedules;
 pub mod sigv4;
 pub mod stack;

@@ -169,9 +169,13 @@ fn token(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::UNIX_EPOCH;
 
+    use tokio::time::advance;
+
     use super::*;
+    use crate::answering::{Service, answer};
 
     fn url(region: &str, session: Option<&str>) -> String {
         let credentials = aws_credential_types::Credentials::new(
@@ -210,5 +214,45 @@ mod tests {
     #[test]
     fn china_has_a_domain_of_its_own() {
         assert!(url("cn-north-1", None).starts_with("https://sts.cn-north-1.amazonaws.com.cn/?"));
+    }
+
+    /// The client of a connection: how often one was made before it.
+    async fn client(connection: &Connection<u32>, made: &AtomicU32) -> u32 {
+        let connect = async |reached: &Reached| {
+            assert_eq!(reached.endpoint, "https://shop.example");
+            assert!(reached.token.starts_with("k8s-aws-v1."));
+            Ok::<_, String>(made.fetch_add(1, Ordering::Relaxed))
+        };
+        connection.client(connect).await.unwrap()
+    }
+
+    fn shown() -> Service {
+        let cluster =
+            r#"{"cluster":{"endpoint":"https://shop.example","certificateAuthority":{"data":"UEVN"}}}"#;
+        Service::new(move |_| answer(200, &[], cluster))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_made_anew_after_ten_minutes_and_not_before() {
+        let (eks, made) = (shown(), AtomicU32::new(0));
+        let connection = Connection::new(&eks.config().await, "shop");
+        assert_eq!(client(&connection, &made).await, 0);
+        advance(LIFE - Duration::from_millis(1)).await;
+        assert_eq!(client(&connection, &made).await, 0);
+        assert_eq!(eks.asked().len(), 1, "nobody is asked for what is still good");
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(client(&connection, &made).await, 1);
+        assert_eq!(eks.asked().len(), 2, "the cluster is looked up again, and its token made anew");
+        advance(LIFE - Duration::from_millis(1)).await;
+        assert_eq!(client(&connection, &made).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_could_not_be_made_is_not_kept() {
+        let (eks, made) = (shown(), AtomicU32::new(0));
+        let connection = Connection::new(&eks.config().await, "shop");
+        let failed = connection.client(async |_: &Reached| Err("no route")).await;
+        assert_eq!(failed, Err(PortError::Unavailable("no route".to_owned())));
+        assert_eq!(client(&connection, &made).await, 0);
     }
 }

@@ -2,21 +2,27 @@
 
 #[cfg(feature = "batch")]
 pub mod batch;
+pub mod deadline;
+#[cfg(feature = "batch")]
+mod hiding;
+mod lines;
 mod metrics;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use aws_config::{BehaviorVersion, SdkConfig};
 use countersign_core::ports::signer::{Algorithm, PublicKey};
 use countersign_core::time::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::lines::Lines;
 use self::metrics::Metrics;
 use crate::s3::{Buckets, S3Store};
 #[cfg(feature = "sqs")]
@@ -121,35 +127,34 @@ fn machine_clock() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// How far this function's clock is ahead, in milliseconds, where a test of clocks that differ asks for it by
-/// `COUNTERSIGN_CLOCK_AHEAD`. A release knows nothing of it.
+/// How far this function's clock is ahead, in milliseconds, where a test of clocks that differ asks for it.
 fn ahead() -> i64 {
-    if !cfg!(debug_assertions) {
-        return 0;
-    }
-    optional("COUNTERSIGN_CLOCK_AHEAD").and_then(|text| text.parse().ok()).unwrap_or(0)
+    of_a_test("COUNTERSIGN_CLOCK_AHEAD").unwrap_or(0)
 }
 
-/// Tells when `limit` is over, counted from this call on.
-#[must_use]
-pub fn gives_up_after(limit: Duration) -> Arc<dyn Fn() -> bool + Send + Sync> {
-    let started = Instant::now();
-    Arc::new(move || started.elapsed() > limit)
+/// What only a test sets. A release knows nothing of it.
+fn of_a_test<T: std::str::FromStr>(name: &str) -> Option<T> {
+    optional(name).filter(|_| cfg!(debug_assertions))?.parse().ok()
 }
 
-/// Starts the log: one line of JSON for each event, which is how CloudWatch finds fields.
+/// Starts the log.
 fn start_log() -> anyhow::Result<()> {
     let level = optional("COUNTERSIGN_LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
     let level: LevelFilter = level
         .parse()
         .with_context(|| format!("COUNTERSIGN_LOG_LEVEL: {level:?} is not error, warn, info or debug"))?;
     let ours = Targets::new().with_default(LevelFilter::WARN).with_target("countersign", level);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
     let metrics = Metrics::new(optional("COUNTERSIGN_INSTALLATION"), optional("COUNTERSIGN_CLUSTER"));
     // What is counted is counted at every level of the log.
     let counted = Targets::new().with_target("countersign", LevelFilter::INFO);
     let registry = tracing_subscriber::registry().with(metrics.with_filter(counted));
     // A second start in one process changes nothing.
-    let _ = registry.with(lines.with_filter(ours)).try_init();
+    let _ = registry.with(Lines::new().with_filter(ours)).try_init();
     Ok(())
+}
+
+/// Writes a line of the log, in one piece: nothing of another thread or process comes between.
+fn write_line(line: &Value) {
+    // Nobody could be told of it.
+    let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }

@@ -3,6 +3,9 @@
 #[cfg(any(feature = "s3", feature = "sqs", feature = "kms", feature = "secrets", feature = "eks"))]
 mod failure;
 
+#[cfg(all(test, feature = "sdk"))]
+mod answering;
+
 #[cfg(feature = "eks")]
 pub mod eks;
 #[cfg(feature = "kms")]

@@ -1,6 +1,7 @@
 //! The [`Queue`] on SQS: FIFO queues where the order counts, standard ones elsewhere.
 
 mod outgoing;
+mod visibility;
 
 use std::time::Duration;
 
@@ -88,6 +89,8 @@ fn file_name(queue: &QueueName) -> String {
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
     client: Client,
+    /// Hides what is at work, over connections of its own: those of the other may be held up with their thread.
+    hider: Client,
     urls: QueueUrls,
 }
 
@@ -118,11 +121,12 @@ impl SqsQueue {
             .operation_attempt_timeout(LONGEST_WAIT + Duration::from_secs(10))
             .operation_timeout(LONGEST_WAIT + Duration::from_secs(35))
             .build();
+        let hider = visibility::hider(config);
         let config = aws_sdk_sqs::config::Builder::from(config)
             .retry_config(RetryConfig::standard().with_max_attempts(4))
             .timeout_config(timeouts)
             .build();
-        Self { client: Client::from_conf(config), urls }
+        Self { client: Client::from_conf(config), hider, urls }
     }
 
     /// Puts a message among the dead letters of its queue and has `record` told. It stays in its queue as well, from
@@ -155,18 +159,6 @@ impl SqsQueue {
         let kept = outgoing::entry(queue, 0, &again(message.body.clone()))?;
         let kept = kept.message_attributes(REASON, attribute);
         self.send_entries(queue, &self.urls.dead(queue), vec![outgoing::built(kept)?]).await
-    }
-
-    /// Hides a message of which only SQS's own handle is known.
-    ///
-    /// # Errors
-    /// As [`Queue::extend`].
-    pub async fn hide(&self, queue: &QueueName, handle: &str, visibility: Duration) -> Result<(), PortError> {
-        let request = self.client.change_message_visibility().queue_url(self.urls.of(queue));
-        let request =
-            request.receipt_handle(handle).visibility_timeout(seconds(visibility, LONGEST_VISIBILITY));
-        let changed = request.send().await.map(drop);
-        changed.map_err(|error| Failure::new(&format!("sqs: extend {queue}"), &error).refused_if(&EXPIRED))
     }
 
     async fn delete(&self, queue: &QueueName, handle: &str) -> Result<(), PortError> {

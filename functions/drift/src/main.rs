@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_aws::eks::{Connection, Reached};
+use countersign_aws::lambda::deadline::within;
 use countersign_aws::lambda::{Scheduled, Start, now, variable};
 use countersign_cluster::kube::KubeCluster;
 use countersign_core::active::ConfigurationCache;
@@ -20,12 +21,16 @@ async fn main() -> Result<(), Error> {
     let (store, queue) = (&start.store(), &start.queue()?);
     let configurations = &ConfigurationCache::default();
     let connection = &Connection::new(&start.config, &variable("COUNTERSIGN_EKS_CLUSTER")?);
-    let answer = |_: LambdaEvent<Scheduled>| async move {
-        let connect =
-            async |eks: &Reached| KubeCluster::of_bearer(&eks.endpoint, &eks.authority, &eks.token).await;
-        let cluster = &connection.client(connect).await?;
-        let pause = || tokio::time::sleep(PAUSE);
-        let looked = Drifter { name, store, queue, cluster, configurations, pause }.handle(now()).await?;
+    let answer = |event: LambdaEvent<Scheduled>| async move {
+        let look = async {
+            let connect =
+                async |eks: &Reached| KubeCluster::of_bearer(&eks.endpoint, &eks.authority, &eks.token).await;
+            let cluster = &connection.client(connect).await?;
+            let pause = || tokio::time::sleep(PAUSE);
+            let drifter = Drifter { name, store, queue, cluster, configurations, pause };
+            Ok::<_, Error>(drifter.handle(now()).await?)
+        };
+        let looked = within(&event.context, look).await??;
         tracing::info!(metric = "Drifted", value = u64::from(looked.drifted), ?looked, "looked");
         Ok::<_, Error>(())
     };

@@ -28,11 +28,11 @@ use countersign_render::budget::Budget;
 use git2::Oid;
 use serde_json::json;
 
-/// How many applications the repository has.
+/// How many applications the repository has, where the arguments name no other numbers.
 const APPLICATIONS: [usize; 4] = [1, 100, 1_000, 5_000];
 
 /// How many pushes are measured; the first ones are not.
-const PUSHES: usize = 60;
+const PUSHES: usize = 100;
 const WARM_UP: usize = 10;
 
 /// How many applications share a namespace, as those of one team do.
@@ -42,7 +42,11 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     println!("{:>12} {:>14} {:>22}", "applications", "one push, ms", "each other one, µs");
     let mut alone = None;
-    for applications in APPLICATIONS {
+    let mut asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    if asked.is_empty() {
+        asked.extend(APPLICATIONS);
+    }
+    for applications in asked {
         let took = runtime.block_on(World::new(applications)).pushes(&runtime);
         let alone = *alone.get_or_insert(took);
         let more = took.saturating_sub(alone).as_secs_f64() * 1e6 / applications as f64;
@@ -126,9 +130,9 @@ impl World {
     /// The median time of a push that changes one application.
     fn pushes(mut self, runtime: &tokio::runtime::Runtime) -> Duration {
         let mut samples = Vec::new();
-        for number in 0..WARM_UP + PUSHES {
+        for _ in 0..WARM_UP + PUSHES {
             self.versions += 1;
-            self.push(Some(number % self.applications));
+            self.push(Some(0));
             let begun = Instant::now();
             runtime.block_on(self.take(self.versions));
             samples.push(begun.elapsed());

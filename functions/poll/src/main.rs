@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_aws::lambda::{self, Scheduled, Start, now};
+use countersign_aws::lambda::deadline::{gives_up_after, within};
+use countersign_aws::lambda::{Scheduled, Start, now};
 use countersign_aws::secrets::ManagedSecrets;
 use countersign_core::active::ConfigurationCache;
 use countersign_forge::hosts::Hosts;
@@ -25,12 +26,12 @@ async fn main() -> Result<(), Error> {
         // Only tips are asked for: nothing is kept.
         repositories: &Repositories::new(std::env::temp_dir()),
         configurations: &ConfigurationCache::default(),
-        deadline: || lambda::gives_up_after(QUESTION),
+        deadline: || gives_up_after(QUESTION),
     };
     let answer = |event: LambdaEvent<Scheduled>| async move {
         let polled = match event.payload.task.as_str() {
-            "due" => stage.wake(now()).await?,
-            "refs" => stage.look(now()).await?.hints,
+            "due" => within(&event.context, stage.wake(now())).await??,
+            "refs" => within(&event.context, stage.look(now())).await??.hints,
             other => return Err(format!("{other}: poll knows the tasks `due` and `refs`").into()),
         };
         tracing::info!(hints = polled, "polled");

@@ -1,12 +1,13 @@
 //! `receive` on Lambda, behind an HTTP API.
 
+use countersign_aws::lambda::deadline::within;
 use countersign_aws::lambda::{Start, now, root_key};
 use countersign_aws::s3::S3Store;
 use countersign_aws::secrets::ManagedSecrets;
 use countersign_aws::sqs::SqsQueue;
 use countersign_core::active::ConfigurationCache;
 use countersign_receive::{Answer, Receiver, Request};
-use lambda_http::{Error, Response, service_fn};
+use lambda_http::{Error, RequestExt as _, Response, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,7 +19,12 @@ async fn main() -> Result<(), Error> {
         configurations: &ConfigurationCache::default(),
         root_key: &root_key()?,
     };
-    lambda_http::run(service_fn(|request| async move { respond(&answer(stage, request).await) })).await
+    let handle = |request: lambda_http::Request| async move {
+        let context = request.lambda_context();
+        let answered = within(&context, answer(stage, request)).await;
+        respond(&answered.unwrap_or_else(|error| too_late(&error)))
+    };
+    lambda_http::run(service_fn(handle)).await
 }
 
 async fn answer(
@@ -37,6 +43,11 @@ async fn answer(
         None if path == "commands" => stage.statement(body, received).await,
         _ => Answer { status: 404, counted_as: "unknown_path", text: "no such path".to_owned() },
     }
+}
+
+fn too_late(error: &impl std::fmt::Display) -> Answer {
+    tracing::error!(%error, "cannot answer in time");
+    Answer { status: 503, counted_as: "unavailable", text: "cannot be taken now, deliver again".to_owned() }
 }
 
 fn respond(answer: &Answer) -> Result<Response<String>, Error> {

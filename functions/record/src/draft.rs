@@ -78,7 +78,7 @@ pub fn dead_letter(cluster: Option<&ClusterName>, now: Timestamp, message: &Inco
         let why = format!("a dead letter of {} may not be told of by {queue}", letter.queue);
         return rejected(&queue, message, None, &why);
     };
-    tracing::warn!(trace, queue = letter.queue, message = letter.id, why = letter.reason, "a dead letter");
+    tracing::warn!(trace, queue = letter.queue, id = letter.id, why = letter.reason, "a dead letter");
     let was_for_cluster = matches!(from, QueueName::Deploys(_) | QueueName::Observations(_));
     match (letter.attempt, &letter.target) {
         (Some(attempt), Some(target)) if was_for_cluster && Some(&target.cluster) == cluster => {
@@ -126,7 +126,7 @@ fn shortened(why: &str) -> String {
 
 /// A rejection of a message, or of one decision that it names.
 fn rejected(queue: &str, message: &Incoming, decision: Option<&Digest>, why: &str) -> Draft {
-    tracing::warn!(queue, message = message.id, why, "rejected a message");
+    tracing::warn!(queue, id = message.id, why, "rejected a message");
     let decision = decision.map(Digest::hex).unwrap_or_default();
     Draft::Rejected(RejectedRecord {
         id: Digest::of_parts(&["rejected", queue, &message.body, &decision]),

@@ -87,12 +87,21 @@ const SETTLE_STEP: u64 = 256;
 impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     /// Takes a batch of `queue`: what kind of record a message may be follows from the queue that it came by.
     pub async fn handle(&self, queue: &QueueName, now: Timestamp, batch: &[Incoming]) -> BatchResult {
-        match queue {
-            QueueName::Decisions => self.decisions(now, batch).await,
-            QueueName::Outcomes(cluster) => self.outcomes(cluster, now, batch).await,
-            QueueName::DeadLetters(cluster) => self.dead_letters(cluster.as_ref(), now, batch).await,
-            other => all_failed(batch, &StageError::Retry(format!("{other} is not a queue of record's"))),
-        }
+        // In the middle of an upgrade what is newer waits, and holds up nothing else.
+        let waits: Vec<_> = batch.iter().map(Incoming::waits_for_update).collect();
+        let known = batch.iter().zip(&waits).filter(|(_, waits)| waits.is_none());
+        let known: Vec<_> = known.map(|(message, _)| message.clone()).collect();
+        let taken = match queue {
+            QueueName::Decisions => self.decisions(now, &known).await,
+            QueueName::Outcomes(cluster) => self.outcomes(cluster, now, &known).await,
+            QueueName::DeadLetters(cluster) => self.dead_letters(cluster.as_ref(), now, &known).await,
+            other => all_failed(&known, &StageError::Retry(format!("{other} is not a queue of record's"))),
+        };
+        let mut taken = taken.into_iter();
+        waits
+            .into_iter()
+            .filter_map(|waits| waits.map_or_else(|| taken.next(), |error| Some(Err(error))))
+            .collect()
     }
 
     /// Takes a batch of the `decisions` queue.

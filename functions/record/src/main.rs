@@ -2,6 +2,7 @@
 
 use countersign_aws::kms::KmsSigner;
 use countersign_aws::lambda::batch::{Batches, Invocation, queue_of};
+use countersign_aws::lambda::deadline::within;
 use countersign_aws::lambda::{Start, now, root_key, variable};
 use countersign_aws::secrets::ManagedSecrets;
 use countersign_core::active::ConfigurationCache;
@@ -40,7 +41,7 @@ async fn main() -> Result<(), Error> {
     let batches = &Batches::unlimited(queue);
     let answer = |event: LambdaEvent<Invocation>| async move {
         let Invocation::Batch(batch) = event.payload else {
-            stage.genesis(now(), &begun.genesis).await?;
+            within(&event.context, stage.genesis(now(), &begun.genesis)).await??;
             return Ok(Default::default());
         };
         let name = queue_of(&batch, installation).ok_or("this batch came by a queue of nobody's")?;

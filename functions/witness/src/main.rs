@@ -1,6 +1,7 @@
 //! `witness` on Lambda, in an account of its own.
 
 use countersign_aws::kms::KmsSigner;
+use countersign_aws::lambda::deadline::within;
 use countersign_aws::lambda::{Scheduled, Start, now, variable};
 use countersign_core::ports::signer::Algorithm;
 use countersign_ledger::note::NoteKey;
@@ -21,8 +22,8 @@ async fn main() -> Result<(), Error> {
         name: &variable("COUNTERSIGN_WITNESS_NAME")?,
         signer: &KmsSigner::open(&start.config, &signer, Algorithm::Ed25519).await?,
     };
-    let answer = |_: LambdaEvent<Scheduled>| async move {
-        match stage.handle(now()).await? {
+    let answer = |event: LambdaEvent<Scheduled>| async move {
+        match within(&event.context, stage.handle(now())).await?? {
             Found::Inconsistent(why) => {
                 tracing::error!(
                     metric = "Inconsistent",

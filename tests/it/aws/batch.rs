@@ -1,7 +1,7 @@
 //! What a function on Lambda answers to a batch, with the queues on ElasticMQ. Lambda's part, receiving and deleting,
 //! is played here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use countersign_aws::lambda::batch::Batches;
@@ -9,7 +9,7 @@ use countersign_aws::lambda::now;
 use countersign_aws::sqs::SqsQueue;
 use countersign_core::message::QueueName;
 use countersign_core::ports::queue::{Delivery, Outgoing, Queue as _};
-use countersign_core::stage::StageError;
+use countersign_core::stage::{Incoming, StageError};
 use countersign_tests::world::aws::elasticmq::ElasticMq;
 use lambda_runtime::Context;
 use serde_json::{Value, json};
@@ -142,6 +142,29 @@ async fn what_can_never_succeed_becomes_a_dead_letter() {
     assert_eq!(reasons, ["\"not understood\"", "\"was received 1 times and never taken: later\""]);
 }
 
+/// What ended its function at every receive is told of without being tried once more.
+#[tokio::test]
+async fn what_ends_its_function_each_time_becomes_a_dead_letter() {
+    let queue = queues("batch-killed").await;
+    send(&queue, &[("a", "a1"), ("a", "a2")]).await;
+    for _ in 0..2 {
+        for delivery in receive(&queue, &QueueName::Facts, SOON).await.iter().rev() {
+            // As when the function is gone, and the visibility of the receive ends.
+            queue.extend(&QueueName::Facts, &delivery.receipt, Duration::ZERO).await.expect("given back");
+        }
+    }
+    let got = receive(&queue, &QueueName::Facts, SOON).await;
+    assert_eq!(got[0].message.receive_count, 3);
+    assert!(work(&queue, &got, 2, Vec::new()).await.is_empty());
+    assert!(receive(&queue, &QueueName::Facts, AWHILE).await.is_empty());
+    let told = receive(&queue, &QueueName::DeadLetters(None), SOON).await;
+    assert_eq!(told.len(), got.len());
+    assert!(told.iter().all(|told| told.message.body.contains("was received 3 times and never taken")));
+    let server = ElasticMq::shared().expect("ElasticMQ");
+    let dead = server.dead("batch-killed", &QueueName::Facts).await.expect("the dead letters");
+    assert_eq!(dead, bodies(&got));
+}
+
 /// A stage that is not done in time is stopped, and its messages come again.
 #[tokio::test]
 async fn a_stage_ends_before_its_invocation_does() {
@@ -154,4 +177,49 @@ async fn a_stage_ends_before_its_invocation_does() {
     let answer = batches.answer(&QueueName::Facts, &context(left), event(&got), stage).await;
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(bodies(&receive(&queue, &QueueName::Facts, SOON).await), ["a1"]);
+}
+
+/// For how long a batch is hidden at once in these tests. Its receive hides it for a minute.
+const SHORT: Duration = Duration::from_secs(3);
+
+/// What a function held that ended without a word comes again when it was last hidden, and with it what waits behind.
+#[tokio::test]
+async fn what_a_function_held_that_ended_at_work_comes_again_soon() {
+    let queue = queues("batch-ended").await;
+    send(&queue, &[("a", "a1")]).await;
+    let got = receive(&queue, &QueueName::Facts, SOON).await;
+    send(&queue, &[("a", "a2")]).await;
+    let batches = Batches::limited(&queue, 9).hiding_for(SHORT);
+    let (context, event) = (context(MINUTE), event(&got));
+    let work =
+        batches.answer(&QueueName::Facts, &context, event, async |_: &[_]| std::future::pending().await);
+    let begun = Instant::now();
+    // As when it is killed: nobody is left to hide, or to give back.
+    tokio::time::timeout(AWHILE, work).await.expect_err("it does not end of itself");
+    let got = receive(&queue, &QueueName::Facts, MINUTE / 2).await;
+    assert_eq!(bodies(&got), ["a1", "a2"]);
+    assert!(begun.elapsed() < MINUTE / 2, "{:?}", begun.elapsed());
+}
+
+/// A stage may take longer than what it works on is hidden at once, and may hold up its thread meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_at_work_for_long_does_not_come_twice() {
+    let queue = queues("batch-long").await;
+    send(&queue, &[("a", "a1"), ("b", "b1")]).await;
+    let got = receive(&queue, &QueueName::Facts, SOON).await;
+    let others = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.receive(&QueueName::Facts, 10, SHORT, SHORT * 3).await.expect("received") }
+    });
+    let batches = Batches::limited(&queue, 9).hiding_for(SHORT);
+    let stage = async |batch: &[Incoming]| {
+        std::thread::sleep(SHORT * 2);
+        batch.iter().map(|_| Ok(())).collect()
+    };
+    let answer = batches.answer(&QueueName::Facts, &context(MINUTE), event(&got), stage).await;
+    assert!(answer.batch_item_failures.is_empty());
+    for delivery in &got {
+        queue.acknowledge(&QueueName::Facts, &delivery.receipt).await.expect("deleted");
+    }
+    assert_eq!(others.await.expect("it ended"), []);
 }

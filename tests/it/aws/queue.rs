@@ -34,7 +34,8 @@ macro_rules! rules {
 }
 
 rules! { QueueName::Events,
-    keeps_order delivers_what_was_sent blocks_the_group_in_flight makes_receipts_expire extends_visibility deduplicates buries limits_bodies
+    keeps_order delivers_what_was_sent blocks_the_group_in_flight makes_receipts_expire extends_visibility deduplicates
+    keeps_content_that_comes_back buries limits_bodies
 }
 
 rules! { observations(), delays does_not_block_where_not_ordered }
@@ -52,9 +53,17 @@ async fn forgets_ids_after_five_minutes() {
     contract::queue::forgets_ids_after_five_minutes(&queues("forgets-ids").await, &QueueName::Events).await;
 }
 
+/// What SQS moves by itself is kept, and nobody is told: `Batches` moves it before that.
 #[tokio::test]
 async fn limits_receives() {
-    contract::queue::limits_receives(&queues("limits-receives").await, &QueueName::Facts, RECEIVES).await;
+    let queue = queues("limits-receives").await;
+    contract::queue::limits_receives(&queue, &QueueName::Facts, RECEIVES).await;
+    let server = ElasticMq::shared().expect("ElasticMQ");
+    let dead = server.dead("limits-receives", &QueueName::Facts).await.expect("the dead letters");
+    assert_eq!(dead, ["poison"]);
+    let told =
+        queue.receive(&QueueName::DeadLetters(None), 10, Duration::from_secs(60), Duration::ZERO).await;
+    assert_eq!(told, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `KmsSigner` on a KMS of our own.
 
+mod documented;
+
 use countersign_aws::kms::KmsSigner;
 use countersign_core::ports::PortError;
 use countersign_core::ports::signer::{Algorithm, Signer as _};

@@ -1,6 +1,11 @@
 //! From a pull request to *deployed*, through the real programs of all functions, and what each of them may do.
 
+mod killed;
+mod logs;
+mod rotation;
+
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use countersign_core::keys;
@@ -37,6 +42,9 @@ const TAKEN: [(&str, &str); 6] = [
     ("observations-east", "observe"),
 ];
 
+/// How long a function hides what it works on at once.
+const HIDDEN: Duration = Duration::from_secs(5);
+
 /// What somebody writes into the config map of staging, past everything.
 const BY_HAND: &str = "By hand";
 
@@ -45,8 +53,10 @@ const WHAT_FAILS: [&str; 2] = ["s3.PutObject", "sqs.SendMessageBatch"];
 
 #[test]
 fn a_change_takes_the_whole_path_through_the_functions() -> Result<()> {
-    let cloud = Cloud::start(Settings { witnessed: true, ..Settings::default() })?;
+    let settings = Settings { witnessed: true, hidden: Some(HIDDEN), ..Settings::default() };
+    let mut cloud = Cloud::start(settings)?;
     let merged = is_denied_mended_approved_and_deployed(&cloud)?;
+    killed::what_a_killed_function_held_comes_again_soon(&cloud)?;
     what_is_denied_stays_out(&cloud, &merged)?;
     what_is_changed_by_hand_is_told(&cloud)?;
     a_change_of_the_control_repository_becomes_active(&cloud)?;
@@ -55,6 +65,8 @@ fn a_change_takes_the_whole_path_through_the_functions() -> Result<()> {
     the_witness_cosigns(&cloud)?;
     requests_that_are_none_are_answered(&cloud)?;
     cloud.audit()?;
+    rotation::everything_goes_on_with_other_keys(&mut cloud)?;
+    logs::each_line_is_a_document_and_a_trace_goes_all_the_way(&cloud)?;
     each_function_did_what_its_role_allows_and_all_of_it(&cloud)
 }
 
@@ -170,12 +182,7 @@ fn a_change_of_the_control_repository_becomes_active(cloud: &Cloud) -> Result<()
 
 /// `drift` tells what an object says that nobody authorized, and leaves it where nothing says otherwise.
 fn what_is_changed_by_hand_is_told(cloud: &Cloud) -> Result<()> {
-    let greeting = json!({ "data": { "greeting": BY_HAND } });
-    cloud.runtime.block_on(async {
-        let client = cloud.stack.services.control_plane.client().await?;
-        let maps = Api::<ConfigMap>::namespaced(client, "shop-staging");
-        anyhow::Ok(maps.patch("web", &PatchParams::default(), &Patch::Merge(&greeting)).await?)
-    })?;
+    change_by_hand(cloud)?;
     until_told(
         cloud,
         |result| matches!(result, OutcomeResult::Drifted { .. }),
@@ -183,6 +190,17 @@ fn what_is_changed_by_hand_is_told(cloud: &Cloud) -> Result<()> {
     )?;
     ensure!(cloud.greeting()? == BY_HAND, "it was put back, and nobody asked for that");
     Ok(())
+}
+
+/// Changes what staging greets with, past everything.
+fn change_by_hand(cloud: &Cloud) -> Result<()> {
+    let greeting = json!({ "data": { "greeting": BY_HAND } });
+    cloud.runtime.block_on(async {
+        let client = cloud.stack.services.control_plane.client().await?;
+        let maps = Api::<ConfigMap>::namespaced(client, "shop-staging");
+        maps.patch("web", &PatchParams::default(), &Patch::Merge(&greeting)).await?;
+        Ok(())
+    })
 }
 
 /// Where the environment heals itself, what was authorized last is applied again, with every check.
@@ -273,7 +291,7 @@ fn the_witness_cosigns(cloud: &Cloud) -> Result<()> {
         let found = cloud.runtime.block_on(services.store.get(&keys::cosigned(u64::try_from(size)?)))?;
         let text = String::from_utf8(found.context("not yet")?.bytes)?;
         let note = Note::parse(&text)?;
-        note.verify(&cloud.log_key)?;
+        note.verify(cloud.log_keys.first().context("the log has no key")?)?;
         ensure!(note.is_signed_by(&key)?, "no cosignature in {text}");
         Ok(())
     })

@@ -1,6 +1,7 @@
 //! An installation on the stack: what `infra/CONTRACT.md` says must be there on the first day, and the people, the forge
 //! and the sample application that it is for.
 
+pub mod applications;
 mod control;
 
 use std::fs;
@@ -29,6 +30,7 @@ use crate::installation::clone::WorkingClone;
 use crate::installation::{Installation, PEOPLE};
 use crate::world::gitea::Gitea;
 use crate::world::gitea::account::Account;
+use applications::Applications;
 use control::Control;
 
 /// The repository of the sample application on Gitea.
@@ -69,8 +71,8 @@ pub struct Cloud {
     pub people: Vec<Account>,
     /// The folder of keys and clones. Its server does not run: the functions are in its place.
     pub installation: Installation,
-    /// The log's key.
-    pub log_key: NoteKey,
+    /// The log's keys, the newest first.
+    pub log_keys: Vec<NoteKey>,
     /// Where everything that is not waited for runs. It is the last to go.
     pub runtime: Runtime,
 }
@@ -85,23 +87,29 @@ impl Cloud {
         let services = runtime.block_on(runtime.spawn(Services::start(settings)))??;
         let installation = Installation::new()?;
         let (gitea, people, countersign) = forge(&installation)?;
+        let applications =
+            applications::make(services.settings(), &installation, &gitea, (&people, &countersign))?;
         let root = KeyFile::load(&installation.folder().join("root.pem"), Algorithm::Ed25519)?;
         let secrets = runtime.block_on(secrets(&services, &countersign))?;
         let uid = runtime.block_on(owner(&services))?;
-        let approvals = services.settings().approvals.unwrap_or(1);
-        let control = control::push(&installation, &gitea, &people, &secrets, &uid, approvals)?;
+        let facts = Facts { secrets: &secrets, uid: &uid, applications: &applications };
+        let control = control::push(&installation, (&gitea, &people), services.settings(), &facts)?;
         let genesis = runtime.block_on(put_in_place(&services, &installation, &root, &control))?;
         trust(&services, &installation)?;
         let log_key = NoteKey::log(&genesis.origin, &genesis.log_key)?;
         let running = services.run(root.public_key(), &log_key, &secrets.pseudonyms);
         let stack = runtime.block_on(running)?;
-        for repository in [SHOP, CONTROL] {
+        let repositories = applications.names.iter().map(|name| applications::repository(name));
+        for repository in repositories.chain([SHOP.to_owned(), CONTROL.to_owned()]) {
             let url = format!("http://{}/webhooks/gitea", stack.api.address);
-            gitea.webhook(repository, &url, WEBHOOK_SECRET)?;
+            gitea.webhook(&repository, &url, WEBHOOK_SECRET)?;
         }
-        let cloud = Self { stack, gitea, people, installation, log_key, runtime };
+        let cloud = Self { stack, gitea, people, installation, log_keys: vec![log_key], runtime };
         for environment in ["staging", "production"] {
-            cloud.until_healthy(environment)?;
+            cloud.until_healthy("shop", environment)?;
+        }
+        for name in &applications.names {
+            cloud.until_healthy(name, "staging")?;
         }
         Ok(cloud)
     }
@@ -160,13 +168,16 @@ fn forge(installation: &Installation) -> Result<(Gitea, Vec<Account>, Account)> 
     let countersign = gitea.user_with_token(COUNTERSIGN, &SCOPES)?;
     for repository in ["shop", "control"] {
         gitea.repository("acme", repository)?;
-        for person in people.iter().chain([&countersign]) {
-            gitea.grant(&format!("acme/{repository}"), &person.login, "write")?;
-        }
+        grant(&gitea, &format!("acme/{repository}"), people.iter().chain([&countersign]))?;
     }
     let shop = installation.clone("shop")?;
     shop.git(&["push", "-q", &people[0].git_url(SHOP), "HEAD:refs/heads/main"])?;
     Ok((gitea, people, countersign))
+}
+
+/// Lets accounts write a repository.
+fn grant<'a>(gitea: &Gitea, repository: &str, people: impl IntoIterator<Item = &'a Account>) -> Result<()> {
+    people.into_iter().try_for_each(|person| gitea.grant(repository, &person.login, "write"))
 }
 
 /// The names of what Secrets Manager keeps.
@@ -175,6 +186,13 @@ struct Secrets {
     token: String,
     /// The ARN of the secret that makes pseudonyms.
     pseudonyms: String,
+}
+
+/// What the control repository says that only this installation knows.
+struct Facts<'a> {
+    secrets: &'a Secrets,
+    uid: &'a str,
+    applications: &'a Applications,
 }
 
 async fn secrets(services: &Services, countersign: &Account) -> Result<Secrets> {
@@ -186,6 +204,11 @@ async fn secrets(services: &Services, countersign: &Account) -> Result<Secrets> 
     Ok(Secrets { webhook, token, pseudonyms })
 }
 
+/// What the cluster's owner grants, as the sample says.
+fn granted() -> Result<Vec<Value>> {
+    serde_saphyr::from_multiple(RBAC).map_err(|error| anyhow!("rbac.yaml: {error}"))
+}
+
 /// What the cluster's owner does; returns the cluster's UID.
 async fn owner(services: &Services) -> Result<String> {
     let world = &services.control_plane;
@@ -194,9 +217,11 @@ async fn owner(services: &Services) -> Result<String> {
     }
     let connection = Connection { kubeconfig: Some(world.kubeconfig().to_owned()), context: None };
     let cluster = KubeCluster::connect(&connection).await?;
-    let granted: Vec<Value> =
-        serde_saphyr::from_multiple(RBAC).map_err(|error| anyhow!("rbac.yaml: {error}"))?;
-    for object in granted {
+    let applications = applications::names(services.settings());
+    for namespace in &applications {
+        world.create_namespace(namespace).await?;
+    }
+    for object in granted()?.into_iter().chain(applications::granted(&applications)?) {
         cluster.compare_and_swap(&object).await.with_context(|| object.to_string())?;
     }
     Ok(countersign_cluster::keep::uid(&cluster).await?)
@@ -237,7 +262,7 @@ async fn put_in_place(
 
 /// Has the cluster trust the installation, and demand its witness where that is wanted, as `docs/OPERATIONS.md` tells its
 /// owner.
-fn trust(services: &Services, installation: &Installation) -> Result<()> {
+pub(super) fn trust(services: &Services, installation: &Installation) -> Result<()> {
     let kubeconfig = services.control_plane.kubeconfig().to_str().context("the path is not UTF-8")?;
     let key = NoteKey::witness(WITNESS, &services.keys[2])?.to_string();
     let mut arguments = vec!["cluster", "add", CLUSTER, "--data", "data", "--kubeconfig", kubeconfig];

@@ -8,6 +8,7 @@ pub mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
@@ -28,6 +29,9 @@ use rights::{Rights, Used};
 
 /// The largest request that is handed on.
 const MAX_REQUEST: usize = 64 << 20;
+
+/// How long a connection lasts over which no answer comes.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// The credentials of a function's role.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +64,9 @@ pub struct Behind {
 /// The calls that were made, by function and name.
 pub type Counts = BTreeMap<(String, String), u64>;
 
+/// What went wrong as a test asked for, and how often: by function, call and fate.
+pub type Suffered = BTreeMap<(String, String, Fate), u64>;
+
 /// The gateway. It ends with the runtime that it was started in.
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -76,6 +83,7 @@ struct Shared {
     faults: Faults,
     client: reqwest::Client,
     counts: Mutex<Counts>,
+    suffered: Mutex<Suffered>,
     used: Mutex<BTreeSet<Used>>,
     refused: Mutex<BTreeSet<String>>,
 }
@@ -97,6 +105,7 @@ impl Gateway {
             faults: Faults::new(seed),
             client,
             counts: Mutex::default(),
+            suffered: Mutex::default(),
             used: Mutex::default(),
             refused: Mutex::default(),
         });
@@ -115,6 +124,12 @@ impl Gateway {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What went wrong so far.
+    #[must_use]
+    pub fn suffered(&self) -> Suffered {
+        self.shared.suffered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The rights used so far.
@@ -172,12 +187,17 @@ impl Shared {
         self.count(&role.function, &call);
         let used = self.rights.allow(&role.function, &call).map_err(|why| Refusal::denied(service, why))?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(used);
-        let fate = self.faults.next(&call.name);
+        let has_header = |name: &str| parts.headers.contains_key(name);
+        let is_conditional =
+            call.name == "s3.PutObject" && (has_header("if-match") || has_header("if-none-match"));
+        let fate = self.faults.next(&role.function, &call.name, is_conditional);
+        self.note(&role.function, &call, fate);
         match fate {
             Fate::Throttled => return Err(Refusal::throttled(service)),
+            Fate::Conflicted => return Err(Refusal::conflicted()),
             Fate::Failed => return Err(Refusal::unavailable(service)),
             Fate::Denied => return Err(Refusal::denied(service, "denied: the tests ask for it".to_owned())),
-            Fate::Well | Fate::DoneAndFailed | Fate::DoneAndBroken => {}
+            Fate::Well | Fate::DoneAndFailed | Fate::DoneAndBroken | Fate::DoneAndSilent => {}
         }
         let handed = self.hand_on(parts, body, &by.scope).await;
         let answer = handed.map_err(|error| Refusal {
@@ -188,6 +208,10 @@ impl Shared {
         match fate {
             Fate::DoneAndFailed => Err(Refusal::unavailable(service)),
             Fate::DoneAndBroken => Ok(broken()),
+            Fate::DoneAndSilent => {
+                tokio::time::sleep(SILENCE).await;
+                Ok(broken())
+            }
             _ => self.shown(role, &call, answer),
         }
     }
@@ -195,6 +219,13 @@ impl Shared {
     fn count(&self, function: &str, call: &Call) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((function.to_owned(), call.name.clone())).or_default() += 1;
+    }
+
+    fn note(&self, function: &str, call: &Call, fate: Fate) {
+        if fate != Fate::Well {
+            let mut suffered = self.suffered.lock().unwrap_or_else(PoisonError::into_inner);
+            *suffered.entry((function.to_owned(), call.name.clone(), fate)).or_default() += 1;
+        }
     }
 
     /// What the service answers, signed for it by the one key that it knows: it knows nothing of roles.

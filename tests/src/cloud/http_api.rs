@@ -2,8 +2,9 @@
 //! AWS Lambda proxy integrations for HTTP APIs").
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -34,6 +35,7 @@ struct Shared {
     lambda: Arc<Lambda>,
     function: String,
     requests: AtomicU64,
+    pushes: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl HttpApi {
@@ -45,7 +47,8 @@ impl HttpApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port")?;
         let address = listener.local_addr()?.to_string();
         let lambda = Arc::clone(lambda);
-        let shared = Arc::new(Shared { lambda, function: function.to_owned(), requests: AtomicU64::new(0) });
+        let (requests, pushes) = (AtomicU64::new(0), Mutex::default());
+        let shared = Arc::new(Shared { lambda, function: function.to_owned(), requests, pushes });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { address, shared })
@@ -56,15 +59,25 @@ impl HttpApi {
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
     }
+
+    /// When the first webhook came that tells that a branch leads to this commit.
+    #[must_use]
+    pub fn told_of(&self, commit: &str) -> Option<Instant> {
+        self.shared.pushes.lock().unwrap_or_else(PoisonError::into_inner).get(commit).copied()
+    }
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let came = Instant::now();
     shared.requests.fetch_add(1, Ordering::Relaxed);
     let (parts, body) = request.into_parts();
     let Some(route) = route(&parts) else { return told(StatusCode::NOT_FOUND, "Not Found") };
     let Ok(body) = axum::body::to_bytes(body, MAX_EVENT).await else {
         return told(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
+    if let Some(commit) = pushed(&body) {
+        shared.pushes.lock().unwrap_or_else(PoisonError::into_inner).entry(commit).or_insert(came);
+    }
     let event = event(&route, &parts, &body).to_string();
     if event.len() > MAX_EVENT {
         return told(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
@@ -74,6 +87,12 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Err(Failed::Throttled) => told(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         Err(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
     }
+}
+
+/// The commit that a webhook of a push is about.
+fn pushed(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    Some(body["after"].as_str()?.to_owned())
 }
 
 /// A route of the template, with its path parameters.

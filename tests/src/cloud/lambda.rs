@@ -86,13 +86,12 @@ pub struct Lambda {
 }
 
 #[derive(Debug)]
-struct Managed {
-    function: Function,
-    state: Mutex<State>,
-}
+struct Managed(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// As it was deployed last.
+    function: Arc<Function>,
     idle: Vec<Instance>,
     /// What ends the process of each invocation that is under way.
     busy: BTreeMap<u64, Arc<Notify>>,
@@ -103,8 +102,7 @@ impl Lambda {
     /// These functions, none of which runs yet.
     #[must_use]
     pub fn new(functions: Vec<Function>) -> Self {
-        let managed =
-            |function: Function| (function.name.clone(), Managed { function, state: Mutex::default() });
+        let managed = |function: Function| (function.name.clone(), Managed::new(function));
         Self { functions: functions.into_iter().map(managed).collect(), requests: AtomicU64::new(0) }
     }
 
@@ -119,7 +117,7 @@ impl Lambda {
         let taken = managed.take(id, &kill);
         let done = match taken {
             Err(failed) => Err(failed),
-            Ok(idle) => managed.run(id, idle, payload, &kill).await,
+            Ok((function, idle)) => managed.run(id, (function, idle), payload, &kill).await,
         };
         managed.count(&done);
         done
@@ -138,6 +136,28 @@ impl Lambda {
             return true;
         }
         state.idle.pop().is_some()
+    }
+
+    /// Whether an instance of a function is at work.
+    #[must_use]
+    pub fn is_at_work(&self, name: &str) -> bool {
+        self.functions.get(name).is_some_and(|managed| !managed.state().busy.is_empty())
+    }
+
+    /// Gives a function other values for some of its variables, as a new deployment does: what is at work ends with the
+    /// old ones.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn deploy(&self, name: &str, variables: &[(&str, String)]) -> Result<()> {
+        let managed = self.functions.get(name).with_context(|| format!("no function {name}"))?;
+        let mut state = managed.state();
+        let mut function = Function::clone(&state.function);
+        let changes = variables.iter().map(|(variable, value)| ((*variable).to_owned(), value.clone()));
+        function.environment.extend(changes);
+        state.function = Arc::new(function);
+        state.idle.clear();
+        Ok(())
     }
 
     /// The names of all functions.
@@ -163,45 +183,58 @@ impl Lambda {
     }
 }
 
+/// A function as it is deployed, and an idle instance of it if there is one.
+type Taken = (Arc<Function>, Option<Instance>);
+
 impl Managed {
+    fn new(function: Function) -> Self {
+        Self(Mutex::new(State {
+            function: Arc::new(function),
+            idle: Vec::new(),
+            busy: BTreeMap::new(),
+            statistics: Statistics::default(),
+        }))
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An idle instance, or room for a new one.
-    fn take(&self, id: u64, kill: &Arc<Notify>) -> Result<Option<Instance>, Failed> {
+    fn take(&self, id: u64, kill: &Arc<Notify>) -> Result<Taken, Failed> {
         let mut state = self.state();
-        let most = self.function.reserved.unwrap_or(UNRESERVED);
+        let most = state.function.reserved.unwrap_or(UNRESERVED);
         if state.busy.len() >= most {
             return Err(Failed::Throttled);
         }
         state.busy.insert(id, Arc::clone(kill));
+        let function = Arc::clone(&state.function);
         // One that died while it was idle is not given work.
         while let Some(mut idle) = state.idle.pop() {
             if !idle.has_ended() {
-                return Ok(Some(idle));
+                return Ok((function, Some(idle)));
             }
         }
-        Ok(None)
+        Ok((function, None))
     }
 
     async fn run(
         &self,
         id: u64,
-        idle: Option<Instance>,
+        (function, idle): Taken,
         payload: &[u8],
         kill: &Notify,
     ) -> Result<Vec<u8>, Failed> {
         let (is_new, begun) = (idle.is_none(), Instant::now());
         let started = match idle {
             Some(idle) => Ok(idle),
-            None => Instance::start(&self.function).await,
+            None => Instance::start(&function).await,
         };
         let done = match started {
             Ok(mut instance) => {
                 let request = format!("00000000-0000-4000-8000-{id:012x}");
-                let done = instance.invoke(&request, payload, self.function.timeout, kill).await;
-                self.back(id, instance, &done, is_new, begun);
+                let done = instance.invoke(&request, payload, function.timeout, kill).await;
+                self.back(id, (&function, instance), &done, is_new, begun);
                 done
             }
             Err(error) => Err(Failed::Crashed(format!("{error:#}"))),
@@ -214,7 +247,7 @@ impl Managed {
     fn back(
         &self,
         id: u64,
-        instance: Instance,
+        (function, instance): (&Arc<Function>, Instance),
         done: &Result<Vec<u8>, Failed>,
         is_new: bool,
         begun: Instant,
@@ -229,7 +262,8 @@ impl Managed {
         if done.is_ok() {
             state.statistics.durations.push(begun.elapsed());
         }
-        if matches!(done, Ok(_) | Err(Failed::Error(_))) {
+        let is_current = Arc::ptr_eq(function, &state.function);
+        if is_current && matches!(done, Ok(_) | Err(Failed::Error(_))) {
             state.idle.push(instance);
         }
     }

@@ -63,6 +63,8 @@ pub struct Asked {
     pub idle: u64,
     /// Batches that were taken off.
     pub deletes: u64,
+    /// Batches that were delivered twice.
+    pub repeated: u64,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ struct Shared {
     receives: AtomicU64,
     idle: AtomicU64,
     deletes: AtomicU64,
+    repeated: AtomicU64,
 }
 
 impl Mappings {
@@ -89,6 +92,7 @@ impl Mappings {
             receives: AtomicU64::new(0),
             idle: AtomicU64::new(0),
             deletes: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
         });
         let mut workers = JoinSet::new();
         for mapping in mappings {
@@ -99,7 +103,7 @@ impl Mappings {
         Self { stop, workers, shared }
     }
 
-    /// From now on so many of a thousand batches of a standard queue are delivered twice, and in another order.
+    /// From now on so many of a thousand batches are delivered twice, and those of a standard queue in another order.
     pub fn repeat(&self, in_a_thousand: u64) {
         self.shared.repeats.store(in_a_thousand, Ordering::Relaxed);
     }
@@ -108,8 +112,8 @@ impl Mappings {
     #[must_use]
     pub fn asked(&self) -> Asked {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Shared { receives, idle, deletes, .. } = &*self.shared;
-        Asked { receives: read(receives), idle: read(idle), deletes: read(deletes) }
+        let Shared { receives, idle, deletes, repeated, .. } = &*self.shared;
+        Asked { receives: read(receives), idle: read(idle), deletes: read(deletes), repeated: read(repeated) }
     }
 
     /// Lets every batch that is at work end, and takes no more.
@@ -154,16 +158,18 @@ impl Shared {
     /// Invokes the function, and takes off the queue what it did.
     async fn deliver(&self, mapping: &Mapping, mut batch: Vec<Message>) {
         let taken = Instant::now();
-        let again = !mapping.is_ordered && self.draws_a_repeat();
-        if again {
+        let again = self.draws_a_repeat();
+        if again && !mapping.is_ordered {
             batch.reverse();
         }
         let Some(answer) = self.invoke(mapping, &batch, taken).await else { return };
-        if again {
+        let failed = event::failures(&answer, &batch);
+        // What is given back to an ordered queue may be somebody else's by now.
+        if again && (failed.is_empty() || !mapping.is_ordered) {
             // At least once: what was done may come again before anyone knows that it was.
             let _ = self.invoke(mapping, &batch, taken).await;
+            self.repeated.fetch_add(1, Ordering::Relaxed);
         }
-        let failed = event::failures(&answer, &batch);
         batch.retain(|message| !failed.contains(message.message_id().unwrap_or_default()));
         self.delete(mapping, &batch).await;
     }

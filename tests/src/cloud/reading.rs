@@ -38,21 +38,29 @@ impl Cloud {
     /// # Errors
     /// When it was never looked at.
     pub fn target(&self, environment: &str) -> Result<Value> {
+        self.target_of("shop", environment)
+    }
+
+    /// The state of an application in an environment.
+    ///
+    /// # Errors
+    /// When it was never looked at.
+    pub fn target_of(&self, application: &str, environment: &str) -> Result<Value> {
         let target = Target {
-            application: "shop".parse()?,
+            application: application.parse()?,
             environment: environment.parse()?,
             cluster: CLUSTER.parse()?,
         };
         self.kept(&keys::target(&target))
     }
 
-    /// Waits until what is wanted in an environment runs and is healthy; returns its state.
+    /// Waits until what is wanted of an application in an environment runs and is healthy; returns its state.
     ///
     /// # Errors
     /// When it does not get there in time.
-    pub fn until_healthy(&self, environment: &str) -> Result<Value> {
-        self.until(&format!("shop in {environment} is healthy"), || {
-            let state = self.target(environment)?;
+    pub fn until_healthy(&self, application: &str, environment: &str) -> Result<Value> {
+        self.until(&format!("{application} in {environment} is healthy"), || {
+            let state = self.target_of(application, environment)?;
             ensure!(state["outcome"]["result"]["is"] == "healthy", "{state}");
             Ok(state)
         })
@@ -133,11 +141,7 @@ impl Cloud {
     /// When the log cannot be read.
     pub fn leaves(&self) -> Result<Vec<(u64, Leaf)>> {
         self.runtime.block_on(async {
-            let view = countersign_ledger::log::open(
-                &self.stack.services.store,
-                std::slice::from_ref(&self.log_key),
-            )
-            .await?;
+            let view = countersign_ledger::log::open(&self.stack.services.store, &self.log_keys).await?;
             let mut view = view.context("there is no log")?;
             let mut leaves = Vec::new();
             for index in 0..view.size() {

@@ -46,14 +46,21 @@ pub const WITNESS: &str = "witness.example";
 /// What may be different from how the templates have it.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The longest that a received message is hidden: what a killed function held comes again after this.
+    /// The longest that a queue hides a received message.
     pub visibility: Option<Duration>,
+    /// How long a function hides what it works on at once, where not for a minute: what it held when it was killed comes
+    /// again after this.
+    pub hidden: Option<Duration>,
     /// How far the clock of each function is ahead, in milliseconds.
     pub clocks: BTreeMap<String, i64>,
     /// The approvals that staging asks for, where not one.
     pub approvals: Option<u32>,
     /// Whether the cluster demands that the witness has cosigned.
     pub witnessed: bool,
+    /// How often each repository is asked about, in seconds, where not every five.
+    pub poll_seconds: Option<u32>,
+    /// How many applications there are besides the sample, each with a repository and a namespace of its own.
+    pub applications: usize,
     /// What random moments are drawn from.
     pub seed: u64,
 }
@@ -75,6 +82,8 @@ pub struct Services {
     pub store: S3Store,
     /// The three keys: of checkpoints, of authorizations, of cosignatures.
     pub keys: [PublicKey; 3],
+    /// The two of the next epoch: of checkpoints, of authorizations.
+    pub next_keys: [PublicKey; 2],
     contract: Contract,
     settings: Settings,
     buckets: [String; 4],
@@ -143,7 +152,7 @@ impl Services {
             cluster: (control_plane.url().to_owned(), control_plane.ca_pem().to_owned()),
         };
         let rights = Rights::new(&contract, &installation, CLUSTER);
-        let keys = public_keys(&kms).await?;
+        let (keys, next_keys) = public_keys(&kms).await?;
         let store = store(&s3, &buckets).await;
         Ok(Self {
             gateway: Gateway::start(behind, &roles, rights, settings.seed).await?,
@@ -154,6 +163,7 @@ impl Services {
             moto,
             store,
             keys,
+            next_keys,
             contract,
             settings,
             buckets,
@@ -174,6 +184,12 @@ impl Services {
     /// When the server is gone.
     pub fn dead_queues(&self) -> Result<Vec<String>> {
         queues::dead(&self.installation)
+    }
+
+    /// Whether a function finds a variable when it starts.
+    #[must_use]
+    pub fn is_told(&self, function: &str, variable: &str) -> bool {
+        self.contract.variables.get(variable).is_some_and(|who| who.contains(function))
     }
 
     /// What may be different from how the templates have it.
@@ -229,16 +245,21 @@ pub fn cluster_name() -> Result<ClusterName> {
     Ok(CLUSTER.parse()?)
 }
 
-async fn public_keys(kms: &Kms) -> Result<[PublicKey; 3]> {
+async fn public_keys(kms: &Kms) -> Result<([PublicKey; 3], [PublicKey; 2])> {
     let config = crate::world::aws::config(&kms.url).await;
     let open = async |key, algorithm| {
         anyhow::Ok(KmsSigner::open(&config, key, algorithm).await?.public_key().clone())
     };
-    Ok([
+    let first = [
         open(kms::ED25519_KEY, Algorithm::Ed25519).await?,
         open(kms::P256_KEY, Algorithm::EcdsaP256Sha256).await?,
         open(kms::WITNESS_KEY, Algorithm::Ed25519).await?,
-    ])
+    ];
+    let next = [
+        open(kms::NEXT_ED25519_KEY, Algorithm::Ed25519).await?,
+        open(kms::NEXT_P256_KEY, Algorithm::EcdsaP256Sha256).await?,
+    ];
+    Ok((first, next))
 }
 
 async fn store(s3: &str, [data, manifests, log, witness]: &[String; 4]) -> S3Store {

@@ -164,6 +164,15 @@ pub async fn deduplicates(queue: &impl Queue, name: &QueueName) {
     assert_eq!(drain(queue, name, 1).await, ["3"]);
 }
 
+/// What counts is the id: content that comes back within five minutes, as A, B and A again, is no duplicate.
+pub async fn keeps_content_that_comes_back(queue: &impl Queue, name: &QueueName) {
+    for (id, body) in [("1", "A"), ("2", "B"), ("3", "A")] {
+        let sent = Outgoing { body: body.into(), ..message("back", id) };
+        queue.send(name, &[sent]).await.expect("sent");
+    }
+    assert_eq!(drain(queue, name, 3).await, ["A", "B", "A"]);
+}
+
 /// An id may be used again after five minutes. Takes that long, unless time is paused.
 pub async fn forgets_ids_after_five_minutes(queue: &impl Queue, name: &QueueName) {
     send(queue, name, &[("minutes", "1")]).await;

@@ -7,12 +7,12 @@ use countersign_core::message::QueueName;
 use countersign_core::stage::{BatchResult, Incoming, StageError, left_over};
 use lambda_runtime::Context;
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Scheduled, machine_clock};
+use super::Scheduled;
+use super::deadline;
+use super::hiding::{self, Hiding, Work};
 use crate::sqs::{GROUP, SqsQueue};
-
-/// What is left of an invocation's time when a stage is stopped, so that its messages can still be given back.
-const MARGIN: Duration = Duration::from_secs(3);
 
 /// The first retry of a message comes after this, later ones after twice the time of the one before.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
@@ -20,12 +20,20 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// Retries of a message are never further apart.
 const WIDEST_RETRY: Duration = Duration::from_secs(600);
 
+/// What was received more often than this is moved aside before its stage, whatever a function is told. It is less than
+/// the `maxReceiveCount` of every queue: SQS moves a message without a word, and `record` would never hear of it.
+pub const MOST_RECEIVES: u32 = 950;
+
 /// Answers batches of messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Batches<'a> {
     queue: &'a SqsQueue,
-    /// A message that was received this often can never succeed; `None` where SQS alone counts.
-    max_receives: Option<u32>,
+    /// What was received more often ends its function each time: its stage does not get it again.
+    most: u32,
+    /// Whether a retry is given up at that receive.
+    gives_up: bool,
+    /// How long messages are hidden at once while they are at work.
+    visibility: Duration,
 }
 
 /// What invokes a function that takes messages, and that a schedule invokes as well.
@@ -45,20 +53,28 @@ struct Taken {
 }
 
 impl<'a> Batches<'a> {
-    /// For a function that gives a message up once it was received `most` times.
+    /// For a function that gives a message up once it was received `most` times, and at [`MOST_RECEIVES`] at the latest.
     #[must_use]
     pub fn limited(queue: &'a SqsQueue, most: u32) -> Self {
-        Self { queue, max_receives: Some(most) }
+        Self { most: most.min(MOST_RECEIVES), gives_up: true, ..Self::unlimited(queue) }
     }
 
-    /// For a function that never gives a message up.
+    /// For a function that tries a message again for as long as [`MOST_RECEIVES`] lets it.
     #[must_use]
     pub fn unlimited(queue: &'a SqsQueue) -> Self {
-        Self { queue, max_receives: None }
+        Self { queue, most: MOST_RECEIVES, gives_up: false, visibility: hiding::visibility() }
     }
 
-    /// Has the stage work on the messages, gives back what it did not take, and moves aside what it never will.
-    /// A stage that is not done when the invocation's time ends is stopped, and all of its messages come again.
+    /// Hides messages for this long at once while they are at work, and not for a minute.
+    #[must_use]
+    pub const fn hiding_for(self, visibility: Duration) -> Self {
+        Self { visibility, ..self }
+    }
+
+    /// Moves aside what was received too often, has the stage work on the other messages, gives back what it did not
+    /// take, and moves aside what it never will. A stage that is not done when the invocation's time ends is stopped, and
+    /// all of its messages come again. Meanwhile they are hidden for a minute again and again, so that they come again
+    /// soon where this program is ended.
     pub async fn answer(
         &self,
         name: &QueueName,
@@ -66,17 +82,17 @@ impl<'a> Batches<'a> {
         event: SqsEvent,
         stage: impl AsyncFnOnce(&[Incoming]) -> BatchResult,
     ) -> SqsBatchResponse {
+        let left = deadline::begin(context);
+        let deadline = Instant::now() + left;
         let taken: Vec<_> = event.records.into_iter().map(Taken::of).collect();
         let batch: Vec<_> = taken.iter().map(|taken| taken.message.clone()).collect();
+        let handles = taken.iter().map(|taken| taken.handle.clone()).collect();
+        let work = Work { name: name.clone(), handles, visibility: self.visibility, left };
+        let hiding = Hiding::begin(self.queue, work);
         // In a box, since the compiler does not follow futures within futures to any depth.
-        let work = Box::pin(stage(&batch));
-        let results = tokio::time::timeout(time_left(context), work).await.unwrap_or_else(|_| {
-            let why = StageError::Retry("the invocation's time is over".to_owned());
-            batch.iter().map(|_| Err(why.clone())).collect()
-        });
-        let mut settled = Vec::with_capacity(results.len());
-        for (message, result) in batch.iter().zip(results) {
-            settled.push(self.settle(name, message, result).await);
+        let settled = Box::pin(self.settled(name, &batch, deadline, stage)).await;
+        if let Some(hiding) = hiding {
+            hiding.end().await;
         }
         let left = left_over(&batch, &settled, name.is_ordered());
         let mut failures = SqsBatchResponse::default();
@@ -96,7 +112,66 @@ impl<'a> Batches<'a> {
         failures
     }
 
-    /// Moves a message aside that can never succeed; it is done then. Where that fails it comes again.
+    /// What becomes of each message.
+    async fn settled(
+        &self,
+        name: &QueueName,
+        batch: &[Incoming],
+        deadline: Instant,
+        stage: impl AsyncFnOnce(&[Incoming]) -> BatchResult,
+    ) -> BatchResult {
+        let spared = self.spare(name, batch, deadline).await;
+        let is_work = |(message, spared): (&Incoming, &Option<_>)| spared.is_none().then(|| message.clone());
+        let work: Vec<_> = batch.iter().zip(&spared).filter_map(is_work).collect();
+        let results = if work.is_empty() {
+            Vec::new()
+        } else {
+            let working = timeout_at(deadline, Box::pin(stage(&work))).await;
+            working.unwrap_or_else(|_| work.iter().map(|_| Err(too_late())).collect())
+        };
+        let mut results = results.into_iter();
+        let mut settled = Vec::with_capacity(batch.len());
+        for (message, spared) in batch.iter().zip(spared) {
+            settled.push(match spared {
+                Some(result) => result,
+                None => self.settle(name, message, results.next().unwrap_or_else(unanswered)).await,
+            });
+        }
+        settled
+    }
+
+    /// What its stage does not get: what was received too often, and what must not overtake it where it cannot be moved
+    /// aside. A queue that has no dead letters spares its stage nothing.
+    async fn spare(
+        &self,
+        name: &QueueName,
+        batch: &[Incoming],
+        deadline: Instant,
+    ) -> Vec<Option<Result<(), StageError>>> {
+        let mut blocked: Vec<&str> = Vec::new();
+        let mut spared = Vec::with_capacity(batch.len());
+        for message in batch {
+            if name.is_ordered() && blocked.contains(&message.group.as_str()) {
+                spared.push(Some(Ok(())));
+            } else if message.receive_count <= self.most || name.dead_letters().is_none() {
+                spared.push(None);
+            } else {
+                let why = format!(
+                    "was received {} times and never taken: its function ended or failed each time",
+                    message.receive_count
+                );
+                let moved = timeout_at(deadline, self.move_aside(name, message, &why)).await;
+                let moved = moved.unwrap_or_else(|_| Err(too_late()));
+                if moved.is_err() {
+                    blocked.push(&message.group);
+                }
+                spared.push(Some(moved));
+            }
+        }
+        spared
+    }
+
+    /// Moves a message aside that can never succeed.
     async fn settle(
         &self,
         name: &QueueName,
@@ -105,32 +180,33 @@ impl<'a> Batches<'a> {
     ) -> Result<(), StageError> {
         let why = match result {
             Err(StageError::Final(why)) => why,
-            Err(StageError::Retry(why))
-                if self.max_receives.is_some_and(|most| message.receive_count >= most) =>
-            {
+            Err(StageError::Retry(why)) if self.gives_up && message.receive_count >= self.most => {
                 format!("was received {} times and never taken: {why}", message.receive_count)
             }
             other => return other,
         };
-        tracing::error!(queue = %name, message = message.id, why, "became a dead letter");
-        self.queue
-            .set_aside(name, message, &why)
-            .await
-            .map_err(|error| StageError::Retry(format!("{why}; and it cannot be moved aside: {error}")))
+        self.move_aside(name, message, &why).await
+    }
+
+    /// Moves a message aside; it is done then. Where that fails it comes again.
+    async fn move_aside(&self, name: &QueueName, message: &Incoming, why: &str) -> Result<(), StageError> {
+        tracing::error!(queue = %name, id = message.id, why, "became a dead letter");
+        let moved = self.queue.set_aside(name, message, why).await;
+        moved.map_err(|error| StageError::Retry(format!("{why}; and it cannot be moved aside: {error}")))
     }
 
     async fn give_back(&self, name: &QueueName, taken: &Taken, result: &Result<(), StageError>) {
         let delay = match result {
             Err(why) => {
                 let delay = retry_delay(taken.message.receive_count);
-                tracing::warn!(queue = %name, message = taken.message.id, %why, ?delay, "comes again");
+                tracing::warn!(queue = %name, id = taken.message.id, %why, ?delay, "comes again");
                 delay
             }
             Ok(()) => Duration::ZERO,
         };
         if let Err(error) = self.queue.hide(name, &taken.handle, delay).await {
             // It is visible again when the visibility of its receive ends.
-            tracing::warn!(queue = %name, message = taken.message.id, %error, "comes again later than it could");
+            tracing::warn!(queue = %name, id = taken.message.id, %error, "comes again later than it could");
         }
     }
 }
@@ -171,16 +247,18 @@ pub fn queue_of(event: &SqsEvent, installation: &str) -> Option<QueueName> {
     }
 }
 
+fn too_late() -> StageError {
+    StageError::Retry("the invocation's time is over".to_owned())
+}
+
+fn unanswered() -> Result<(), StageError> {
+    Err(StageError::Retry("the stage said nothing of it".to_owned()))
+}
+
 fn failure(id: &str) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     id.clone_into(&mut failure.item_identifier);
     failure
-}
-
-/// How long a stage may work: to the deadline that Lambda names, less what giving back takes.
-fn time_left(context: &Context) -> Duration {
-    let now = u64::try_from(machine_clock().as_millis()).unwrap_or_default();
-    Duration::from_millis(context.deadline.saturating_sub(now)).saturating_sub(MARGIN)
 }
 
 fn retry_delay(receive_count: u32) -> Duration {
@@ -188,32 +266,4 @@ fn retry_delay(receive_count: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(arn: &str) -> SqsEvent {
-        let json = format!(r#"{{"Records":[{{"messageId":"1","eventSourceARN":"{arn}"}}]}}"#);
-        serde_json::from_str(&json).unwrap()
-    }
-
-    #[test]
-    fn the_queue_follows_from_where_a_batch_came_from() {
-        let of = |name: &str| queue_of(&event(&format!("arn:aws:sqs:eu-west-1:1:{name}")), "shop");
-        let east = || "east".parse().unwrap();
-        assert_eq!(of("shop-decisions.fifo"), Some(QueueName::Decisions));
-        assert_eq!(of("shop-dead-letters.fifo"), Some(QueueName::DeadLetters(None)));
-        assert_eq!(of("shop-dead-letters-east.fifo"), Some(QueueName::DeadLetters(Some(east()))));
-        assert_eq!(of("shop-outcomes-east.fifo"), Some(QueueName::Outcomes(east())));
-        assert_eq!(of("shop-observations-east"), Some(QueueName::Observations(east())));
-        for other in ["shop-dead-facts.fifo", "other-decisions.fifo", "shop", "shop-outcomes-.fifo"] {
-            assert_eq!(of(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn retries_widen_to_ten_minutes() {
-        assert_eq!(retry_delay(1), FIRST_RETRY);
-        assert_eq!(retry_delay(3), FIRST_RETRY * 4);
-        assert_eq!(retry_delay(u32::MAX), WIDEST_RETRY);
-    }
-}
+mod tests;

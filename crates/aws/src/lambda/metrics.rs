@@ -10,7 +10,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::now;
+use super::{now, write_line};
 
 /// Counts what events ask to have counted.
 pub struct Metrics {
@@ -23,7 +23,7 @@ impl Metrics {
     pub fn new(installation: Option<String>, cluster: Option<String>) -> Self {
         let dimensions = [("Installation", installation), ("Cluster", cluster)];
         let dimensions = dimensions.into_iter().filter_map(|(name, of)| Some((name, of?))).collect();
-        Self { dimensions, write: |line| println!("{line}") }
+        Self { dimensions, write: write_line }
     }
 
     fn line(&self, at: Timestamp, metric: &str, value: u64) -> Value {

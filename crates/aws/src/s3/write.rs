@@ -162,3 +162,6 @@ fn new_mark() -> String {
     let half = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", half(), half())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,46 @@ fn seconds_are_whole_and_never_less_than_was_asked_for() {
     assert_eq!(seconds(Duration::from_secs(1), most), 1);
     assert_eq!(seconds(Duration::from_secs(60), most), 20);
 }
+
+/// The text attributes of a message.
+fn attributes(queue: &QueueName, message: &Outgoing) -> Vec<(String, String)> {
+    let entry = outgoing::built(outgoing::entry(queue, 0, message).unwrap()).unwrap();
+    let text = |(name, value): (&String, &MessageAttributeValue)| {
+        assert_eq!(value.data_type(), "String");
+        (name.clone(), value.string_value().unwrap_or_default().to_owned())
+    };
+    let mut all: Vec<_> = entry.message_attributes().into_iter().flatten().map(text).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_message_bears_its_trace_as_an_attribute() {
+    let trace = || ("trace".to_owned(), "t-1".to_owned());
+    let body = r#"{"v":1,"trace":"t-1","body":{"trace":"not this one"}}"#;
+    let sent = Outgoing { body: body.to_owned(), ..message("g", "1", 0) };
+    assert_eq!(attributes(&QueueName::Events, &sent), [trace()]);
+    let free = QueueName::Observations(cluster("east"));
+    assert_eq!(attributes(&free, &sent), [(GROUP.to_owned(), "g".to_owned()), trace()]);
+}
+
+#[test]
+fn every_message_of_a_batch_bears_its_own_trace() {
+    let of = |number: u32| Outgoing {
+        body: format!(r#"{{"v":1,"trace":"t-{number}","body":{{}}}}"#),
+        ..message(&number.to_string(), &number.to_string(), 0)
+    };
+    let batches = outgoing::batches(&QueueName::Facts, &[of(1), of(2)]).unwrap();
+    let trace = |entry: &aws_sdk_sqs::types::SendMessageBatchRequestEntry| {
+        entry.message_attributes().unwrap()["trace"].string_value().unwrap().to_owned()
+    };
+    assert_eq!(batches.concat().iter().map(trace).collect::<Vec<_>>(), ["t-1", "t-2"]);
+}
+
+#[test]
+fn what_has_no_trace_is_sent_without_one() {
+    for body in ["", "x", "[]", r#"{"v":1,"body":{}}"#, r#"{"v":1,"trace":"","body":{}}"#, r#"{"trace":7}"#] {
+        let sent = Outgoing { body: body.to_owned(), ..message("g", "1", 0) };
+        assert!(attributes(&QueueName::Events, &sent).is_empty(), "{body}");
+    }
+}

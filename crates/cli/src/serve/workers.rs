@@ -104,7 +104,7 @@ async fn record(node: Arc<Node>, stop: watch::Receiver<bool>) {
     let recorder = node.recorder();
     pump::run(&node, &QueueName::Decisions, RECORD_BATCH, stop, async |batch| {
         let _alone = node.recording.lock().await;
-        recorder.decisions(now(), batch).await
+        recorder.handle(&QueueName::Decisions, now(), batch).await
     })
     .await;
 }
@@ -112,10 +112,10 @@ async fn record(node: Arc<Node>, stop: watch::Receiver<bool>) {
 /// Records what became a dead letter: of one cluster's queues, or of those that serve none.
 async fn dead_letters(node: Arc<Node>, stop: watch::Receiver<bool>, cluster: Option<ClusterName>) {
     let recorder = node.recorder();
-    let queue = QueueName::DeadLetters(cluster.clone());
+    let queue = QueueName::DeadLetters(cluster);
     pump::run(&node, &queue, RECORD_BATCH, stop, async |batch| {
         let _alone = node.recording.lock().await;
-        recorder.dead_letters(cluster.as_ref(), now(), batch).await
+        recorder.handle(&queue, now(), batch).await
     })
     .await;
 }
@@ -161,10 +161,10 @@ fn start_cluster(
     });
     spawn(&format!("outcomes-{name}"), node, stop, alive, async move |node, stop| {
         let recorder = node.recorder();
-        let queue = QueueName::Outcomes(outcomes.clone());
+        let queue = QueueName::Outcomes(outcomes);
         pump::run(&node, &queue, RECORD_BATCH, stop, async |batch| {
             let _alone = node.recording.lock().await;
-            recorder.outcomes(&outcomes, now(), batch).await
+            recorder.handle(&queue, now(), batch).await
         })
         .await;
     });

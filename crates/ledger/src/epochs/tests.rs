@@ -47,7 +47,8 @@ fn only_the_root_key_begins_an_epoch() {
 
 #[test]
 fn what_is_not_the_next_epoch_of_this_log_is_refused() {
-    let changes: [(fn(&mut Rotation), &str); 7] = [
+    type Change = fn(&mut Rotation);
+    let changes: [(Change, &str); 7] = [
         (|rotation| rotation.v = 2, "version 2"),
         (|rotation| rotation.origin = "log.example/two".to_owned(), "log.example/two"),
         (|rotation| rotation.keys.epoch = 1, "epoch 2 is the next"),

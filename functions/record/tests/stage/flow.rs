@@ -47,6 +47,20 @@ async fn an_allowed_decision_becomes_an_authorization_that_verifies() {
 }
 
 #[tokio::test]
+async fn what_a_newer_release_sent_waits_and_holds_up_nothing_else() {
+    let world = World::new().await;
+    let decision = world.decision(&target("shop"), 'a', 1);
+    let known = world.message(&[&decision]).await;
+    let newer = Incoming { body: r#"{"v":2,"more":[]}"#.to_owned(), ..known.clone() };
+    let batch = [newer, known];
+    let results = world.recorder().handle(&QueueName::Decisions, at(2), &batch).await;
+    assert!(matches!(&results[0], Err(StageError::Retry(why)) if why.contains("update")), "{results:?}");
+    assert_eq!(results[1], Ok(()));
+    assert!(world.authorization(&decision.attempt).await.is_some());
+    assert_eq!(world.leaves().await.len(), 2, "nothing was rejected");
+}
+
+#[tokio::test]
 async fn of_two_looks_in_one_batch_the_second_is_superseded_and_asks_again() {
     let world = World::new().await;
     let (first, second) = (world.decision(&target("shop"), 'a', 1), world.decision(&target("shop"), 'b', 2));

@@ -5,8 +5,9 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::{CONTROL, SHOP, Secrets};
-use crate::cloud::stack::CLUSTER;
+use super::applications::{self, Applications};
+use super::{CONTROL, Facts, SHOP, Secrets};
+use crate::cloud::stack::{CLUSTER, Settings};
 use crate::installation::{Installation, PEOPLE};
 use crate::world::gitea::Gitea;
 use crate::world::gitea::account::Account;
@@ -22,16 +23,14 @@ pub(super) struct Control {
 /// Writes the control repository of the installation, and pushes it.
 pub(super) fn push(
     installation: &Installation,
-    gitea: &Gitea,
-    people: &[Account],
-    secrets: &Secrets,
-    uid: &str,
-    approvals: u32,
+    (gitea, people): (&Gitea, &[Account]),
+    settings: &Settings,
+    facts: &Facts<'_>,
 ) -> Result<Control> {
     let clone = installation.clone("control")?;
     let baseline = installation.clone("shop")?.head()?;
     let persons = persons(installation, people)?;
-    let text = configuration(gitea, &persons, secrets, uid, &baseline, approvals);
+    let text = configuration(gitea, &persons, settings, facts, &baseline);
     clone.write("countersign.yaml", &text)?;
     let commit = clone.commit_all("ada", "Begin on Gitea")?;
     clone.git(&["push", "-q", &people[0].git_url(CONTROL), "HEAD:refs/heads/main"])?;
@@ -55,13 +54,27 @@ fn persons(installation: &Installation, people: &[Account]) -> Result<String> {
     Ok(persons)
 }
 
+/// The repositories of the applications besides the sample, and the applications.
+fn others(applications: &Applications) -> (String, String) {
+    let (mut repositories, mut others) = (String::new(), String::new());
+    for name in &applications.names {
+        let (repository, baseline) = (applications::repository(name), &applications.baseline);
+        repositories += &format!("  gitea/{repository}: {{}}\n");
+        others += &format!(
+            "  {name}:\n    team: platform\n    repository: gitea/{repository}\n    environments:\n      staging:\n        \
+             path: deploy/staging\n        branch: main\n        namespaces: [{name}]\n        \
+             baseline: \"{baseline}\"\n"
+        );
+    }
+    (repositories, others)
+}
+
 fn configuration(
     gitea: &Gitea,
     persons: &str,
-    secrets: &Secrets,
-    uid: &str,
+    settings: &Settings,
+    facts: &Facts<'_>,
     baseline: &str,
-    approvals: u32,
 ) -> String {
     let placement = |environment: &str| {
         format!(
@@ -69,8 +82,11 @@ fn configuration(
              namespaces: [shop-{environment}]\n        baseline: \"{baseline}\"\n"
         )
     };
-    let (url, Secrets { webhook, token, .. }) = (gitea.url(), secrets);
+    let Facts { secrets: Secrets { webhook, token, .. }, uid, applications } = facts;
+    let (url, approvals) = (gitea.url(), settings.approvals.unwrap_or(1));
+    let poll = settings.poll_seconds.unwrap_or(5);
     let (staging, production) = (placement("staging"), placement("production"));
+    let (repositories, others) = others(applications);
     format!(
         "version: 1
 control:
@@ -85,7 +101,7 @@ hosts:
     url: {url}
     webhookSecret: \"secret:{webhook}\"
     token: \"secret:{token}\"
-    pollSeconds: 5
+    pollSeconds: {poll}
 people:
 {persons}teams:
   platform:
@@ -93,12 +109,12 @@ people:
 repositories:
   gitea/{CONTROL}: {{}}
   gitea/{SHOP}: {{}}
-applications:
+{repositories}applications:
   shop:
     team: platform
     repository: gitea/{SHOP}
     environments:
-{staging}{production}environments:
+{staging}{production}{others}environments:
   staging:
     approvals:
       count: {approvals}

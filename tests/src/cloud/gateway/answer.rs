@@ -37,6 +37,13 @@ impl Refusal {
         }
     }
 
+    /// Another conditional write of the same object is at work.
+    #[must_use]
+    pub fn conflicted() -> Self {
+        let message = "another write is at work: the tests ask for it".to_owned();
+        Self { status: 409, code: "ConditionalRequestConflict", message }
+    }
+
     /// A failure of the service itself.
     #[must_use]
     pub fn unavailable(service: &str) -> Self {

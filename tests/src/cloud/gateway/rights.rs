@@ -49,7 +49,7 @@ impl Rights {
         let name = &call.name;
         let known =
             self.contract.functions.get(function).ok_or_else(|| format!("{function}: no such role"))?;
-        if !known.calls.contains(name) {
+        if !known.calls.contains(right_of(name)) {
             return Err(format!("the role of {function} does not allow {name}"));
         }
         let used = |row: &str, what: &str| (function.to_owned(), row.to_owned(), what.to_owned());
@@ -108,6 +108,11 @@ impl Rights {
     }
 }
 
+/// The call whose right a call needs: to change several at once is to change each ("Amazon SQS API permissions").
+fn right_of(call: &str) -> &str {
+    if call == "sqs.ChangeMessageVisibilityBatch" { "sqs.ChangeMessageVisibility" } else { call }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,8 +142,11 @@ mod tests {
         assert!(sends("apply", "shop-dead-deploys-east.fifo").is_ok());
         assert!(sends("gather", "shop-decisions.fifo").is_err());
         assert!(sends("gather", "other-facts.fifo").is_err());
-        let hides =
-            |function: &str, name: &str| allowed(function, "sqs.ChangeMessageVisibility", queue(name));
-        assert!(hides("gather", "shop-events.fifo").is_ok() && hides("gather", "shop-facts.fifo").is_err());
+        for call in ["sqs.ChangeMessageVisibility", "sqs.ChangeMessageVisibilityBatch"] {
+            let hides = |function: &str, name: &str| allowed(function, call, queue(name));
+            assert!(hides("gather", "shop-events.fifo").is_ok(), "{call}");
+            assert!(hides("gather", "shop-facts.fifo").is_err(), "{call}");
+            assert!(hides("poll", "shop-events.fifo").is_err(), "{call}");
+        }
     }
 }

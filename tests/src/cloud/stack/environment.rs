@@ -35,6 +35,9 @@ impl Services {
         if let Some(ahead) = self.settings.clocks.get(name) {
             environment.insert("COUNTERSIGN_CLOCK_AHEAD".to_owned(), ahead.to_string());
         }
+        if let Some(hidden) = self.settings.hidden {
+            environment.insert("COUNTERSIGN_HIDDEN_MILLIS".to_owned(), hidden.as_millis().to_string());
+        }
         let row = self.contract.function(name)?;
         let credentials = self.roles.iter().find(|role| role.function == name).cloned();
         Ok(Function {
@@ -74,6 +77,8 @@ impl Services {
             ("COUNTERSIGN_EPOCH", "1"),
             ("COUNTERSIGN_LOG_KEY", kms::ED25519_KEY),
             ("COUNTERSIGN_AUTHORIZATION_KEY", kms::P256_KEY),
+            ("COUNTERSIGN_PREVIOUS_LOG_KEY", ""),
+            ("COUNTERSIGN_PREVIOUS_AUTHORIZATION_KEY", ""),
             ("COUNTERSIGN_PSEUDONYM_SECRET", pseudonyms),
             ("COUNTERSIGN_REPOSITORIES", "/tmp/repositories"),
             ("COUNTERSIGN_CLUSTER", CLUSTER),

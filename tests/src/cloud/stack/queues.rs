@@ -13,7 +13,7 @@ use crate::cloud::mapping::Mapping;
 use crate::world::aws::elasticmq::{ElasticMq, create, redrive};
 
 /// How often a message is received before SQS moves it aside.
-const MOST_RECEIVES: u32 = 288;
+const MOST_RECEIVES: u32 = 1000;
 
 /// How long a queue hides a message: so many times the time that its function may take.
 const TIMES_THE_TIMEOUT: u32 = 6;

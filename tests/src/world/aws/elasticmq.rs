@@ -84,6 +84,19 @@ impl ElasticMq {
         let prefix = format!("{}/{ACCOUNT}/{installation}-", self.url);
         Ok(SqsQueue::new(&config, QueueUrls { prefix, elsewhere: Vec::new() }))
     }
+
+    /// The bodies of what lies among the dead letters of a queue, ten at most.
+    ///
+    /// # Errors
+    /// When ElasticMQ refuses to show them.
+    pub async fn dead(&self, installation: &str, queue: &QueueName) -> Result<Vec<String>> {
+        let ending = if queue.is_ordered() { ".fifo" } else { "" };
+        let url = format!("{}/{ACCOUNT}/{installation}-dead-{queue}{ending}", self.url);
+        let request = self.client().await.receive_message().queue_url(url);
+        let shown = request.max_number_of_messages(10).wait_time_seconds(5).send().await;
+        let shown = shown.with_context(|| format!("cannot read the dead letters of {queue}"))?;
+        Ok(shown.messages.unwrap_or_default().into_iter().filter_map(|message| message.body).collect())
+    }
 }
 
 /// What sends messages that were received `limit` times to the queue `dead`.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use countersign_core::digest::Digest;
 use serde_json::{Value, json};
 
 use super::wait_for;
@@ -89,12 +90,26 @@ impl Moto {
     /// # Errors
     /// When there is one of that name.
     pub async fn secret(&self, name: &str, value: &str) -> Result<String> {
-        let body =
-            json!({ "Name": name, "SecretString": value, "ClientRequestToken": format!("{name:0<36}") });
-        let request = self.0.client.post(&self.0.url).header("x-amz-target", "secretsmanager.CreateSecret");
-        let request = request.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
-        let made: Value = serde_json::from_str(&self.send("secretsmanager", "tests", request).await?)?;
+        let made = self.secrets("CreateSecret", json!({ "Name": name, "SecretString": value })).await?;
         Ok(made["ARN"].as_str().context("the secret has no ARN")?.to_owned())
+    }
+
+    /// Gives a secret a new value, as a rotation does.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn rotate(&self, name: &str, value: &str) -> Result<()> {
+        let asked = json!({ "SecretId": name, "SecretString": value });
+        self.secrets("PutSecretValue", asked).await.map(drop)
+    }
+
+    /// Makes a call of Secrets Manager that writes a version, whose id is that of its content.
+    async fn secrets(&self, operation: &str, mut asked: Value) -> Result<Value> {
+        asked["ClientRequestToken"] = json!(Digest::of(asked.to_string().as_bytes()).hex());
+        let target = format!("secretsmanager.{operation}");
+        let request = self.0.client.post(&self.0.url).header("x-amz-target", target);
+        let request = request.header("content-type", "application/x-amz-json-1.1").body(asked.to_string());
+        Ok(serde_json::from_str(&self.send("secretsmanager", "tests", request).await?)?)
     }
 
     /// Makes a cluster of EKS known. Its address is that of no server.
