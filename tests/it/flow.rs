@@ -10,6 +10,7 @@ mod doctor;
 mod drift;
 mod history;
 mod restart;
+mod rotation;
 mod unheard;
 mod witness;
 

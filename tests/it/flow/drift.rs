@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::verify_log;
 
 /// Looks for drift as often as can be asked for.
-const OFTEN: [&str; 2] = ["--drift-seconds", "1"];
+pub const OFTEN: [&str; 2] = ["--drift-seconds", "1"];
 
 /// Does something on the cluster while nothing of ours runs.
 async fn on_the_cluster<T>(
@@ -23,7 +23,7 @@ async fn on_the_cluster<T>(
 }
 
 /// Scales the sample by hand, as `kubectl edit` would.
-async fn scale(installation: &Installation, replicas: u32) -> Result<()> {
+pub async fn scale(installation: &Installation, replicas: u32) -> Result<()> {
     let object = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": { "name": "web", "namespace": "shop-staging" }, "spec": { "replicas": replicas },
@@ -45,7 +45,7 @@ async fn replicas(installation: &Installation) -> Result<Value> {
 }
 
 /// How often the log says so of the staging target.
-fn told(installation: &Installation, word: &str) -> Result<usize> {
+pub fn told(installation: &Installation, word: &str) -> Result<usize> {
     let history = installation.history()?;
     let records = history.iter().map(|entry| &entry["leaf"]["record"]);
     Ok(records
