@@ -5,5 +5,6 @@ mod cluster_faults;
 mod concurrency;
 mod dead_letters;
 mod disk;
+mod forge_faults;
 mod kills;
 mod load;

@@ -2,8 +2,12 @@
 //! for `make soak`.
 
 pub mod development;
+pub mod errands;
 pub mod faults;
 pub mod invariants;
 pub mod kills;
 pub mod load;
+pub mod on_gitea;
+pub mod proxy;
 pub mod pushes;
+pub mod reports;

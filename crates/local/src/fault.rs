@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `kill` | `NAME:COUNT` | the process kills itself with SIGKILL when it passes the point NAME (`any` is every point) for the COUNT-th time; the file is renamed to `killed` just before |
 //! | `fail` | a number | so many of a thousand calls fail, half before their effect, half after it |
+//! | `broken` | a name | every call fails at a point whose name begins so |
 //! | `clock` | milliseconds | [`clock`] is so far ahead, or behind where negative |
 //! | `full` | anything | the database may not grow |
 //! | `passed` | anything | the name of every point that is passed is appended |
@@ -49,6 +50,35 @@ pub fn around<T>(
     let done = work()?;
     pass(|| format!("{}/after", name()))?;
     Ok(done)
+}
+
+/// As [`around`], for `work` that waits: a call to a server.
+///
+/// # Errors
+/// As [`around`].
+pub async fn call<T>(name: &str, work: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+    pass(|| format!("{name}/before"))?;
+    let done = work.await?;
+    pass(|| format!("{name}/after"))?;
+    Ok(done)
+}
+
+/// Passes the point `NAME/before`, and `NAME/after` once what is returned is dropped: for work that is begun in one
+/// place and ends in another.
+#[must_use]
+pub fn during(name: &'static str) -> During {
+    reach(|| format!("{name}/before"));
+    During(name)
+}
+
+/// Work between two points.
+#[derive(Debug)]
+pub struct During(&'static str);
+
+impl Drop for During {
+    fn drop(&mut self) {
+        reach(|| format!("{}/after", self.0));
+    }
 }
 
 /// How far the clock of this process is ahead, in milliseconds.
@@ -131,6 +161,9 @@ mod armed {
         }
 
         pub fn fail(&self, name: &str) -> Result<(), PortError> {
+            if self.text("broken").is_some_and(|broken| name.starts_with(&broken)) {
+                return Err(PortError::Unavailable(format!("{name}: is broken because a test asked for it")));
+            }
             let per_thousand = self.number("fail");
             if per_thousand == 0 {
                 return Ok(());

@@ -1,11 +1,17 @@
 //! A real API server that is down, slow, silent, unwilling, or another one than was configured; and a server that dies
-//! while it applies to it.
+//! around what it writes there.
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use countersign_cluster::inventory::{self, InventoryState};
+use countersign_cluster::kube::{Connection, KubeCluster};
+use countersign_core::ports::cluster::Cluster as _;
+use countersign_tests::survival::development::Development;
+use countersign_tests::survival::invariants::{self, Ends};
+use countersign_tests::survival::proxy::{Behavior, Proxy, Stop, Writes};
 use countersign_tests::world::control_plane::ControlPlane;
-use countersign_tests::world::proxy::{Behavior, Proxy};
 
 use crate::flow_real::{LIVE, Live};
 
@@ -15,9 +21,19 @@ const BACKOFF: i64 = 640;
 /// Longer than an answer may be silent.
 const SILENCE: Duration = Duration::from_secs(110);
 
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// If it is set, everything is tried, and not only a part of it.
+const LONG: &str = "COUNTERSIGN_LONG";
+
+/// A manifest whose object has another name in each round, so that the one before it is pruned.
+const EXTRA: &str = "deploy/staging/extra.yaml";
+
 struct Bad {
     live: Live,
     proxy: Proxy,
+    /// How the cluster is reached without the proxy.
+    kubeconfig: PathBuf,
     clock: i64,
     rounds: u64,
 }
@@ -25,20 +41,29 @@ struct Bad {
 impl Bad {
     async fn start() -> Result<Self> {
         let world = tokio::task::spawn_blocking(ControlPlane::start).await??;
-        let proxy = Proxy::start(&world)?;
-        let live = Live::on(world, "bad", proxy.kubeconfig()).await?;
+        let kubeconfig = world.kubeconfig().to_owned();
+        let proxy = Proxy::before_cluster(&kubeconfig)?;
+        let reached = proxy.kubeconfig(world.folder())?;
+        let live = Live::on(world, "bad", &reached).await?;
         // What the server is started with: without it, it suffers no faults.
         live.installation.faults()?;
-        let mut bad = Self { live, proxy, clock: 0, rounds: 0 };
+        let mut bad = Self { live, proxy, kubeconfig, clock: 0, rounds: 0 };
         bad.live.installation.stop()?;
         bad.live.installation.serve()?;
+        // From here on each change has something to prune.
+        let commit = bad.push()?;
+        bad.arrives(&commit).await?;
         Ok(bad)
     }
 
+    /// Pushes a change of each object but the service, with an object less and one more.
     fn push(&mut self) -> Result<String> {
         self.rounds += 1;
         let shop = self.live.installation.clone("shop")?;
-        let commit = shop.greet("ada", "staging", &format!("Round{}", self.rounds))?;
+        let name = format!("extra-{}", self.rounds);
+        shop.write(EXTRA, &format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"))?;
+        Development::alter(&shop, self.rounds)?;
+        let commit = shop.commit_all("ada", &format!("Round {}", self.rounds))?;
         shop.propose("ada")?;
         shop.approve("grace", &commit)?;
         shop.push()?;
@@ -62,7 +87,40 @@ impl Bad {
         self.clock += BACKOFF;
         self.live.installation.faults()?.clock(self.clock)?;
         self.live.installation.until_runs(LIVE, commit)?;
-        ensure!(self.live.greeting().await? == format!("Round{}", self.rounds), "another state runs");
+        ensure!(self.live.greeting().await? == format!("round {}", self.rounds), "another state runs");
+        Ok(())
+    }
+
+    /// Kills the server at a write, and starts it again.
+    fn dies_at(&mut self, stop: Stop) -> Result<String> {
+        self.proxy.stop_at(stop);
+        let commit = self.push()?;
+        let begun = Instant::now();
+        while !self.proxy.has_stopped() {
+            ensure!(begun.elapsed() < MINUTE, "it writes less:\n{}", self.live.installation.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.live.installation.kill()?;
+        self.proxy.behave(Behavior::Well);
+        self.live.installation.serve()?;
+        Ok(commit)
+    }
+
+    /// Stops the server, and checks all that must hold.
+    async fn end(mut self) -> Result<()> {
+        let installation = &mut self.live.installation;
+        installation.stop()?;
+        invariants::check(installation, Ends::Once)?;
+        let connection = Connection { kubeconfig: Some(self.kubeconfig), context: None };
+        let cluster = KubeCluster::connect(&connection).await?;
+        invariants::of_a_cluster(&cluster, "real", &invariants::leaves(installation)?).await?;
+        let held = inventory::read(&cluster, &LIVE.parse()?).await.map_err(|why| anyhow::anyhow!("{why}"))?;
+        let held = held.context("nothing was applied")?;
+        ensure!(held.state == InventoryState::Pruned && held.objects.len() == 4, "{held:?}");
+        let deployment = held.objects.iter().find(|key| key.kind == "Deployment").context("no deployment")?;
+        let deployment = cluster.get(deployment).await?.context("the deployment is gone")?;
+        let generation = deployment["metadata"]["generation"].as_u64();
+        ensure!(generation == Some(1 + self.rounds), "{} changes came to {generation:?}", self.rounds);
         Ok(())
     }
 }
@@ -70,21 +128,39 @@ impl Bad {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_fails_in_any_way_gets_its_change_once_it_is_well() -> Result<()> {
     let mut bad = Bad::start().await?;
-    let minute = Duration::from_mins(1);
-    bad.survives(Behavior::Slow(Duration::from_millis(300)), minute, "result=Applied").await?;
-    bad.survives(Behavior::Answers(409), minute, "comes again").await?;
-    for code in [422, 429, 500] {
-        let shows = format!("the proxy was told to answer {code}");
-        bad.survives(Behavior::Answers(code), minute, &shows).await?;
-    }
-    bad.survives(Behavior::Hangs, SILENCE, "result=Failed").await?;
+    bad.survives(Behavior::Slow(Duration::from_millis(300)), MINUTE, "result=Applied").await?;
+    refuses_writes(&mut bad).await?;
     is_down_for_longer_than_an_authorization_lives(&mut bad).await?;
     is_another_one(&mut bad).await?;
-    dies_while_it_applies(&mut bad).await?;
-    let installation = &mut bad.live.installation;
-    installation.stop()?;
-    let audit = installation.json(&["audit", "verify", "--data", "data"])?;
-    ensure!(audit["clean"] == true, "{audit}");
+    dies_around_its_writes(&mut bad).await?;
+    bad.end().await
+}
+
+/// It has a world of its own, since all that it does is wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_silent_gets_its_change_once_it_answers() -> Result<()> {
+    let mut bad = Bad::start().await?;
+    bad.survives(Behavior::Hangs, SILENCE, "result=Failed").await?;
+    bad.end().await
+}
+
+/// The first write of all, one in the midst of applying, of one object, and of pruning, with each status.
+async fn refuses_writes(bad: &mut Bad) -> Result<()> {
+    let places = [Writes::All, Writes::After(3), Writes::To("/deployments/"), Writes::Deletions];
+    for (at, place) in places.into_iter().enumerate() {
+        for (number, code) in [409, 422, 429, 500].into_iter().enumerate() {
+            if std::env::var_os(LONG).is_none() && at > 0 && number % 2 != at % 2 {
+                continue;
+            }
+            let said = format!("the proxy was told to answer {code}");
+            let shows = match (code, place) {
+                // It comes again at once, and is told to nobody.
+                (409, place) if place != Writes::Deletions => "comes again",
+                _ => &said,
+            };
+            bad.survives(Behavior::Answers(code, place), MINUTE, shows).await?;
+        }
+    }
     Ok(())
 }
 
@@ -115,7 +191,7 @@ async fn is_another_one(bad: &mut Bad) -> Result<()> {
     let commit = bad.push()?;
     let texts = ["the cluster's side refused it: nothing was written."];
     bad.live.installation.reported(&commit, "live", &texts)?;
-    ensure!(bad.live.greeting().await? != format!("Round{}", bad.rounds), "it was applied all the same");
+    ensure!(bad.live.greeting().await? != format!("round {}", bad.rounds), "it was applied all the same");
     let installation = &bad.live.installation;
     let mended = installation.change_control("Name the cluster that it is", |control| {
         control.replace("countersign.yaml", other, &configured)
@@ -124,13 +200,23 @@ async fn is_another_one(bad: &mut Bad) -> Result<()> {
     bad.arrives(&commit).await
 }
 
-async fn dies_while_it_applies(bad: &mut Bad) -> Result<()> {
-    for pause in [20, 120, 260, 400] {
-        let commit = bad.push()?;
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        bad.live.installation.kill()?;
-        bad.live.installation.serve()?;
-        bad.arrives(&commit).await.with_context(|| format!("killed {pause} ms after the push"))?;
+/// The server dies before and after each write of a change, or around some of them.
+async fn dies_around_its_writes(bad: &mut Bad) -> Result<()> {
+    bad.proxy.behave(Behavior::Well);
+    let commit = bad.push()?;
+    bad.arrives(&commit).await?;
+    let writes = bad.proxy.writes();
+    ensure!(writes > 6, "only {writes} writes for a change");
+    for at in 1..=writes {
+        for handed_on in [false, true] {
+            // Now before a write, and now after one, every second.
+            if std::env::var_os(LONG).is_none() && (at % 2 == 0 || handed_on != (at % 4 == 1)) {
+                continue;
+            }
+            let stop = Stop { at, writes: true, handed_on };
+            let commit = bad.dies_at(stop)?;
+            bad.arrives(&commit).await.with_context(|| format!("killed at {stop:?} of {writes}"))?;
+        }
     }
     Ok(())
 }

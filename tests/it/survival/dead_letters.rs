@@ -34,14 +34,14 @@ fn a_dead_letter_is_recorded_shown_counted_and_redriven_beside_the_server() -> R
     let attempt = state.wanted.context("it is deployed")?.attempt;
     let target = serde_json::to_string(&Development::target("app-0")?)?;
     let named = serde_json::to_string(&attempt)?;
-    send(&world, &QueueName::Events, "{\"v\":99,\"trace\":\"t\",\"body\":{}}")?;
-    let body = format!("{{\"v\":99,\"trace\":\"t\",\"body\":{{\"attempt\":{named},\"target\":{target}}}}}");
+    send(&world, &QueueName::Events, "{\"v\":0,\"trace\":\"t\",\"body\":{}}")?;
+    let body = format!("{{\"v\":0,\"trace\":\"t\",\"body\":{{\"attempt\":{named},\"target\":{target}}}}}");
     send(&world, &QueueName::Deploys("local".parse()?), &body)?;
 
     let leaves = installation.until("both are in the log", || {
         let leaves = invariants::leaves(installation)?;
         let rejected = leaves.iter().any(|(_, leaf)| match &leaf.record {
-            Record::Rejected(record) => record.queue == "events" && record.reason.contains("version 99"),
+            Record::Rejected(record) => record.queue == "events" && record.reason.contains("version 0"),
             _ => false,
         });
         // Its attempt has ended well long ago, so it is no failure of that.
@@ -57,7 +57,7 @@ fn a_dead_letter_is_recorded_shown_counted_and_redriven_beside_the_server() -> R
     let id = listed["deadLetters"][0]["id"].as_str().context("it has an id")?.to_owned();
     let shown = installation.json(&["dlq", "show", "events", &id, "--data", "data"])?;
     ensure!(
-        shown["body"]["v"] == 99 && shown["reason"].as_str().is_some_and(|why| why.contains("99")),
+        shown["body"]["v"] == 0 && shown["reason"].as_str().is_some_and(|why| why.contains("version 0")),
         "{shown}"
     );
     let counted = installation.counted("countersign_queue_messages{queue=\"events\",state=\"dead\"}")?;

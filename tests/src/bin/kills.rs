@@ -1,52 +1,69 @@
-//! The long form of the kill test: every point on every passing, and so many random moments.
+//! The long form of the kill test: every point on every passing, so many kills at random, and every request to a forge.
 
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use countersign_tests::survival::kills::Kills;
+use countersign_tests::survival::kills::{Kills, on_the_first_day};
+use countersign_tests::survival::on_gitea::OnGitea;
+use countersign_tests::survival::proxy::Stop;
 
-/// Kills `countersign serve` at every point and at random, and checks that nothing is lost.
+/// Kills `countersign serve` at every point, at random, and around every request to a Gitea, and checks that nothing is
+/// lost.
 #[derive(Debug, Parser)]
 #[command(name = "countersign-kills")]
 struct Arguments {
-    /// How many kills at random points, and as many at random moments.
+    /// How many kills at random points, and as many at random moments; a tenth as many more are of a recovery.
     #[arg(long, default_value_t = 150)]
     random: u64,
-    /// Kill at each point only the first time that it is passed.
+    /// Kill at each point only the first time that it is passed, and around those requests to a forge that change
+    /// something.
     #[arg(long)]
     once: bool,
-    /// What random moments are drawn from.
+    /// What is random is drawn from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Name every point that is passed, with what passes it and how often, and kill nothing.
+    #[arg(long)]
+    points: bool,
 }
+
+/// How often a point is killed at that is passed again and again.
+const PASSINGS: u64 = 20;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let begun = Instant::now();
     let mut kills = Kills::new(arguments.seed)?;
     let points = kills.points()?;
-    let all: u64 = points.iter().map(|point| point.count).sum();
-    for point in &points {
-        for count in 1..=if arguments.once { 1 } else { point.count.min(20) } {
-            kills.at(point, count)?;
+    if arguments.points {
+        points.iter().for_each(|point| println!("{point}: {}", point.count));
+        return kills.end().map(drop);
+    }
+    let begun = Instant::now();
+    let (mut killed, mut names) = (0, 0);
+    for point in points.iter().filter(|point| point.first || !arguments.once) {
+        names += u64::from(point.first);
+        for count in 1..=if arguments.once { 1 } else { point.count.min(PASSINGS) } {
+            killed += u64::from(kills.at(point, count)?);
         }
     }
-    eprintln!("{} kills at {} points in {:.0?}", kills.killed, points.len(), begun.elapsed());
-    let at_points = kills.killed;
-    for number in 0..arguments.random {
-        kills.at_any_point(all)?;
-        kills.anywhere()?;
-        if number % 50 == 49 {
-            eprintln!("{} kills in {:.0?}", kills.killed, begun.elapsed());
-        }
-    }
-    let killed = kills.killed;
-    ensure!(arguments.random == 0 || killed > at_points, "nothing was killed at random");
+    ensure!(killed >= names, "only {killed} kills at {names} points");
+    kills.once_it_answered()?;
+    eprintln!("{killed} kills at {names} points in {:.0?}", begun.elapsed());
+    let random = kills.at_random(arguments.random)?;
+    let (all, recovering) = (kills.killed, kills.recovering);
     let account = kills.end()?;
+    eprintln!("{all} kills in {:.0?}", begun.elapsed());
+    let first_day = first_day(if arguments.once { 5 } else { 1 })?;
+    eprintln!("{first_day} kills of a first day in {:.0?}", begun.elapsed());
+    let forge = around_requests(arguments.once)?;
     println!(
-        "{killed} kills ({at_points} at {} points), {} leaves, {} authorized, {} healthy, seed {}, {:.0?}",
-        points.len(),
+        "{} kills: {killed} at {names} points, {} at random points and {} at random moments, {recovering} of a \
+         recovery, {first_day} on a first day, {forge} around requests to a forge; {} leaves, {} authorized, {} \
+         healthy, seed {}, {:.0?}",
+        all + first_day + forge,
+        random.points,
+        random.moments,
         account.leaves,
         account.authorized,
         account.healthy,
@@ -54,4 +71,31 @@ fn main() -> Result<()> {
         begun.elapsed()
     );
     Ok(())
+}
+
+/// Kills at every so-manieth point of a first day; returns how often.
+fn first_day(every: usize) -> Result<u64> {
+    let mut killed = 0;
+    for count in (1..).step_by(every) {
+        if !on_the_first_day(count)? {
+            break;
+        }
+        killed += 1;
+    }
+    Ok(killed)
+}
+
+/// Kills before and after each request that the path of a change makes to a Gitea; returns how often.
+fn around_requests(writes: bool) -> Result<u64> {
+    let mut forge = OnGitea::start(5)?;
+    for handed_on in [false, true] {
+        for at in 1.. {
+            if !forge.dies_at(Stop { at, writes, handed_on })? {
+                break;
+            }
+        }
+    }
+    let killed = forge.killed;
+    forge.end()?;
+    Ok(killed)
 }

@@ -1,5 +1,6 @@
 //! An installation whose environment `development` asks for no approval, so that every push is deployed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -131,12 +132,25 @@ impl Development {
         })
     }
 
-    /// Commits change number `round` of an application, which alters each of its objects but the service; returns
-    /// the commit.
+    /// Commits change number `round` of an application as [`Development::alter`] makes it; returns the commit.
     ///
     /// # Errors
     /// When git fails.
     pub fn change(clone: &WorkingClone<'_>, round: u64) -> Result<String> {
+        Self::alter(clone, round)?;
+        clone.git(&["add", "--all"])?;
+        clone.git_as(
+            "ada",
+            &["-c", "commit.gpgSign=false", "commit", "-q", "-m", &format!("Round {round}")],
+        )?;
+        clone.head()
+    }
+
+    /// Alters each object of an application but the service, otherwise than in the round before.
+    ///
+    /// # Errors
+    /// When a file is not as it should be.
+    pub fn alter(clone: &WorkingClone<'_>, round: u64) -> Result<()> {
         let folder = "deploy/staging";
         let map = clone.read(&format!("{folder}/configmap.yaml"))?;
         let line = map.lines().find(|line| line.trim_start().starts_with("greeting:"));
@@ -146,13 +160,7 @@ impl Development {
         let text = clone.read(&path)?;
         let replicas = text.lines().find(|line| line.starts_with("  replicas:")).context("no replicas")?;
         let (replicas, next) = (replicas.to_owned(), format!("  replicas: {}", 1 + round % 3));
-        clone.replace(&path, &replicas, &next)?;
-        clone.git(&["add", "--all"])?;
-        clone.git_as(
-            "ada",
-            &["-c", "commit.gpgSign=false", "commit", "-q", "-m", &format!("Round {round}")],
-        )?;
-        clone.head()
+        clone.replace(&path, &replicas, &next)
     }
 
     /// An object of an application as the simulated cluster keeps it.
@@ -169,6 +177,17 @@ impl Development {
             name: "web".to_owned(),
         };
         at_once(cluster.get(&key))??.with_context(|| format!("{application} has no {kind}"))
+    }
+
+    /// The names of an application's objects of a kind, as the simulated cluster keeps them.
+    ///
+    /// # Errors
+    /// When the data folder cannot be read.
+    pub fn names(&self, application: &str, api_version: &str, kind: &str) -> Result<BTreeSet<String>> {
+        let database = Database::open_read_only(&self.installation.data())?;
+        let cluster = SimulatedCluster::kept(&database, &"local".parse()?);
+        let found = at_once(cluster.list(api_version, kind, Some(application), None))??;
+        Ok(found.iter().filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)).collect())
     }
 }
 

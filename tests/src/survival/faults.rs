@@ -55,6 +55,35 @@ impl Faults {
         Ok(fs::write(self.folder.join("fail"), per_thousand.to_string())?)
     }
 
+    /// Lets every call fail at the points whose names begin so, until [`Faults::mend`].
+    ///
+    /// # Errors
+    /// When that cannot be asked for.
+    pub fn break_at(&self, points: &str) -> Result<()> {
+        fs::write(self.folder.join("broken.new"), points)?;
+        Ok(fs::rename(self.folder.join("broken.new"), self.folder.join("broken"))?)
+    }
+
+    /// Lets nothing be broken any more.
+    ///
+    /// # Errors
+    /// When that cannot be asked for.
+    pub fn mend(&self) -> Result<()> {
+        self.remove("broken")
+    }
+
+    /// By how many seconds the server's clock is ahead.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn ahead(&self) -> Result<i64> {
+        match fs::read_to_string(self.folder.join("clock")) {
+            Ok(millis) => Ok(millis.trim().parse::<i64>()? / 1000),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sets the server's clock ahead, or back where `seconds` is less than before.
     ///
     /// # Errors

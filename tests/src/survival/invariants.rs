@@ -152,8 +152,7 @@ fn of_the_cluster(installation: &Installation, authorized: &Authorized<'_>) -> R
 async fn holds(cluster: &impl Cluster, name: &str, authorized: &Authorized<'_>) -> Result<()> {
     let targets: BTreeSet<&Target> = authorized.values().map(|(_, record)| &record.target).collect();
     for target in targets.into_iter().filter(|target| target.cluster.as_str() == name) {
-        let held =
-            inventory::read(cluster, target).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        let held = inventory::read(cluster, target).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
         let held = held.with_context(|| format!("{target}: nothing was applied"))?;
         let leaf = authorized.get(&held.attempt).map(|(index, record)| (*index, record.manifest));
         ensure!(

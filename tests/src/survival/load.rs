@@ -248,7 +248,7 @@ fn note(world: &Development, database: &Database, progress: &Mutex<Progress>) ->
 /// Waits until everything that was pushed runs, and no queue holds anything.
 fn settle(world: &Development, progress: &Mutex<Progress>) -> Result<()> {
     let (begun, database) = (Instant::now(), world.reader()?);
-    while !(note(world, &database, progress)? && is_drained(world)?) {
+    while !(note(world, &database, progress)? && invariants::is_drained(&world.installation)?) {
         ensure!(
             begun.elapsed() < Duration::from_mins(15),
             "it does not drain:\n{}",
@@ -257,14 +257,6 @@ fn settle(world: &Development, progress: &Mutex<Progress>) -> Result<()> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
-}
-
-fn is_drained(world: &Development) -> Result<bool> {
-    let status = world.installation.status()?;
-    let dead = status["deadLetters"].as_array().map_or(0, Vec::len);
-    ensure!(dead == 0, "there are dead letters: {status}");
-    let queues = status["queues"].as_array().context("status has no queues")?;
-    Ok(queues.iter().all(|queue| ["visible", "inFlight", "delayed"].iter().all(|state| queue[state] == 0)))
 }
 
 /// The resident memory of the server, once a second.

@@ -54,14 +54,18 @@ impl HostForges {
 
 impl ForgeRead for HostForges {
     async fn git_credential(&self, repository: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
-        self.others.git_credential(repository).await
+        fault::call("forge.git-credential", self.others.git_credential(repository)).await
+    }
+
+    fn git_denied(&self, repository: &RepositoryId) {
+        self.others.git_denied(repository);
     }
 
     async fn open_pull_requests(
         &self,
         repository: &RepositoryId,
     ) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
-        self.others.open_pull_requests(repository).await
+        fault::call("forge.open-pull-requests", self.others.open_pull_requests(repository)).await
     }
 
     async fn statuses(
@@ -70,7 +74,7 @@ impl ForgeRead for HostForges {
         commit: &CommitId,
         contexts: &BTreeSet<String>,
     ) -> Result<Vec<Status>, PortError> {
-        self.others.statuses(repository, commit, contexts).await
+        fault::call("forge.statuses", self.others.statuses(repository, commit, contexts)).await
     }
 
     async fn evidence(
@@ -79,20 +83,24 @@ impl ForgeRead for HostForges {
         base: &Reference,
         commits: &[CommitId],
     ) -> Result<Evidence, PortError> {
-        match self.plain(repository).await? {
-            Some(forge) => forge.evidence(repository, base, commits).await,
-            None => self.others.evidence(repository, base, commits).await,
-        }
+        let read = async {
+            match self.plain(repository).await? {
+                Some(forge) => forge.evidence(repository, base, commits).await,
+                None => self.others.evidence(repository, base, commits).await,
+            }
+        };
+        fault::call("forge.evidence", read).await
     }
 }
 
 impl ForgeReport for HostForges {
     async fn report(&self, report: &Report) -> Result<(), PortError> {
-        fault::pass(|| "forge.report/before".to_owned())?;
-        let told = match self.plain(&report.repository).await? {
-            Some(forge) => forge.report(report).await,
-            None => self.others.report(report).await,
+        let told = async {
+            match self.plain(&report.repository).await? {
+                Some(forge) => forge.report(report).await,
+                None => self.others.report(report).await,
+            }
         };
-        told.and_then(|()| fault::pass(|| "forge.report/after".to_owned()))
+        fault::call("forge.report", told).await
     }
 }
