@@ -39,6 +39,25 @@ impl Repository {
         Ok(statements)
     }
 
+    /// The statements that speak of `repository` and were not there before: `known` has the names of those that were, and
+    /// gets the names of those that are.
+    ///
+    /// # Errors
+    /// As [`Repository::statements`].
+    pub fn new_statements(
+        &self,
+        repository: &RepositoryId,
+        known: &mut BTreeSet<String>,
+    ) -> Result<Vec<SignedStatement>, GitError> {
+        let names = self.statement_names()?;
+        let mut found = Vec::new();
+        for name in names.difference(known) {
+            found.extend(self.statement_at(name, repository)?.ok());
+        }
+        *known = names;
+        Ok(found)
+    }
+
     /// The names of all references to statements. A name says what is there: it is a hash of it.
     ///
     /// # Errors

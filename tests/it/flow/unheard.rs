@@ -8,6 +8,26 @@ use countersign_tests::installation::{Installation, STAGING};
 use super::verify_log;
 
 #[test]
+fn a_hold_that_was_pushed_while_the_server_was_down_is_found_and_no_second_time() -> Result<()> {
+    let mut installation = Installation::start()?;
+    installation.stop()?;
+    installation.clone("shop")?.say("grace", &["hold", STAGING, "--reason", "an incident"])?;
+    installation.serve()?;
+    installation.until_target(STAGING, "is held", |state| state["hold"]["reason"] == "an incident")?;
+    installation.clone("shop")?.say("grace", &["release", STAGING])?;
+    installation.until_target(STAGING, "is released", |state| state["hold"].is_null())?;
+    installation.stop()?;
+    installation.serve()?;
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    ensure!(installation.target(STAGING)?["hold"].is_null(), "it was carried out again");
+    installation.stop()?;
+    let history = installation.history()?;
+    let holds = history.iter().filter(|entry| entry["leaf"]["record"]["operation"] == "hold").count();
+    ensure!(holds == 1, "it was recorded {holds} times");
+    verify_log(&installation)
+}
+
+#[test]
 fn a_push_whose_webhook_never_arrived_is_deployed() -> Result<()> {
     let mut installation = Installation::start()?;
     let often = installation.change_control("Look more often", |control| {

@@ -47,7 +47,8 @@ pub async fn serve(
     axum::serve(listener, router).with_graceful_shutdown(stop).await.context("the listener failed")
 }
 
-fn receiver(node: &Node) -> Receiver<'_, LocalStore, LocalQueue, LocalSecrets> {
+/// The `receive` stage on this node's ports.
+pub fn receiver(node: &Node) -> Receiver<'_, LocalStore, LocalQueue, LocalSecrets> {
     Receiver {
         store: &node.store,
         queue: &node.queue,

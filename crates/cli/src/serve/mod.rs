@@ -11,6 +11,7 @@ mod node;
 mod pump;
 mod start;
 mod timer;
+mod unheard;
 mod witness;
 mod workers;
 

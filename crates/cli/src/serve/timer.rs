@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::forges::HostForges;
 use super::node::Node;
+use super::unheard::Unheard;
 use crate::installation::now;
 
 /// How often is looked whether something is due. Nothing else waits for this.
@@ -55,14 +56,26 @@ pub async fn wake(node: &Node, mut stop: watch::Receiver<bool>) {
 
 /// Looks for what no webhook brought, until told to stop. It waits for servers, so that it has a worker of its own.
 pub async fn look(node: &Node, mut stop: watch::Receiver<bool>) {
+    let (mut unheard, mut is_due) = (Unheard::default(), true);
     while !*stop.borrow() {
         let wait = match poller(node).look(now()).await {
-            Ok(polled) => polled.next.since(now()),
+            Ok(polled) => {
+                is_due |= polled.hints > 0;
+                polled.next.since(now())
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot poll now");
                 REST
             }
         };
+        if is_due {
+            match unheard.take(node).await {
+                Ok(()) => is_due = false,
+                Err(error) => {
+                    tracing::error!(%error, "commands that nobody told of cannot be looked for now")
+                }
+            }
+        }
         rest(&mut stop, wait.clamp(TICK, REST)).await;
     }
 }
