@@ -9,7 +9,7 @@ use countersign_tests::survival::proxy::Stop;
 const WORLDS: usize = 2;
 
 /// How many kills at random points each of them takes, and at random moments.
-const RANDOM: u64 = 4;
+const RANDOM: u64 = 3;
 
 #[test]
 fn a_server_that_dies_anywhere_loses_nothing_and_does_nothing_twice() -> Result<()> {

@@ -23,6 +23,9 @@ struct Arguments {
     /// What is random is drawn from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Kill only around requests to a forge.
+    #[arg(long)]
+    forge: bool,
     /// Name every point that is passed, with what passes it and how often, and kill nothing.
     #[arg(long)]
     points: bool,
@@ -33,6 +36,10 @@ const PASSINGS: u64 = 20;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.forge {
+        println!("{} kills around requests to a forge", around_requests(arguments.once)?);
+        return Ok(());
+    }
     let mut kills = Kills::new(arguments.seed)?;
     let points = kills.points()?;
     if arguments.points {

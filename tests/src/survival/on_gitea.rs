@@ -75,6 +75,7 @@ impl OnGitea {
         let local = world.installation.clone(PUSHED)?;
         local.git(&["push", "-q", &ada.git_url(REPOSITORY), "HEAD:refs/heads/main"])?;
         drop(local);
+        until_pushed(&gitea)?;
         let proxy = Proxy::before_url(&gitea.url())?;
         let (told, merged) = (Vec::new(), Vec::new());
         let made = Self { world, gitea, proxy, ada, round: 0, told, merged, killed: 0 };
@@ -275,4 +276,18 @@ impl OnGitea {
         ensure!(generation == Some(1 + self.round), "{} changes came to {generation:?}", self.round);
         invariants::check(&self.world.installation, Ends::Once)
     }
+}
+
+/// Waits until Gitea knows what was pushed: it learns of that a moment later, and says meanwhile that an empty repository
+/// has no pull requests. It is asked rarely: asked forty times a second, it once stopped answering for a minute.
+fn until_pushed(gitea: &Gitea) -> Result<()> {
+    let begun = Instant::now();
+    let path = format!("/repos/{REPOSITORY}");
+    while begun.elapsed() < PATIENCE {
+        std::thread::sleep(10 * PAUSE);
+        if gitea.administrator().get(&path).is_ok_and(|repository| repository["empty"] == false) {
+            return Ok(());
+        }
+    }
+    bail!("Gitea takes no notice of the first push:\n{}", gitea.log())
 }
