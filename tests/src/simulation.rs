@@ -43,7 +43,7 @@ use cluster::FailingCluster;
 use executor::{Executor, Sim, Spawner};
 use faults::{Fault, Faults};
 use forge::Forge;
-use installation::{CLUSTERS, Prepared};
+use installation::{CLUSTERS, Prepared, WITNESS, WITNESSED_CLUSTER};
 use invariants::Watch;
 use memory::Clock;
 use memory::queue::MemoryQueue;
@@ -54,8 +54,8 @@ use workers::World;
 use workload::acting::People;
 use workload::ending::Ending;
 
-/// How long things go wrong, in milliseconds.
-pub const UNTIL: i64 = 4 * 3_600_000;
+/// How long things happen and go wrong, in milliseconds, where it is not said.
+pub const SPAN: i64 = 4 * 3_600_000;
 
 /// How long everything may take to come to rest afterwards.
 const REST: i64 = 30 * 3_600_000;
@@ -80,6 +80,8 @@ pub struct Setup {
     pub without: BTreeSet<Fault>,
     /// At most so many faults.
     pub limit: u64,
+    /// What people do, and what goes wrong, is spread over so many milliseconds of the run.
+    pub span: i64,
     /// Nothing happens, and nothing goes wrong, from here on, in milliseconds of the run.
     pub until: i64,
     /// What is broken on purpose.
@@ -89,11 +91,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The whole run of a seed.
+    /// The whole run of a seed, over so many milliseconds.
     #[must_use]
-    pub fn of(seed: u64) -> Self {
+    pub fn of(seed: u64, span: i64) -> Self {
         let without = BTreeSet::new();
-        Self { seed, actions: None, without, limit: u64::MAX, until: UNTIL, mutant: None, tells: false }
+        Self { seed, actions: None, without, limit: u64::MAX, span, until: span, mutant: None, tells: false }
     }
 }
 
@@ -126,8 +128,8 @@ pub(crate) fn immediate<T>(future: impl Future<Output = T>) -> T {
 #[must_use]
 pub fn run(prepared: &Arc<Prepared>, setup: &Setup) -> Ran {
     let zones: Vec<_> = ["forge", "countersign"].into_iter().chain(CLUSTERS.map(|(name, _)| name)).collect();
-    let things: Vec<_> = std::iter::once("forge").chain(CLUSTERS.map(|(name, _)| name)).collect();
-    let mut faults = Faults::new(setup.seed, UNTIL, &zones, &things);
+    let things: Vec<_> = ["forge", WITNESS].into_iter().chain(CLUSTERS.map(|(name, _)| name)).collect();
+    let mut faults = Faults::new(setup.seed, setup.span, &zones, &things);
     faults.kinds.retain(|fault| !setup.without.contains(fault));
     (faults.limit, faults.until) = (setup.limit, setup.until);
     let sim = Sim::new(setup.seed, faults, setup.tells);
@@ -173,7 +175,11 @@ fn world(sim: &Sim, prepared: &Arc<Prepared>, mutant: Option<Mutant>) -> World {
 /// A cluster with what its owner installs there.
 fn simulated(database: &Database, prepared: &Prepared, name: &str, uid: &str) -> SimulatedCluster {
     let cluster = SimulatedCluster::open(database, &name.parse().expect("a name"), uid).expect("a cluster");
-    let trust = Trust::new(&Epochs::new(&prepared.genesis.1), uid, Witnesses::default());
+    let witnesses = match name == WITNESSED_CLUSTER {
+        true => Witnesses { required: 1, keys: vec![prepared.witness_key()] },
+        false => Witnesses::default(),
+    };
+    let trust = Trust::new(&Epochs::new(&prepared.genesis.1), uid, witnesses);
     let trust = serde_json::to_string(&trust).expect("JSON");
     immediate(keep::install_trust(&cluster, &trust)).expect("the keys are installed");
     for namespace in ["web-staging", "web-production", "cart"] {
@@ -195,14 +201,15 @@ fn people(world: &World, setup: &Setup) {
         delivery: Rc::default(),
         silent: Rc::default(),
     };
-    let mut actions: Vec<_> = workload::plan(setup.seed, UNTIL).into_iter().enumerate().collect();
+    let mut actions: Vec<_> = workload::plan(setup.seed, setup.span).into_iter().enumerate().collect();
     actions.retain(|(number, action)| {
         action.at < setup.until && setup.actions.as_ref().is_none_or(|kept| kept.contains(number))
     });
     let (prepared, until) = (Arc::clone(&world.prepared), setup.until);
     let (ending, touched) = (Ending::of(setup.seed), usize::try_from(setup.seed % 5).unwrap_or(0));
+    let clusters: Vec<_> = world.clusters.iter().map(|cluster| cluster.inner.clone()).collect();
     let work = async move {
-        let people = People { prepared: &prepared, sender: &sender };
+        let people = People { prepared: &prepared, sender: &sender, clusters: &clusters };
         for (number, action) in &actions {
             sender.sim.sleep_until(action.at).await;
             people.act(action, *number);

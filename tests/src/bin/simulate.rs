@@ -12,7 +12,7 @@ use countersign_tests::simulation::faults::Fault;
 use countersign_tests::simulation::installation::{self, Prepared};
 use countersign_tests::simulation::mutant::Mutant;
 use countersign_tests::simulation::shrink::shrink;
-use countersign_tests::simulation::{Ran, Setup, UNTIL, run};
+use countersign_tests::simulation::{Ran, SPAN, Setup, run};
 use tempfile::TempDir;
 
 /// Runs a whole installation under a seeded scheduler, with everything going wrong that may.
@@ -36,9 +36,12 @@ struct Arguments {
     /// At most so many faults.
     #[arg(long, default_value_t = u64::MAX)]
     limit: u64,
-    /// Nothing goes wrong after so many seconds.
-    #[arg(long, default_value_t = UNTIL / 1000)]
-    until: i64,
+    /// What people do, and what goes wrong, is spread over so many seconds.
+    #[arg(long, default_value_t = SPAN / 1000)]
+    span: i64,
+    /// Nothing of it happens after so many seconds.
+    #[arg(long)]
+    until: Option<i64>,
     /// A stage that is broken on purpose.
     #[arg(long)]
     mutant: Option<Mutant>,
@@ -147,10 +150,10 @@ fn setup(arguments: &Arguments, seed: u64) -> Setup {
         actions: arguments.actions.clone().map(|actions| actions.0),
         without: arguments.without.iter().copied().collect(),
         limit: arguments.limit,
-        until: arguments.until * 1000,
+        until: arguments.until.unwrap_or(arguments.span) * 1000,
         mutant: arguments.mutant,
         tells: arguments.tell,
-        ..Setup::of(seed)
+        ..Setup::of(seed, arguments.span * 1000)
     }
 }
 
@@ -187,7 +190,10 @@ fn command(setup: &Setup) -> String {
     if setup.limit != u64::MAX {
         text += &format!(" --limit={}", setup.limit);
     }
-    if setup.until != UNTIL {
+    if setup.span != SPAN {
+        text += &format!(" --span={}", setup.span / 1000);
+    }
+    if setup.until != setup.span {
         text += &format!(" --until={}", setup.until / 1000);
     }
     if let Some(mutant) = setup.mutant {
@@ -220,7 +226,8 @@ fn share(arguments: &Arguments, jobs: u64) -> anyhow::Result<ExitCode> {
 
 /// What applies to each share of the seeds alike.
 fn options(arguments: &Arguments) -> Vec<String> {
-    let mut options = vec![format!("--until={}", arguments.until), format!("--limit={}", arguments.limit)];
+    let mut options = vec![format!("--span={}", arguments.span), format!("--limit={}", arguments.limit)];
+    options.extend(arguments.until.map(|until| format!("--until={until}")));
     options.extend(arguments.without.iter().map(|fault| format!("--without={fault}")));
     options.extend(arguments.mutant.map(|mutant| format!("--mutant={mutant}")));
     options.extend(arguments.twice.then(|| "--twice".to_owned()));

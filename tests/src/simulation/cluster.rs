@@ -58,7 +58,7 @@ impl Cluster for FailingCluster {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Value>, ClusterError> {
         let found = self.call(&["get", &key.to_string()], self.inner.get(key)).await?;
         Ok(match self.mutant {
-            Some(mutant) => found.map(|object| mutant.fence(object)),
+            Some(mutant) => found.map(|object| mutant.held(object)),
             None => found,
         })
     }
@@ -76,6 +76,10 @@ impl Cluster for FailingCluster {
     async fn apply(&self, object: &Value, options: &ApplyOptions) -> Result<Value, ClusterError> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let how = if options.dry_run { "dry" } else { "apply" };
+        let object = match self.mutant.filter(|_| !options.dry_run) {
+            Some(mutant) => &mutant.applied(object.clone()),
+            None => object,
+        };
         self.call(&[how, name, &options.manager], async {
             let applied = self.inner.apply(object, options).await?;
             if !options.dry_run {
@@ -87,7 +91,16 @@ impl Cluster for FailingCluster {
     }
 
     async fn delete(&self, key: &ObjectKey, preconditions: &Preconditions) -> Result<bool, ClusterError> {
-        self.call(&["delete", &key.to_string()], self.inner.delete(key, preconditions)).await
+        let (key, preconditions) = match self.mutant.and_then(|mutant| mutant.deleted(key)) {
+            Some(other) => (&other.clone(), &Preconditions::default()),
+            None => (key, preconditions),
+        };
+        self.call(&["delete", &key.to_string()], async {
+            let deleted = self.inner.delete(key, preconditions).await?;
+            self.watch.uprooted(self.name, key);
+            Ok(deleted)
+        })
+        .await
     }
 
     async fn compare_and_swap(&self, object: &Value) -> Result<Swapped, ClusterError> {

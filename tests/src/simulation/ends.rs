@@ -40,8 +40,9 @@ pub fn check(world: &World) {
     };
     for target in configuration.targets() {
         let removed = target.placement.state == PlacementState::Removed;
+        let heals = target.environment.self_heal;
         if let Err(why) = settled(world, &target.target, removed)
-            .and_then(|()| shown(world, &target.target, &files, removed))
+            .and_then(|()| shown(world, &target.target, &files, (removed, heals)))
         {
             world.sim.violate(format!("in the end {}: {why}", target.target));
         }
@@ -82,37 +83,73 @@ fn settled(world: &World, target: &Target, removed: bool) -> Result<(), String> 
 }
 
 /// The cluster holds exactly what the branch does.
-fn shown(world: &World, target: &Target, files: &Files, removed: bool) -> Result<(), String> {
-    let place = PLACES.iter().find(|(_, application, environment)| {
+fn shown(
+    world: &World,
+    target: &Target,
+    files: &Files,
+    (removed, heals): (bool, bool),
+) -> Result<(), String> {
+    let place = PLACES.iter().position(|(_, application, environment)| {
         *application == target.application.as_str() && *environment == target.environment.as_str()
     });
-    let (folder, application, _) = place.ok_or("is nowhere")?;
+    let place = place.ok_or("is nowhere")?;
+    let folder = PLACES[place].0;
     let cluster = world
         .clusters
         .iter()
         .find(|cluster| cluster.name == target.cluster.as_str())
         .ok_or("has no cluster")?;
-    let namespace =
-        if *application == "cart" { "cart".to_owned() } else { format!("web-{}", target.environment) };
-    let expectations =
-        [("main.yaml", (*application).to_owned()), ("extra.yaml", format!("{application}-extra"))];
-    for (file, name) in expectations {
+    let mut differs = None;
+    for (file, is_extra) in [("main.yaml", false), ("extra.yaml", true)] {
         let text = files.get(&format!("{folder}/{file}")).filter(|_| !removed);
-        let deployment = *application == "cart" && file == "main.yaml";
-        let key = ObjectKey {
-            api_version: if deployment { "apps/v1" } else { "v1" }.to_owned(),
-            kind: if deployment { "Deployment" } else { "ConfigMap" }.to_owned(),
-            namespace: Some(namespace.clone()),
-            name: name.clone(),
-        };
+        let key = shown_as(place, is_extra);
         let object = immediate(cluster.inner.get(&key)).map_err(|error| error.to_string())?;
         let expected = text.map(|text| value_in(&String::from_utf8_lossy(text)));
         let found = object.as_ref().map(value_of);
         if expected != found {
-            return Err(format!("{name} is {found:?}, and the branch says {expected:?}"));
+            differs = Some(format!("{key} is {found:?}, and the branch says {expected:?}"));
         }
     }
-    Ok(())
+    // Where drift is not put back, it is told, and stays told exactly as long as it is there.
+    let told = drift(world, target);
+    match differs {
+        Some(differs) if heals || !told => Err(differs),
+        None if told => Err("is said to drift, and does not".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether drift from what the target runs was told last.
+fn drift(world: &World, target: &Target) -> bool {
+    let seen = world.watch.seen();
+    let last = seen.leaves.iter().rev().find_map(|leaf| match &leaf.record {
+        Record::Outcome(record) if record.target == *target => Some(&record.result),
+        _ => None,
+    });
+    matches!(last, Some(OutcomeResult::Drifted { .. }))
+}
+
+/// What names the main or the extra object of a place.
+#[must_use]
+pub fn shown_as(place: usize, is_extra: bool) -> ObjectKey {
+    let (_, application, environment) = PLACES[place];
+    let is_cart = application == "cart";
+    let (api_version, kind) =
+        if is_cart && !is_extra { ("apps/v1", "Deployment") } else { ("v1", "ConfigMap") };
+    ObjectKey {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(if is_cart { "cart".to_owned() } else { format!("web-{environment}") }),
+        name: if is_extra { format!("{application}-extra") } else { application.to_owned() },
+    }
+}
+
+/// Gives an object another value.
+pub fn set_value(object: &mut Value, value: &str) {
+    match object.pointer_mut("/spec/template/spec/containers/0/image") {
+        Some(image) => *image = format!("registry.example/cart:{value}").into(),
+        None => object["data"]["value"] = value.into(),
+    }
 }
 
 /// The value that tells changes apart, as a file holds it.
@@ -146,6 +183,9 @@ fn told(world: &World) -> Result<(), String> {
         match &leaf.record {
             Record::Decision(record) => expect(&mut expected, record),
             Record::Outcome(record) => {
+                if record.result.is_drift() {
+                    continue;
+                }
                 let known = results.get(&record.attempt);
                 let late = record.result == OutcomeResult::Applied && known.is_some();
                 if !late && !known.is_some_and(OutcomeResult::is_end) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use super::installation::WITNESS;
 use super::random::Random;
 
 /// A way in which something goes wrong.
@@ -34,6 +35,8 @@ pub enum Fault {
     ClusterAway,
     /// The forge is away for hours.
     ForgeAway,
+    /// The witness is away for hours.
+    WitnessAway,
     /// A worker stands still for a while, and then goes on as if nothing had been.
     Pause,
     /// A second `record` takes the same messages as the one that should work alone, and appends beside it.
@@ -42,7 +45,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Crash,
         Self::Restart,
         Self::Refused,
@@ -55,6 +58,7 @@ impl Fault {
         Self::Skew,
         Self::ClusterAway,
         Self::ForgeAway,
+        Self::WitnessAway,
         Self::Pause,
         Self::Rival,
     ];
@@ -71,7 +75,7 @@ impl Fault {
             Self::Late => 100_000,
             Self::Unheard => 250_000,
             Self::Pause => 1_000,
-            Self::Skew | Self::ClusterAway | Self::ForgeAway => 0,
+            Self::Skew | Self::ClusterAway | Self::ForgeAway | Self::WitnessAway => 0,
         }
     }
 
@@ -89,6 +93,7 @@ impl Fault {
             Self::Skew => "skew",
             Self::ClusterAway => "cluster-away",
             Self::ForgeAway => "forge-away",
+            Self::WitnessAway => "witness-away",
             Self::Pause => "pause",
             Self::Rival => "rival",
         }
@@ -190,7 +195,11 @@ impl Faults {
     /// Whether `thing` is away.
     #[must_use]
     pub fn is_away(&self, thing: &str, now: i64) -> bool {
-        let kind = if thing == "forge" { Fault::ForgeAway } else { Fault::ClusterAway };
+        let kind = match thing {
+            "forge" => Fault::ForgeAway,
+            WITNESS => Fault::WitnessAway,
+            _ => Fault::ClusterAway,
+        };
         let windows = self.away.get(thing).into_iter().flatten();
         self.kinds.contains(&kind) && windows.into_iter().any(|(from, to)| (*from..*to).contains(&now))
     }

@@ -54,6 +54,8 @@ pub struct Pull {
     pub pushers: BTreeSet<usize>,
     /// The head.
     pub head: CommitId,
+    /// Whether it comes from a fork.
+    pub fork: bool,
     /// Whether it is open.
     pub state: PullRequestState,
     /// Its reviews, oldest first.
@@ -135,7 +137,7 @@ impl Forge {
             author: self.identity(Some(pull.author)),
             base: BRANCH.parse().expect("a branch"),
             head: pull.head.clone(),
-            fork: false,
+            fork: pull.fork,
             state: pull.state,
             pushers: pull.pushers.iter().map(|person| self.identity(Some(*person))).collect(),
             contributors: Vec::new(),
@@ -173,7 +175,7 @@ impl Forge {
             id: pull.number.to_string(),
             base: BRANCH.parse().expect("a branch"),
             head: pull.head.clone(),
-            fork: false,
+            fork: pull.fork,
             version: format!("{} {:?}", pull.head, pull.reviews),
         };
         open.map(tell).collect()

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign_core::digest::Digest;
 use countersign_core::names::{CommitId, PersonName, RepositoryId, Target};
 use countersign_core::ports::signer::{Algorithm, Signer};
 use countersign_core::time::Timestamp;
 use countersign_ledger::genesis::{self, GENESIS_VERSION, Genesis};
+use countersign_ledger::note::NoteKey;
 use countersign_local::key_file::KeyFile;
 use countersign_policy::bundle::Bundle;
 use countersign_record::Settings;
@@ -21,6 +21,12 @@ use super::repository::{Bare, Files};
 /// The clusters, with their UIDs.
 pub const CLUSTERS: [(&str, &str); 2] = [("east", "uid-east"), ("west", "uid-west")];
 
+/// The cluster that demands a witness.
+pub const WITNESSED_CLUSTER: &str = "west";
+
+/// The witness's name in its cosignatures.
+pub const WITNESS: &str = "witness";
+
 /// The folders that targets live in, with each one's application and environment.
 pub const PLACES: [(&str, &str, &str); 3] = [
     ("deploy/web/staging", "web", "staging"),
@@ -28,8 +34,12 @@ pub const PLACES: [(&str, &str, &str); 3] = [
     ("deploy/cart", "cart", "production"),
 ];
 
-/// How many variants of the control repository there are.
-pub const VARIANTS: usize = 3;
+/// The variants of the control repository: as at first; with one approval instead of two; with an application removed;
+/// when somebody has left their teams; when somebody's account on the forge is a new one.
+pub const VARIANTS: usize = 5;
+
+/// That in which somebody has left.
+pub const LEFT: usize = 3;
 
 /// When the first commits were made.
 const CREATED: i64 = 1_795_000_000_000;
@@ -82,6 +92,8 @@ pub struct Prepared {
     pub log_signer: Arc<KeyFile>,
     /// Signs authorizations.
     pub authorization_signer: Arc<KeyFile>,
+    /// Cosigns checkpoints.
+    pub witness_signer: Arc<KeyFile>,
 }
 
 /// Randomness that is none.
@@ -174,6 +186,7 @@ pub fn prepare() -> Prepared {
     let commit = begin(&control(), &people[OLGA], &variants[0].0);
     let (root, log) = (key("root.pem", Algorithm::Ed25519, 3), key("log.pem", Algorithm::Ed25519, 4));
     let authorization = key("authorization.pem", Algorithm::EcdsaP256Sha256, 5);
+    let witness = key("witness.pem", Algorithm::Ed25519, 6);
     let configuration = variants[0].1.configuration();
     let genesis = Genesis {
         v: GENESIS_VERSION,
@@ -202,6 +215,7 @@ pub fn prepare() -> Prepared {
         settings,
         log_signer: Arc::new(log),
         authorization_signer: Arc::new(authorization),
+        witness_signer: Arc::new(witness),
     }
 }
 
@@ -227,10 +241,22 @@ impl Prepared {
         [shop(), control()].map(|id| (id.clone(), Bare::open(Path::new(&folder(&id))))).into()
     }
 
-    /// Which variant of the control repository is this bundle.
+    /// Verifies checkpoints.
+    ///
+    /// # Panics
+    /// When the key is none of the log's kind.
     #[must_use]
-    pub fn variant(&self, bundle: &Digest) -> Option<usize> {
-        self.variants.iter().position(|(_, known)| known.digest() == bundle)
+    pub fn log_key(&self) -> NoteKey {
+        NoteKey::log(&self.settings.origin, self.log_signer.public_key()).expect("a key")
+    }
+
+    /// Verifies the witness's cosignatures.
+    ///
+    /// # Panics
+    /// When the key is none of a witness's kind.
+    #[must_use]
+    pub fn witness_key(&self) -> NoteKey {
+        NoteKey::witness(WITNESS, self.witness_signer.public_key()).expect("a key")
     }
 }
 
@@ -274,6 +300,7 @@ fn baseline_files() -> Files {
     let mut files = Files::from([("README.md".to_owned(), b"A shop.\n".to_vec())]);
     for (place, (folder, _, _)) in PLACES.iter().enumerate() {
         files.insert(format!("{folder}/main.yaml"), main_object(place, "v0"));
+        files.insert(format!("{folder}/extra.yaml"), extra_object(place, "v0"));
     }
     files
 }
@@ -282,6 +309,8 @@ fn control_files(people: &[Person], baseline: &CommitId, variant: usize) -> File
     let mut text = include_str!("countersign.yaml").replace("BASELINE", baseline.as_str());
     text = text.replace("COUNT", if variant == 1 { "1" } else { "2" });
     text = text.replace("STATE", if variant == 2 { "removed" } else { "active" });
+    text = text.replace(", linus", if variant == LEFT { "" } else { ", linus" });
+    text = text.replace("NUMBER-grace", if variant == 4 { "99" } else { "2" });
     for person in people {
         text = text.replace(&format!("KEY-{}", person.name), &person.public);
     }

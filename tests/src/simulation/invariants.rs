@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use countersign_core::authorization::ProvenAuthorization;
-use countersign_core::digest::{Digest, canonical_json};
-use countersign_core::facts::Operation;
+use countersign_core::digest::Digest;
+use countersign_core::facts::{ObjectKey, Operation};
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, OutcomeRecord, Record};
 use countersign_core::manifest::Manifest;
 use countersign_core::names::{AttemptId, CommitId, Target};
 use countersign_core::outcome::OutcomeResult;
 use countersign_core::ports::queue::Outgoing;
-use countersign_core::ports::signer::Signer as _;
 use countersign_core::ports::store;
 use countersign_core::target::TargetState;
 use countersign_ledger::checkpoint::SignedCheckpoint;
@@ -22,7 +21,6 @@ use countersign_ledger::merkle::{empty_root, leaf_hash, node_hash};
 use countersign_ledger::note::NoteKey;
 use countersign_ledger::proof::LogProof;
 use countersign_ledger::view::View;
-use serde_json::Value;
 
 use super::executor::Sim;
 use super::forge::Forge;
@@ -30,6 +28,10 @@ use super::immediate;
 use super::installation::Prepared;
 use super::memory::store::MemoryStore;
 use super::people;
+
+mod clusters;
+
+use clusters::canonical;
 
 /// So often in a row may a look at a target be overtaken before it is a loop.
 const LONGEST_CHAIN: u32 = 12;
@@ -49,17 +51,25 @@ pub struct Seen {
     /// Every leaf.
     pub leaves: Vec<Leaf>,
     hashes: Vec<Digest>,
-    /// Every checkpoint that was published, with its size.
-    checkpoints: BTreeMap<String, u64>,
+    /// Every checkpoint that was published.
+    checkpoints: BTreeSet<String>,
     names: BTreeSet<String>,
     /// Which commit each head explains on a ref.
     heads: BTreeMap<(String, CommitId), CommitId>,
     /// The commit that each target's next change is measured from.
     pub measured_from: BTreeMap<Target, CommitId>,
-    /// Every object, in canonical JSON, that a leaf authorizes on a cluster.
-    objects: BTreeSet<(String, String)>,
+    /// Every object, in canonical JSON, that a leaf authorizes on a cluster, with the first such leaf.
+    objects: BTreeMap<(String, String), u64>,
+    /// The names of all objects that each leaf authorizes.
+    wanted: BTreeMap<u64, BTreeSet<ObjectKey>>,
     /// The sequence that each inventory holds, by cluster and name.
     inventories: BTreeMap<(String, String), u64>,
+    /// How many leaves the witness has cosigned.
+    cosigned: u64,
+    /// The bundle that is active by the log.
+    active: Option<Digest>,
+    /// The last report of drift of each attempt.
+    drift: BTreeMap<AttemptId, u32>,
     kept: BTreeMap<String, u64>,
     folded: BTreeMap<String, u64>,
     ended: BTreeMap<AttemptId, OutcomeResult>,
@@ -72,7 +82,7 @@ impl Watch {
     /// Looks on from the beginning.
     #[must_use]
     pub fn new(sim: &Sim, forge: &Forge, prepared: &Arc<Prepared>) -> Self {
-        let key = NoteKey::log(&prepared.settings.origin, prepared.log_signer.public_key()).expect("a key");
+        let key = prepared.log_key();
         let (sim, forge, prepared) = (sim.clone(), forge.clone(), Arc::clone(prepared));
         Self { sim, forge, prepared, key, seen: Mutex::default() }
     }
@@ -100,7 +110,29 @@ impl Watch {
             let settled: u64 = serde_json::from_slice(bytes).unwrap_or(0);
             let size = self.seen().hashes.len() as u64;
             self.check(settled <= size, || format!("{settled} leaves are settled, the log has {size}"));
+        } else if key.starts_with(keys::WITNESS) {
+            self.witnessed(key, bytes);
         }
+    }
+
+    /// The witness saw or cosigned a checkpoint: one that was published.
+    fn witnessed(&self, key: &str, bytes: &[u8]) {
+        let Some(size) = self.published_size(&String::from_utf8_lossy(bytes)) else {
+            return self.sim.violate(format!("{key} is of no checkpoint that was published"));
+        };
+        if key != keys::WITNESSED {
+            let mut seen = self.seen();
+            seen.cosigned = seen.cosigned.max(size);
+        }
+    }
+
+    /// The size of a checkpoint, whoever cosigned it, if it is of the history that was published.
+    fn published_size(&self, text: &str) -> Option<u64> {
+        let signed = SignedCheckpoint::verify(text, &self.key).ok()?;
+        let checkpoint = signed.checkpoint();
+        let seen = self.seen();
+        let leaves = seen.hashes.get(..usize::try_from(checkpoint.size).ok()?)?;
+        (root_of(leaves) == checkpoint.root).then_some(checkpoint.size)
     }
 
     /// A checkpoint was published: the log has grown, and every earlier leaf is still in its place.
@@ -124,7 +156,7 @@ impl Watch {
         {
             let mut seen = self.seen();
             seen.hashes.extend(leaves.iter().map(|leaf| leaf_hash(leaf)));
-            seen.checkpoints.insert(text, size);
+            seen.checkpoints.insert(text);
             let expected = root_of(&seen.hashes);
             drop(seen);
             self.check(root == expected, || {
@@ -150,7 +182,8 @@ impl Watch {
             Record::Rejected(record) => {
                 self.sim.violate(format!("leaf {index} rejects a message: {}", record.reason));
             }
-            Record::Genesis(_) | Record::Rotation(_) => {}
+            Record::Genesis(_) => self.seen().active = Some(self.prepared.genesis.1.bundle),
+            Record::Rotation(_) => {}
         }
         self.seen().leaves.push(leaf);
     }
@@ -161,6 +194,13 @@ impl Watch {
         let command = matches!(record.operation, Operation::Hold | Operation::Release);
         if !takes_effect || command {
             return;
+        }
+        let active = self.seen().active;
+        self.check(active == Some(record.bundle), || {
+            format!("leaf {index} of {} takes effect by a bundle that is not active", record.target)
+        });
+        if record.new_bundle.is_some() {
+            self.seen().active = record.new_bundle;
         }
         for explained in &record.explained {
             let key = (record.follows.key(), explained.head.clone());
@@ -173,6 +213,7 @@ impl Watch {
             self.sim.violate(format!("leaf {index} of {}: {why}", record.target));
         }
         if record.operation == Operation::Remove {
+            self.seen().wanted.insert(index, BTreeSet::new());
             return;
         }
         self.seen().measured_from.insert(record.target.clone(), record.commit.clone());
@@ -184,8 +225,11 @@ impl Watch {
                 return self.sim.violate(format!("leaf {index} authorizes a manifest that is not stored"));
             };
             let cluster = record.target.cluster.to_string();
-            let objects = manifest.objects.iter().map(|object| (cluster.clone(), canonical(object)));
-            self.seen().objects.extend(objects);
+            let mut seen = self.seen();
+            for object in &manifest.objects {
+                seen.objects.entry((cluster.clone(), canonical(object))).or_insert(index);
+            }
+            seen.wanted.insert(index, manifest.objects.iter().filter_map(ObjectKey::of).collect());
         }
     }
 
@@ -215,6 +259,16 @@ impl Watch {
         if ends {
             seen.ended.insert(record.attempt, record.result.clone());
         }
+        if let OutcomeResult::Drifted { report, .. } | OutcomeResult::Restored { report } = record.result {
+            let last = seen.drift.insert(record.attempt, report).unwrap_or(0);
+            drop(seen);
+            return self.check(report == last + 1, || {
+                format!(
+                    "leaf {index}: report {report} of drift of {} comes after report {last}",
+                    record.target
+                )
+            });
+        }
         drop(seen);
         // That somebody's authorization was refused is told at any time, and changes nothing.
         let refusal = matches!(record.result, OutcomeResult::Refused { .. });
@@ -231,7 +285,7 @@ impl Watch {
         let proof = proven.and_then(|proven| proven.proof.parse::<LogProof>().ok());
         let Some(proof) = proof else { return self.sim.violate(format!("{key} holds no proof")) };
         let seen = self.seen();
-        let published = seen.checkpoints.contains_key(&proof.checkpoint);
+        let published = seen.checkpoints.contains(&proof.checkpoint);
         let attempt = key.strip_prefix("authorizations/").and_then(AttemptId::from_hex);
         let logged = usize::try_from(proof.index).ok().and_then(|index| seen.leaves.get(index));
         let decided = logged.is_some_and(|leaf| {
@@ -249,39 +303,6 @@ impl Watch {
         let before = self.seen().folded.insert(key.to_owned(), state.as_of).unwrap_or(0);
         self.check(before <= state.as_of, || {
             format!("the state of {} goes back from leaf {before} to {}", state.target, state.as_of)
-        });
-    }
-
-    /// An object was written to a cluster: some leaf authorizes exactly this.
-    pub fn applied(&self, cluster: &str, manager: &str, object: &Value) {
-        let found = self.seen().objects.contains(&(cluster.to_owned(), canonical(object)));
-        self.check(found, || {
-            format!("{manager} applied {} on {cluster} that no leaf authorizes", object["metadata"]["name"])
-        });
-    }
-
-    /// A text of ours was written to a cluster.
-    pub fn kept(&self, cluster: &str, object: &Value) {
-        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        if let Some(text) = object["data"]["checkpoint"].as_str() {
-            let mut seen = self.seen();
-            let size = seen.checkpoints.get(text).copied();
-            let before = size.and_then(|size| seen.kept.insert(cluster.to_owned(), size)).unwrap_or(0);
-            drop(seen);
-            self.check(size.is_some(), || format!("{cluster} keeps a checkpoint that was never published"));
-            self.check(size.is_none_or(|size| size >= before), || {
-                format!("{cluster} keeps an older checkpoint")
-            });
-        }
-        let inventory = object["data"]["inventory.json"].as_str();
-        let inventory: Option<Value> = inventory.and_then(|text| serde_json::from_str(text).ok());
-        let Some(sequence) = inventory.and_then(|inventory| inventory["sequence"]["index"].as_u64()) else {
-            return;
-        };
-        let before =
-            self.seen().inventories.insert((cluster.to_owned(), name.clone()), sequence).unwrap_or(0);
-        self.check(sequence >= before, || {
-            format!("{name} on {cluster} goes back from sequence {before} to {sequence}")
         });
     }
 
@@ -311,20 +332,6 @@ fn root_of(hashes: &[Digest]) -> Digest {
             node_hash(&root_of(&hashes[..split]), &root_of(&hashes[split..]))
         }
     }
-}
-
-/// An object as it was judged: without the annotation that names its owner.
-fn canonical(object: &Value) -> String {
-    let mut object = object.clone();
-    let annotations = object["metadata"]["annotations"].as_object_mut();
-    let empty = annotations.is_none_or(|annotations| {
-        annotations.remove("countersign.example/owner");
-        annotations.is_empty()
-    });
-    if let (true, Some(metadata)) = (empty, object["metadata"].as_object_mut()) {
-        metadata.remove("annotations");
-    }
-    String::from_utf8(canonical_json(&object).unwrap_or_default()).unwrap_or_default()
 }
 
 fn summary(record: &Record) -> String {

@@ -6,11 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use countersign_core::facts::ObjectKey;
 use countersign_core::keys;
 use countersign_core::ports::store::{Version, Versioned};
 use countersign_core::review::PullRequest;
 use countersign_ledger::log::checkpoint_key;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A way in which a stage is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,23 @@ pub enum Mutant {
     LostLooks,
     /// Messages are acknowledged before the work is done.
     EarlyAcknowledgement,
+    /// `apply` writes something else than what it verified.
+    Stray,
+    /// `apply` deletes what is still wanted.
+    Uprooting,
+    /// `apply` does not wait for the witness.
+    Unwitnessed,
+    /// Pull requests of forks are taken for those of the repository.
+    Forks,
+    /// The first configuration holds for ever, whoever has left since.
+    Unforgotten,
+    /// Nobody looks for drift.
+    Undrifted,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Unlogged,
         Self::Forked,
         Self::Forgetful,
@@ -47,6 +60,12 @@ impl Mutant {
         Self::StaleReports,
         Self::LostLooks,
         Self::EarlyAcknowledgement,
+        Self::Stray,
+        Self::Uprooting,
+        Self::Unwitnessed,
+        Self::Forks,
+        Self::Unforgotten,
+        Self::Undrifted,
     ];
 
     /// What a role reads, in the place of what is stored.
@@ -65,6 +84,10 @@ impl Mutant {
             Self::Forgetful if role == "record" && key.starts_with("state/by-name/") => None,
             Self::RideAlong if role == "gather" && key.starts_with(keys::TARGETS) => found.map(measured_anew),
             Self::StaleReports if role == "report" && key.starts_with("reports/") => {
+                let found = found?;
+                Some(Versioned { bytes: lies.first(key, &found.bytes), ..found })
+            }
+            Self::Unforgotten if key == keys::ACTIVE_BUNDLE => {
                 let found = found?;
                 Some(Versioned { bytes: lies.first(key, &found.bytes), ..found })
             }
@@ -89,27 +112,59 @@ impl Mutant {
 
     /// What is read of a cluster.
     #[must_use]
-    pub fn fence(self, mut object: Value) -> Value {
-        if self == Self::Unfenced
-            && let Some(text) = object["data"]["inventory.json"].as_str()
-            && let Ok(mut inventory) = serde_json::from_str::<Value>(text)
-        {
-            inventory["sequence"]["index"] = 0.into();
-            object["data"]["inventory.json"] = inventory.to_string().into();
+    pub fn held(self, mut object: Value) -> Value {
+        match self {
+            Self::Unfenced => rewrite(&mut object, "inventory.json", |inventory| {
+                inventory["sequence"]["index"] = 0.into();
+            }),
+            Self::Unwitnessed => rewrite(&mut object, "trust.json", |trust| {
+                trust["witnesses"]["required"] = 0.into();
+            }),
+            _ => {}
         }
         object
+    }
+
+    /// What is written to a cluster in the place of an object.
+    #[must_use]
+    pub fn applied(self, mut object: Value) -> Value {
+        if self == Self::Stray {
+            object["metadata"]["labels"] = json!({ "also": "this" });
+        }
+        object
+    }
+
+    /// What is deleted in the place of an object.
+    #[must_use]
+    pub fn deleted(self, key: &ObjectKey) -> Option<ObjectKey> {
+        let uproots = self == Self::Uprooting && key.name == "web-extra";
+        uproots.then(|| ObjectKey { name: "web".to_owned(), ..key.clone() })
     }
 
     /// What the forge tells.
     #[must_use]
     pub fn pull_request(self, mut request: PullRequest) -> PullRequest {
-        if self == Self::StaleApprovals {
-            for review in &mut request.reviews {
-                review.commit = request.head.clone();
-                review.dismissed = false;
+        match self {
+            Self::StaleApprovals => {
+                for review in &mut request.reviews {
+                    review.commit = request.head.clone();
+                    review.dismissed = false;
+                }
             }
+            Self::Forks => request.fork = false,
+            _ => {}
         }
         request
+    }
+}
+
+/// Changes the JSON in a field of a `ConfigMap` that has it.
+fn rewrite(object: &mut Value, field: &str, change: impl FnOnce(&mut Value)) {
+    if let Some(text) = object["data"][field].as_str()
+        && let Ok(mut value) = serde_json::from_str::<Value>(text)
+    {
+        change(&mut value);
+        object["data"][field] = value.to_string().into();
     }
 }
 
@@ -174,6 +229,12 @@ impl fmt::Display for Mutant {
             Self::StaleReports => "stale-reports",
             Self::LostLooks => "lost-looks",
             Self::EarlyAcknowledgement => "early-acknowledgement",
+            Self::Stray => "stray",
+            Self::Uprooting => "uprooting",
+            Self::Unwitnessed => "unwitnessed",
+            Self::Forks => "forks",
+            Self::Unforgotten => "unforgotten",
+            Self::Undrifted => "undrifted",
         })
     }
 }

@@ -118,6 +118,14 @@ impl Oracle<'_> {
         let read = told.url.as_ref().and_then(|url| url.rsplit_once("?at=")?.1.parse::<i64>().ok());
         let read = read.ok_or("nobody knows when it was read")?;
         let person = given.person.ok_or("a stranger gave it")?;
+        let known = &self.prepared.people[person];
+        let named = self.configuration.people.get(&known.id());
+        if !named.is_some_and(|named| named.accounts.values().any(|account| *account == known.account)) {
+            return Err("it was given by an account that nobody here has".to_owned());
+        }
+        if pull.fork {
+            return Err("it is of a fork's pull request".to_owned());
+        }
         if given.verdict != ReviewVerdict::Approved || given.commit != *head {
             return Err("it is of something else".to_owned());
         }
@@ -141,18 +149,23 @@ impl Oracle<'_> {
         }
     }
 
-    /// Every file of the target at the commit is as it was authorized last, or as some approved head has it.
+    /// Every file of the target at the commit is as it was authorized last, or as some approved head has it. The control
+    /// repository is one target as a whole.
     fn rides_along(&self, record: &DecisionRecord, from: Option<&CommitId>) -> Result<(), String> {
-        let Some((folder, _, _)) = PLACES.iter().find(|(_, application, environment)| {
+        let place = PLACES.iter().find(|(_, application, environment)| {
             *application == record.target.application.as_str()
                 && *environment == record.target.environment.as_str()
-        }) else {
-            return Ok(());
+        });
+        let (folder, begin) = match place {
+            Some((folder, _, _)) => {
+                let target = self.configuration.target(&record.target);
+                (*folder, target.and_then(|target| target.placement.baseline.clone()))
+            }
+            None if record.target.is_control() => ("", Some(self.prepared.genesis.1.commit.clone())),
+            None => return Err("it is of a target that there is not".to_owned()),
         };
         let bare = &self.model.repositories[&record.follows.repository];
-        let baseline =
-            self.configuration.target(&record.target).and_then(|target| target.placement.baseline.clone());
-        let Some(from) = from.or(baseline.as_ref()) else { return Ok(()) };
+        let Some(from) = from.or(begin.as_ref()) else { return Ok(()) };
         let heads: Vec<_> = record.explained.iter().map(|explained| bare.files(&explained.head)).collect();
         let (before, after) = (bare.files(from), bare.files(&record.commit));
         let below = |path: &&String| path.starts_with(folder);

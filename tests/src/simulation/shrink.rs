@@ -10,7 +10,7 @@ use super::{Ran, Setup, run, workload};
 #[must_use]
 pub fn shrink(prepared: &Arc<Prepared>, setup: &Setup, ran: Ran) -> (Setup, Ran) {
     let mut least = Least { prepared, setup: setup.clone(), ran };
-    least.setup.actions.get_or_insert_with(|| (0..workload::plan(setup.seed, super::UNTIL).len()).collect());
+    least.setup.actions.get_or_insert_with(|| (0..workload::plan(setup.seed, setup.span).len()).collect());
     least.fewer_actions();
     for fault in Fault::ALL {
         least.keep(|setup| setup.without.extend([fault]));

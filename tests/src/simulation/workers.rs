@@ -12,6 +12,7 @@ use countersign_core::names::ClusterName;
 use countersign_core::ports::PortError;
 use countersign_core::ports::queue::{Delivery, Queue as _};
 use countersign_core::stage::{BatchResult, Incoming, StageError, left_over};
+use countersign_drift::Drifter;
 use countersign_evaluate::{Evaluator, bundles};
 use countersign_gather::Gatherer;
 use countersign_git::mirror::{GiveUp, Repositories};
@@ -19,17 +20,18 @@ use countersign_observe::Observer;
 use countersign_poll::Poller;
 use countersign_render::budget::Budget;
 use countersign_report::Reporter;
+use countersign_witness::{Found, Witness};
 use tokio::sync::Mutex;
 
 use super::cluster::FailingCluster;
 use super::executor::{Sim, Spawner, Work};
 use super::forge::Forge;
-use super::installation::{CLUSTERS, Prepared};
+use super::installation::{CLUSTERS, Prepared, WITNESS};
 use super::invariants::Watch;
 use super::memory::queue::MemoryQueue;
 use super::memory::store::MemoryStore;
 use super::mutant::{Lies, Mutant};
-use super::ports::{FailingQueue, FailingStore};
+use super::ports::{FailingQueue, FailingSigner, FailingStore};
 
 /// How long a received message is hidden from others.
 const VISIBILITY: Duration = Duration::from_mins(10);
@@ -39,6 +41,8 @@ const WAIT: Duration = Duration::from_hours(1);
 const RETRIES: (i64, i64) = (250, 600_000);
 /// How often what waits is woken.
 const TICK: i64 = 30_000;
+/// How often what runs is compared with what was authorized.
+const DRIFT: i64 = 300_000;
 /// The longest rest between two looks for what no webhook brought.
 const REST: i64 = 300_000;
 
@@ -102,7 +106,11 @@ impl World {
             });
             self.worker(&format!("apply-{name}"), move |world| Box::pin(world.apply(index)));
             self.worker(&format!("observe-{name}"), move |world| Box::pin(world.observe(index)));
+            if self.mutant != Some(Mutant::Undrifted) {
+                self.worker(&format!("drift-{name}"), move |world| Box::pin(world.drift(index)));
+            }
         }
+        self.worker(WITNESS, |world| Box::pin(world.witness()));
     }
 
     fn worker(&self, name: &str, work: impl Fn(Self) -> Work + 'static) {
@@ -193,6 +201,40 @@ impl World {
             stage.handle(self.sim.clock(zone), batch).await
         })
         .await;
+    }
+
+    /// Compares what runs with what was authorized.
+    async fn drift(self, cluster: usize) {
+        let (name, zone) = (name_of(cluster), CLUSTERS[cluster].0);
+        let (store, queue) = (self.store_of("drift"), self.queue_of("drift"));
+        let pause = || self.sim.sleep(250);
+        let (cluster, configurations) = (&self.clusters[cluster], &ConfigurationCache::default());
+        let stage = Drifter { name: &name, store: &store, queue: &queue, cluster, configurations, pause };
+        loop {
+            // What cannot be compared now is compared at the next look.
+            let _ = stage.handle(self.sim.clock(zone)).await;
+            self.sim.sleep(DRIFT).await;
+        }
+    }
+
+    /// Cosigns what extends what it saw.
+    async fn witness(self) {
+        let (store, keys) = (self.store_of(WITNESS), [self.prepared.log_key()]);
+        let signer =
+            FailingSigner { sim: self.sim.clone(), inner: Arc::clone(&self.prepared.witness_signer) };
+        let stage = Witness { log: &store, own: &store, keys: &keys, name: WITNESS, signer: &signer };
+        loop {
+            if !self.sim.is_away(WITNESS) {
+                match stage.handle(self.sim.clock("countersign")).await {
+                    Ok(Found::Inconsistent(why)) => {
+                        self.sim.violate(format!("the witness finds another log: {why}"));
+                    }
+                    // What failed is looked at again.
+                    Ok(Found::Nothing | Found::Extended(_)) | Err(_) => {}
+                }
+            }
+            self.sim.sleep(TICK).await;
+        }
     }
 
     /// Wakes what waits.

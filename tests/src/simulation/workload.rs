@@ -47,10 +47,12 @@ pub enum Kind {
     Release,
     /// Changes the control repository by a pull request that is approved.
     Control,
+    /// Changes by hand what runs on a cluster, or deletes it.
+    Meddle,
 }
 
 /// How often each is done.
-const WEIGHTS: [(Kind, u64); 14] = [
+const WEIGHTS: [(Kind, u64); 15] = [
     (Kind::Open, 14),
     (Kind::Amend, 8),
     (Kind::Review, 20),
@@ -64,7 +66,8 @@ const WEIGHTS: [(Kind, u64); 14] = [
     (Kind::ApproveTip, 3),
     (Kind::Hold, 4),
     (Kind::Release, 5),
-    (Kind::Control, 2),
+    (Kind::Control, 4),
+    (Kind::Meddle, 5),
 ];
 
 /// What people do in the run of a seed, up to a time.

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use countersign_core::names::{CommitId, RepositoryId};
+use countersign_core::ports::cluster::{Cluster as _, Preconditions};
 use countersign_core::review::{PullRequestState, ReviewVerdict};
 use countersign_core::statement::Command;
+use countersign_local::simulated::SimulatedCluster;
 
+use crate::simulation::ends::{set_value, shown_as};
 use crate::simulation::forge::{Given, Pull};
+use crate::simulation::immediate;
 use crate::simulation::installation::{
     ADA, GRACE, LINUS, OLGA, PLACES, Prepared, VARIANTS, control, extra_object, main_object, shop, targets,
 };
@@ -15,12 +19,17 @@ use crate::simulation::webhooks::Sender;
 
 use super::{Action, Kind};
 
+/// The edits that leave everything well.
+const WELL: [u64; 5] = [1, 2, 6, 7, 8];
+
 /// Does things.
 pub struct People<'a> {
     /// Who there is.
     pub prepared: &'a Prepared,
     /// Where it is done, and whom the forge tells.
     pub sender: &'a Sender,
+    /// The clusters, as those see them who may do anything there.
+    pub clusters: &'a [SimulatedCluster],
 }
 
 impl People<'_> {
@@ -44,6 +53,7 @@ impl People<'_> {
             Kind::Hold => self.command(a, d, true),
             Kind::Release => self.command(a, d, false),
             Kind::Control => self.change_control(a),
+            Kind::Meddle => self.meddle(a, b, c, &value),
         }
     }
 
@@ -62,8 +72,10 @@ impl People<'_> {
         let extra = format!("{folder}/extra.yaml");
         match b % 10 {
             0 => drop(files.insert("README.md".to_owned(), format!("A shop, {value}.\n").into_bytes())),
-            1 | 2 => drop(files.insert(extra, extra_object(place, value))),
-            3 => drop(files.remove(&extra)),
+            1 => drop(files.insert(extra, extra_object(place, value))),
+            // It comes and goes.
+            2 | 3 if files.remove(&extra).is_some() => {}
+            2 | 3 => drop(files.insert(extra, extra_object(place, value))),
             4 => drop(files.insert(
                 format!("{folder}/main.yaml"),
                 main_object(place, &format!("{value}-does-not-start")),
@@ -106,8 +118,8 @@ impl People<'_> {
         co_author: Option<usize>,
     ) -> u64 {
         let head = self.commit(repository, author, files, base, co_author);
-        let number =
-            self.open_pull(repository, author, std::iter::once(author).chain(co_author).collect(), head);
+        let involved = std::iter::once(author).chain(co_author).collect();
+        let number = self.open_pull(repository, author, involved, head);
         self.sender.pull_request("pull_request", "opened", number);
         number
     }
@@ -128,6 +140,7 @@ impl People<'_> {
             involved,
             pushers: [author].into(),
             head,
+            fork: false,
             state: PullRequestState::Open,
             reviews: Vec::new(),
         });
@@ -140,7 +153,9 @@ impl People<'_> {
         let base = &line[(c % 7 / 4 % line.len() as u64) as usize];
         let files = self.edited(self.files(&shop(), base), a, b, value);
         let co_author = c.is_multiple_of(5).then_some(((c / 5) % 2) as usize);
-        self.propose(&shop(), (a / 7 % 2) as usize, base, &files, co_author)
+        let number = self.propose(&shop(), (a / 7 % 2) as usize, base, &files, co_author);
+        self.change(number, |pull| pull.fork = b.is_multiple_of(12));
+        number
     }
 
     /// The number of some open pull request of the shop.
@@ -268,7 +283,7 @@ impl People<'_> {
 
     fn good(&self, a: u64, b: u64, c: u64, value: &str) {
         let tip = self.tip(&shop());
-        let files = self.edited(self.files(&shop(), &tip), a, 6 + b % 4, value);
+        let files = self.edited(self.files(&shop(), &tip), a, WELL[(b % 5) as usize], value);
         let number = self.propose(&shop(), ADA, &tip, &files, None);
         self.approve(number, &[GRACE, OLGA]);
         self.merge(number, c, 1);
@@ -278,14 +293,15 @@ impl People<'_> {
     fn bad(&self, a: u64, b: u64, c: u64, value: &str) {
         let tip = self.tip(&shop());
         let files = self.edited(self.files(&shop(), &tip), a, 6 + b % 4, value);
-        let number = self.propose(&shop(), ADA, &tip, &files, (b % 6 == 5).then_some(OLGA));
-        let first = match b % 6 {
+        let number = self.propose(&shop(), ADA, &tip, &files, (b % 7 == 5).then_some(OLGA));
+        self.change(number, |pull| pull.fork = b % 7 == 6);
+        let first = match b % 7 {
             0 => [Some(ADA), Some(GRACE)],
             1 => [Some(4), None],
             _ => [Some(GRACE), Some(OLGA)],
         };
         first.iter().for_each(|person| self.give(number, *person, ReviewVerdict::Approved));
-        match b % 6 {
+        match b % 7 {
             2 => self.dismiss_all(number),
             3 => first.iter().for_each(|person| self.give(number, *person, ReviewVerdict::ChangesRequested)),
             4 => {
@@ -353,5 +369,21 @@ impl People<'_> {
         // Now and then nobody who may has approved it.
         self.approve(number, if a % 5 == 4 { &[GRACE] } else { &[OLGA] });
         self.merge(number, a, 1);
+    }
+
+    /// Changes or deletes what a place shows on some cluster.
+    fn meddle(&self, a: u64, b: u64, c: u64, value: &str) {
+        let cluster = &self.clusters[(b % self.clusters.len() as u64) as usize];
+        let key = shown_as((a % PLACES.len() as u64) as usize, c.is_multiple_of(2));
+        let Some(mut object) = immediate(cluster.get(&key)).ok().flatten() else { return };
+        self.sender.sim.note(&["meddles", &key.to_string()]);
+        let done = match c % 3 {
+            0 => immediate(cluster.delete(&key, &Preconditions::default())).map(drop),
+            _ => {
+                set_value(&mut object, &format!("{value}-by-hand"));
+                immediate(cluster.compare_and_swap(&object)).map(drop)
+            }
+        };
+        done.expect("whoever may do anything can do this");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::simulation::faults::Fault;
 use crate::simulation::installation::{
-    ADA, GRACE, LINUS, OLGA, PLACES, RUTH, control, main_object, shop, targets,
+    ADA, GRACE, LEFT, LINUS, OLGA, PLACES, RUTH, control, main_object, shop, targets,
 };
 use crate::simulation::repository::Files;
 
@@ -37,8 +37,7 @@ impl People<'_> {
         for target in 0..targets(&self.prepared.variants[0].1).len() {
             self.command(target as u64, u64::MAX - target as u64, false);
         }
-        let number = self.propose_tip(&control());
-        self.approve(number, &[OLGA]);
+        self.end_control();
         let tip = self.tip(&shop());
         let files = self.mended(touched);
         if ending == Ending::Late {
@@ -59,6 +58,20 @@ impl People<'_> {
             self.sender.sim.sleep(WAIT).await;
             self.approve(number, &[GRACE, LINUS, OLGA, RUTH]);
         }
+    }
+
+    /// What the control repository holds is approved. Where somebody had left it is undone: those who are left may all
+    /// have had a part in something.
+    fn end_control(&self) {
+        let tip = self.tip(&control());
+        let variants = &self.prepared.variants;
+        if self.files(&control(), &tip) != variants[LEFT].0 {
+            let number = self.propose_tip(&control());
+            return self.approve(number, &[OLGA]);
+        }
+        let number = self.propose(&control(), ADA, &tip, &variants[0].0, None);
+        self.approve(number, &[OLGA]);
+        self.merge(number, 0, 1);
     }
 
     /// What the branch holds, without what is broken there.
