@@ -73,7 +73,7 @@ bench-render: ## Measure what a build of a kustomization costs, beside kustomize
 	@cargo bench --quiet -p countersign-render --features oracle --bench builds
 	@cargo bench --quiet -p countersign-gather --bench unchanged --bench pushes
 
-soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, fuzzing (SHORT=1 for a few minutes of each)
+soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, packaging, fuzzing (SHORT=1 for a few minutes of each)
 	@cargo build --quiet --profile soak -p countersign-cli -p countersign-tests $(SOAK:%=--bin %)
 	@bash tests/soak.sh $(CARGO_TARGET_DIR)/soak $(CARGO_TARGET_DIR)/debug
 

@@ -11,7 +11,7 @@ if [ -n "${SHORT:-}" ]; then
     : "${SEEDS:=200}" "${KILLS:=20}" "${KILL_ONCE:=yes}" "${LOAD_SECONDS:=30}" "${CLOUD_PUSHES:=50}"
     : "${COMPOSITIONS:=500}" "${FUZZ_SECONDS:=20}"
 fi
-: "${PARTS:=simulation kills load cloud faults render fuzz}"
+: "${PARTS:=simulation kills load cloud faults render package fuzz}"
 : "${SEEDS:=20000}"        # seeds of the simulation
 : "${KILLS:=300}"          # kills at random, besides those at every point
 : "${KILL_ONCE:=}"         # whether each point is hit only once
@@ -64,6 +64,11 @@ render() {
         --features oracle --test differential -- --nocapture
 }
 
+# The same commit gives the same zip, wherever it is built.
+package() {
+    run package env ARCH="$(uname -m)" bash infra/package/same.sh witness
+}
+
 fuzz() {
     local cache=${COUNTERSIGN_CACHE:-$HOME/.cache/countersign} target
     export PATH=$PATH:$cache/tools/cargo-fuzz/bin
@@ -80,9 +85,9 @@ fuzz() {
 
 for part in $PARTS; do
     case $part in
-    simulation | kills | load | cloud | faults | render | fuzz) "$part" ;;
+    simulation | kills | load | cloud | faults | render | package | fuzz) "$part" ;;
     *)
-        printf 'no part is named %s: there are simulation, kills, load, cloud, faults, render, fuzz\n' "$part" >&2
+        printf 'no part is named %s: there are simulation, kills, load, cloud, faults, render, package, fuzz\n' "$part" >&2
         exit 2
         ;;
     esac
