@@ -79,12 +79,16 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// Names everything that is told of it, but for where it can be looked at: another whenever any of that is different,
-    /// and the same after a comment.
+    /// Names everything that is told of it, but for where it can be looked at, and what programs said of its head:
+    /// another whenever any of that is different, and the same after a comment.
     #[must_use]
-    pub fn fingerprint(&self) -> Digest {
+    pub fn fingerprint(&self, statuses: &[Status]) -> Digest {
         let told = Self { url: None, ..self.clone() };
-        Digest::of(&serde_json::to_vec(&told).unwrap_or_default())
+        let mut said: Vec<_> =
+            statuses.iter().map(|status| serde_json::to_vec(status).unwrap_or_default()).collect();
+        said.sort_unstable();
+        let told = serde_json::to_vec(&told).unwrap_or_default();
+        Digest::of(&[vec![told], said].concat().join(&b'\n'))
     }
 }
 

@@ -15,6 +15,7 @@ mod reading;
 mod reviewed;
 mod statuses;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::active::{BundleConfiguration, ConfigurationCache};
@@ -26,7 +27,7 @@ use countersign_core::ports::forge::ForgeRead;
 use countersign_core::ports::queue::{Outgoing, Queue};
 use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
-use countersign_core::target::SeenTip;
+use countersign_core::target::{Ended, SeenTip};
 use countersign_core::{digest, keys};
 use countersign_git::mirror::{GiveUp, Repositories};
 use countersign_render::budget::Budget;
@@ -112,12 +113,18 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         tracing::info!(trace = message.trace, event = message.body.id, looks = looks.len(), "gathered");
         // Where an earlier try looked at an older tip, this one is still to be looked at.
         if let Some((follows, seen)) = seen.filter(|_| all_of_tip) {
-            self.mark_seen(&follows, &SeenTip { ended: reading.ended(), ..seen }).await?;
+            let mut ended = BTreeMap::new();
+            for request in reading.ended() {
+                let told = request.fingerprint(&self.statuses_of(&reading, &request.head).await?);
+                ended.insert(request.id, Ended { head: request.head, told });
+            }
+            self.mark_seen(&follows, &SeenTip { ended, ..seen }).await?;
         }
         // `poll` compares it with what it finds: a report's own comment changes nothing that is previewed.
         if let Some(told) = previewed.and_then(|id| reading.told(&id)) {
             let key = keys::previewed(&reading.id, &told.id);
-            store::put_json(self.store, &key, &told.fingerprint()).await?;
+            let told = told.fingerprint(&self.statuses_of(&reading, &told.head).await?);
+            store::put_json(self.store, &key, &told).await?;
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ use countersign_core::ports::store::{self, Store, Write};
 use countersign_core::review::{PullRequest, PullRequestState, Status};
 use countersign_core::stage::StageError;
 use countersign_core::statement::SignedStatement;
-use countersign_core::target::Ended;
 use countersign_core::{digest, keys, ports};
 use countersign_git::error::GitError;
 use countersign_git::mirror::{Limits, Repositories, Source};
@@ -39,8 +38,8 @@ pub struct Reading<'a> {
     /// The repository as it was fetched for this event.
     pub repository: Repository,
     evidence: RefCell<BTreeMap<Vec<CommitId>, Evidence>>,
-    /// What programs said, by the commit and the contexts that were asked about.
-    pub statuses: RefCell<BTreeMap<Asked, Vec<Status>>>,
+    /// What programs said, by the commit.
+    pub statuses: RefCell<BTreeMap<CommitId, Vec<Status>>>,
     writes: RefCell<Vec<Write>>,
     /// The objects of decisions that were read for this event.
     pub owned: RefCell<BTreeMap<Digest, Arc<Vec<ObjectKey>>>>,
@@ -49,9 +48,6 @@ pub struct Reading<'a> {
     /// What the targets of a ref were rendered from, and whether that is to be stored again.
     known: RefCell<BTreeMap<FollowedRef, (Inputs, bool)>>,
 }
-
-/// The statuses that were asked for: of which commit, in which contexts.
-pub type Asked = (CommitId, BTreeSet<String>);
 
 /// What a target renders to, and the paths that this depends on: its own, or whatever its kustomization reads.
 pub struct Made {
@@ -111,16 +107,14 @@ impl<'a> Reading<'a> {
     }
 
     /// The pull requests that had ended, of those that the forge told of for this event.
-    pub fn ended(&self) -> BTreeMap<String, Ended> {
+    pub fn ended(&self) -> Vec<PullRequest> {
         let evidence = self.evidence.borrow();
         evidence
             .values()
             .flat_map(|evidence| &evidence.pull_requests)
             .filter(|request| request.state != PullRequestState::Open)
-            .map(|request| {
-                (request.id.clone(), Ended { head: request.head.clone(), told: request.fingerprint() })
-            })
             .take(MAX_ENDED)
+            .cloned()
             .collect()
     }
 

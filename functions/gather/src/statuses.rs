@@ -29,14 +29,14 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         facts: &Facts,
     ) -> Result<Vec<Status>, StageError> {
         let contexts = reading.active.configuration.status_contexts(configured.environment);
-        let contexts: BTreeSet<_> = contexts.into_iter().map(str::to_owned).collect();
         let mut found = Vec::new();
         if contexts.is_empty() {
             return Ok(found);
         }
         for head in heads(facts).into_iter().take(MAX_HEADS) {
-            found.extend(self.statuses_of(reading, head, &contexts).await?);
+            found.extend(self.statuses_of(reading, head).await?);
         }
+        found.retain(|status| contexts.contains(status.context.as_str()));
         Ok(found)
     }
 
@@ -72,19 +72,21 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         Ok(found)
     }
 
-    /// Read once for one event.
-    async fn statuses_of(
+    /// All statuses of a commit that any environment of the repository asks for, read once for one event.
+    pub(crate) async fn statuses_of(
         &self,
         reading: &Reading<'_>,
         head: &CommitId,
-        contexts: &BTreeSet<String>,
     ) -> Result<Vec<Status>, StageError> {
-        let key = (head.clone(), contexts.clone());
-        if let Some(known) = reading.statuses.borrow().get(&key) {
+        if let Some(known) = reading.statuses.borrow().get(head) {
             return Ok(known.clone());
         }
-        let found = self.forge.statuses(&reading.id, head, contexts).await?;
-        reading.statuses.borrow_mut().insert(key, found.clone());
+        let contexts = reading.active.configuration.status_contexts_of(&reading.id);
+        if contexts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.forge.statuses(&reading.id, head, &contexts).await?;
+        reading.statuses.borrow_mut().insert(head.clone(), found.clone());
         Ok(found)
     }
 }

@@ -1,6 +1,6 @@
 //! Finds what no webhook brought: tips that nobody looked at, statements and pull requests that changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_core::active::BundleConfiguration;
@@ -17,6 +17,7 @@ use countersign_git::error::GitError;
 use countersign_git::mirror::Source;
 
 use crate::ask::{self, Question, Tips};
+use crate::hints::Asked;
 use crate::state::Repository;
 use crate::{Polled, Poller};
 
@@ -28,6 +29,8 @@ struct Due {
     state: Repository,
     period: Duration,
     follows: Vec<Reference>,
+    /// What programs are asked to say of a head.
+    contexts: BTreeSet<String>,
 }
 
 impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
@@ -56,7 +59,8 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
                 Ok(question) => questions.extend(question),
                 Err(error) => tracing::warn!(%repository, %error, "cannot be asked about now"),
             }
-            due.insert(repository, Due { state, period, follows });
+            let contexts = active.configuration.status_contexts_of(&repository);
+            due.insert(repository, Due { state, period, follows, contexts });
         }
         let mut answers = ask::all(self.repositories, &questions, self.deadline);
         for (repository, due) in due {
@@ -100,14 +104,15 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
         tips: Option<Tips>,
         now: Timestamp,
     ) -> Result<usize, PortError> {
-        let Due { mut state, period, follows } = due;
+        let Due { mut state, period, follows, contexts } = due;
+        let asked = Asked { repository, follows: &follows, contexts: &contexts };
         let mut messages = Vec::new();
         match tips {
             Some(tips) => {
                 state.answered(now, period);
-                messages.extend(self.moved(repository, &follows, &tips, &mut state, now).await?);
+                messages.extend(self.moved(asked, &tips, &mut state, now).await?);
                 messages.extend(self.stated(repository, &follows, &tips, &mut state, now)?);
-                messages.extend(self.proposed(repository, &follows, &mut state, now).await?);
+                messages.extend(self.proposed(asked, &mut state, now).await?);
             }
             None => state.failed(now, period),
         }

@@ -18,7 +18,7 @@ use countersign_core::ports::PortError;
 use countersign_core::ports::forge::{Evidence, ForgeRead, OpenPullRequest};
 use countersign_core::ports::queue::Queue as _;
 use countersign_core::ports::store::{self, Store as _};
-use countersign_core::review::PullRequest;
+use countersign_core::review::{PullRequest, Status};
 use countersign_core::target::{ActiveBundle, Ended, SeenTip};
 use countersign_core::time::Timestamp;
 use countersign_git::mirror::Repositories;
@@ -43,6 +43,7 @@ fn main_branch() -> Reference {
 struct Forge {
     open: Mutex<Option<Vec<OpenPullRequest>>>,
     told: Mutex<Option<Vec<PullRequest>>>,
+    said: Mutex<Vec<Status>>,
 }
 
 impl ForgeRead for Forge {
@@ -54,6 +55,17 @@ impl ForgeRead for Forge {
         let told = self.told.lock().unwrap().clone();
         let pull_requests = told.ok_or_else(|| PortError::Unavailable("the forge is away".to_owned()))?;
         Ok(Evidence { pull_requests, statements: Vec::new() })
+    }
+
+    async fn statuses(
+        &self,
+        _: &RepositoryId,
+        commit: &CommitId,
+        contexts: &BTreeSet<String>,
+    ) -> Result<Vec<Status>, PortError> {
+        let said = self.said.lock().unwrap();
+        let asked = |status: &&Status| status.commit == *commit && contexts.contains(&status.context);
+        Ok(said.iter().filter(asked).cloned().collect())
     }
 }
 
@@ -103,7 +115,8 @@ impl World {
             "hosts": hosts,
             "repositories": repositories.iter().map(|(id, url)| ((*id).to_owned(), json!({"url": url}))).collect::<serde_json::Map<_, _>>(),
             "applications": repositories.iter().map(|(id, _)| (name(id), application(id))).collect::<serde_json::Map<_, _>>(),
-            "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"]}},
+            "statuses": {"build": {"context": "ci/build", "accounts": {"local": 12}}},
+            "environments": {"production": {"approvals": {"count": 1}, "clusters": ["east"], "statuses": ["build"]}},
             "clusters": {"east": {"kind": "simulated", "uid": "u"}},
         });
         let bundle = Digest::of(configuration.to_string().as_bytes());
@@ -358,7 +371,7 @@ async fn what_a_webhook_told_of_a_pull_request_is_not_previewed_once_more() {
     // As `gather` notes it, when it has previewed what a webhook told of.
     for repository in ["local/control", "local/shop"] {
         let key = keys::previewed(&repository.parse().unwrap(), "7");
-        store::put_json(&world.store, &key, &told.fingerprint()).await.unwrap();
+        store::put_json(&world.store, &key, &told.fingerprint(&[])).await.unwrap();
     }
     tell("1", Some(&told));
     assert_eq!(world.poll(120).await, nothing, "it was previewed");
@@ -385,7 +398,7 @@ async fn what_is_said_of_a_merged_pull_request_is_found_where_a_target_waits_for
         "state": "merged", "pushers": [], "reviews": [], "labels": [],
     }))
     .unwrap();
-    let ended = Ended { head: tip.clone(), told: merged.fingerprint() };
+    let ended = Ended { head: tip.clone(), told: merged.fingerprint(&[]) };
     let seen = SeenTip {
         tip,
         bundle: Digest::of(b""),
@@ -409,6 +422,71 @@ async fn what_is_said_of_a_merged_pull_request_is_found_where_a_target_waits_for
     assert_eq!(world.poll(360).await, nothing, "it was hinted at");
     tell(&labeled("later"));
     assert_eq!(world.poll(420).await, ["local/shop refs/heads/main"]);
+}
+
+/// What a program says of a commit.
+fn status(commit: &CommitId, id: &str, state: &str) -> Status {
+    serde_json::from_value(json!({
+        "id": id, "context": "ci/build", "commit": commit, "state": state, "said": state,
+        "setter": {"account": 12}, "set": "2026-11-20T12:00:00Z",
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_status_that_no_webhook_told_of_is_found_before_and_after_a_merge() {
+    let (world, head) = shop().await;
+    let follows = FollowedRef { repository: "local/shop".parse().unwrap(), reference: main_branch() };
+    let request: PullRequest = serde_json::from_value(json!({
+        "id": "7", "title": "Faster", "author": {"account": 1}, "base": main_branch(), "head": head, "fork": false,
+        "state": "open", "pushers": [], "reviews": [], "labels": [],
+    }))
+    .unwrap();
+    let one = OpenPullRequest {
+        id: "7".to_owned(),
+        base: main_branch(),
+        head: head.clone(),
+        fork: false,
+        version: "1".to_owned(),
+    };
+    let say = |id: &str, state: &str| *world.forge.said.lock().unwrap() = vec![status(&head, id, state)];
+    let nothing: [&str; 0] = [];
+    say("1", "pending");
+    *world.forge.told.lock().unwrap() = Some(vec![request.clone()]);
+    *world.forge.open.lock().unwrap() = Some(vec![one]);
+    // As `gather` notes what it previewed.
+    for repository in ["local/control", "local/shop"] {
+        let key = keys::previewed(&repository.parse().unwrap(), "7");
+        let statuses =
+            if repository == "local/shop" { vec![status(&head, "1", "pending")] } else { Vec::new() };
+        store::put_json(&world.store, &key, &request.fingerprint(&statuses)).await.unwrap();
+    }
+    assert_eq!(world.poll(120).await, nothing, "it was previewed with that status");
+    say("2", "success");
+    assert_eq!(world.poll(180).await, ["local/shop #7", "local/shop refs/heads/main"]);
+    assert_eq!(world.poll(240).await, nothing);
+
+    *world.forge.open.lock().unwrap() = Some(Vec::new());
+    let merged: PullRequest = serde_json::from_value(json!({
+        "id": "7", "title": "Faster", "author": {"account": 1}, "base": main_branch(), "head": head, "fork": false,
+        "state": "merged", "pushers": [], "reviews": [], "labels": [],
+    }))
+    .unwrap();
+    *world.forge.told.lock().unwrap() = Some(vec![merged.clone()]);
+    let told = merged.fingerprint(&[status(&head, "2", "success")]);
+    let seen = SeenTip {
+        tip: head.clone(),
+        bundle: Digest::of(b""),
+        looked: BTreeSet::new(),
+        ended: [("7".to_owned(), Ended { head: head.clone(), told })].into(),
+    };
+    store::put_json(&world.store, &keys::seen_tip(&follows), &seen).await.unwrap();
+    let target: Target = "local-shop/production/east".parse().unwrap();
+    store::put_json(&world.store, &keys::unsettled(&follows, &target), &target).await.unwrap();
+    assert_eq!(world.poll(300).await, nothing, "it was looked at with that status");
+    say("3", "failure");
+    assert_eq!(world.poll(360).await, ["local/shop refs/heads/main"]);
+    assert_eq!(world.poll(420).await, nothing);
 }
 
 #[tokio::test]

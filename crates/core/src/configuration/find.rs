@@ -81,6 +81,16 @@ impl Configuration {
         asked.map(|status| status.context.as_str()).collect()
     }
 
+    /// The contexts of the statuses that any environment asks for which the repository's targets are in.
+    #[must_use]
+    pub fn status_contexts_of(&self, repository: &RepositoryId) -> BTreeSet<String> {
+        if self.statuses.is_empty() {
+            return BTreeSet::new();
+        }
+        let targets = self.targets().filter(|target| target.application.repository == *repository);
+        targets.flat_map(|target| self.status_contexts(target.environment)).map(str::to_owned).collect()
+    }
+
     /// Whether an environment asks for a status of this context; without one, whether it asks for any.
     #[must_use]
     pub fn asks_for_status(&self, environment: &Environment, context: Option<&str>) -> bool {

@@ -86,7 +86,7 @@ async fn what_was_told_of_a_pull_request_that_is_previewed_is_noted() {
     world.pull_requests = vec![told(&head, false, PullRequestState::Open, &[])];
     world.take("p1", pull_request(PullRequestAction::Opened, &head, false)).await;
     let first = noted(&world).await;
-    assert_eq!(first, Some(world.pull_requests[0].fingerprint()));
+    assert_eq!(first, Some(world.pull_requests[0].fingerprint(&[])));
     world.pull_requests = vec![told(&head, false, PullRequestState::Open, &["urgent"])];
     world.take("p2", pull_request(PullRequestAction::Edited, &head, false)).await;
     assert_ne!(noted(&world).await, first);
@@ -216,6 +216,6 @@ async fn pull_requests_that_ended_are_noted_with_the_tip_for_what_is_said_of_the
     world.take("e2", pushed(&merged)).await;
     let seen: Option<SeenTip> =
         store::get_json(&world.store, &keys::seen_tip(&first[0].target.follows)).await.unwrap();
-    let expected = Ended { head, told: ended.fingerprint() };
+    let expected = Ended { head, told: ended.fingerprint(&[]) };
     assert_eq!(seen.unwrap().ended, [(ended.id, expected)].into());
 }

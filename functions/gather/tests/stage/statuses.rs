@@ -1,11 +1,15 @@
 //! What programs said of the heads that take part.
 
+use countersign_core::digest::Digest;
 use countersign_core::event::EventKind;
-use countersign_core::names::CommitId;
+use countersign_core::keys;
+use countersign_core::names::{CommitId, FollowedRef};
+use countersign_core::ports::store;
 use countersign_core::review::{Identity, PullRequestState, Status, StatusState};
+use countersign_core::target::SeenTip;
 
 use crate::previews::told;
-use crate::world::{World, at, pushed, shop};
+use crate::world::{World, at, main_branch, pushed, repository, shop};
 
 fn status(commit: &CommitId, context: &str, by: u64) -> Status {
     Status {
@@ -43,12 +47,23 @@ async fn statuses_of_the_reviewed_head_are_facts_whoever_set_them() {
     assert!(looks[0].preview && looks[0].target.target == shop());
     assert_eq!(looks[0].statuses, [expected.clone(), other.clone()]);
     assert_eq!(looks[0].cause.kind, "status");
+    let noted: Option<Digest> =
+        store::get_json(&world.store, &keys::previewed(&repository(), "7")).await.unwrap();
+    let seen = [expected.clone(), other.clone()];
+    assert_eq!(
+        noted,
+        Some(world.pull_requests[0].fingerprint(&seen)),
+        "`poll` compares it with what it finds"
+    );
 
     let merged = world.push("main", Some(&head), "2", "1");
     world.pull_requests[0].state = PullRequestState::Merged;
     let decided = world.take("e2", pushed(&merged)).await;
     let decided = decided.iter().find(|facts| facts.target.target == shop()).unwrap();
     assert_eq!(decided.statuses, [expected, other], "of the head that explains it");
+    let follows = FollowedRef { repository: repository(), reference: main_branch() };
+    let tip: SeenTip = store::get_json(&world.store, &keys::seen_tip(&follows)).await.unwrap().unwrap();
+    assert_eq!(tip.ended["7"].told, world.pull_requests[0].fingerprint(&seen));
 }
 
 #[tokio::test]
