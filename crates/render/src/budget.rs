@@ -118,12 +118,15 @@ pub struct Work {
 pub(crate) struct Meter<'a> {
     pub(crate) budget: &'a Budget,
     pub(crate) work: Work,
-    /// Texts that were seen, each kept once: keys, and values that are as short as keys are.
+    /// Texts that were seen of late, each kept once: keys, and values that are as short as keys are.
     texts: HashSet<Text>,
 }
 
 /// The bytes of the longest text that is likely to come again.
 const SHORT: usize = 32;
+
+/// How many texts are kept to see that they come again: what does, does so soon, and is then in the processor's cache.
+const RECENT: usize = 4_096;
 
 /// A budget is used up: nothing more of this render is worth reading.
 #[derive(Debug)]
@@ -154,6 +157,9 @@ impl<'a> Meter<'a> {
         }
         if let Some(known) = self.texts.get(text) {
             return known.clone();
+        }
+        if self.texts.len() >= RECENT {
+            self.texts.clear();
         }
         let text = Text::from(text);
         self.texts.insert(text.clone());

@@ -15,6 +15,7 @@ pub(crate) mod build;
 pub(crate) mod config;
 mod crds;
 mod defaults;
+mod each;
 pub(crate) mod fieldspec;
 
 mod generate;

@@ -192,7 +192,7 @@ pub fn build_objects(
     let mut context = Context::new(tree, options.remotes, options.load_restrictor, options.budget);
     let Some(folder) = files::normalized(folder) else { return Ok(Vec::new()) };
     match build(&mut context, &folder, &options.sort.order()) {
-        Ok(built) => Ok(built.iter().map(|resource| resource.node.value()).collect()),
+        Ok(built) => Ok(built.iter().map(Node::value).collect()),
         Err(wrong) => Err(vec![context.problem(*wrong)]),
     }
 }
@@ -208,9 +208,9 @@ fn kustomize(tree: &dyn Tree, folder: &str, options: &Options<'_>, problems: &mu
         }
     };
     let mut collected = Vec::with_capacity(built.len());
-    for resource in built {
-        let origin = context.position(resource.node.at);
-        objects::keep(origin, resource.node, &mut collected, problems);
+    for node in built {
+        let origin = context.position(node.at);
+        objects::keep(origin, node, &mut collected, problems);
     }
     let (closure, warnings) = (std::mem::take(&mut context.closure), std::mem::take(&mut context.warnings));
     let bases = std::mem::take(&mut context.bases);
@@ -261,7 +261,7 @@ impl Rendered {
     /// # Errors
     /// Never for objects that were rendered; only when `serde_json` fails.
     pub fn blob(&self) -> Result<ManifestBlob, serde_json::Error> {
-        let bytes = Manifest::canonical(self.objects.iter().map(RenderedObject::object))?;
+        let bytes = Manifest::canonical(self.objects.iter().map(|object| &object.node))?;
         let digest = Digest::of(&bytes);
         Ok(ManifestBlob { bytes, digest })
     }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use countersign_core::facts::ObjectKey;
+
 use crate::problems::Problems;
 use crate::rendered::RenderedObject;
 use crate::yaml::node::{At, Node, Text};
@@ -87,7 +89,7 @@ const BUILT_IN: &[&str] = &[
 pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String]) -> Vec<(At, String)> {
     let mut taken = Vec::new();
     for object in objects {
-        let cluster = CLUSTER.contains(&object.key.group_kind().as_str());
+        let cluster = CLUSTER.iter().any(|known| is(&object.key, known));
         if cluster && object.key.namespace.is_some() && !namespaces.is_empty() {
             let metadata = object.node.get_mut("metadata").and_then(Node::as_map_mut);
             let field = metadata.and_then(|metadata| metadata.remove("namespace"));
@@ -103,6 +105,15 @@ pub(crate) fn place(objects: &mut [RenderedObject], namespaces: &[String]) -> Ve
     taken
 }
 
+/// Whether an object is of a kind that is written as `group/Kind`.
+fn is(key: &ObjectKey, known: &str) -> bool {
+    match known.strip_suffix(&*key.kind) {
+        Some("") => key.group().is_empty(),
+        Some(rest) => rest.strip_suffix('/') == Some(key.group()),
+        None => false,
+    }
+}
+
 fn set_namespace(object: &mut RenderedObject, namespace: &str) {
     // Nobody wrote this field: a reason that concerns it is shown at its parent.
     let at = object.node.field("metadata").map_or(object.node.at, |field| field.at);
@@ -113,9 +124,10 @@ fn set_namespace(object: &mut RenderedObject, namespace: &str) {
 
 /// Tells of objects that are written more than once, in whatever version of their API.
 pub(crate) fn each_once(objects: &[RenderedObject], problems: &mut Problems) {
-    let mut seen = HashMap::new();
+    let mut seen = HashMap::with_capacity(objects.len());
     for object in objects {
-        let identity = (object.key.group_kind(), &object.key.namespace, &object.key.name);
+        let ObjectKey { kind, namespace, name, .. } = &object.key;
+        let identity = (object.key.group(), kind, namespace, name);
         match seen.entry(identity) {
             Entry::Vacant(place) => {
                 place.insert(&object.origin);

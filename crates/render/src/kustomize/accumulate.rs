@@ -131,7 +131,7 @@ impl Builder<'_, '_> {
             let message = format!("the folder {:?} does not hold a component", root.folder);
             return wrong(path.at, message, "name it under resources, or let it have the kind Component");
         }
-        let made = self.accumulate(&base, made)?;
+        let mut made = self.accumulate(&base, made)?;
         made.set.each_once()?;
         Ok(made)
     }

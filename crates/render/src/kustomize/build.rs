@@ -8,13 +8,13 @@ use super::notes;
 use super::origin::{self, Origin};
 use super::resource::Resource;
 use super::schema::Schemas;
-use super::sort::{self, Order};
+use super::sort::{Key, Order};
 use super::{hash, transform};
 use crate::yaml::Place;
 use crate::yaml::node::{At, Content, Kind, Node};
 
 /// Builds the kustomization of `folder`. `order` is for one that names none.
-pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> Outcome<Vec<Resource>> {
+pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> Outcome<Vec<Node>> {
     let root = Root { tree: 0, folder: folder.to_owned() };
     let at = At { file: context.number(folder), line: 1 };
     let kustomization = load(context, &root, at)?;
@@ -22,8 +22,6 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     if let Some(schema) = &kustomization.schema {
         schemas.read(context, &root, schema, true)?;
     }
-    let tells = |option: &str| kustomization.build_metadata.iter().any(|said| &*said.value == option);
-    let told = (tells("originAnnotations"), tells("transformerAnnotations"), tells("managedByLabel"));
     let origin = (!kustomization.build_metadata.is_empty()).then(Origin::default);
     let order = kustomization.order.clone().unwrap_or_else(|| order.clone());
     let target = Target { root, kustomization, above: Vec::new(), origin };
@@ -31,29 +29,62 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     let made = builder.accumulate(&target, Accumulator::default())?;
     let Accumulator { mut set, config, variables } = made;
     hash::rename(set.items_mut());
-    // What a JSON patch called the same is told here; kustomize panics over it.
-    set.each_once()?;
     names::fix(builder.context, &mut set, &config.name_reference)?;
     variables.resolve(builder.context, &mut set, &config.var_reference)?;
-    let mut resources = set.into_items();
-    resources.retain(|resource| !is_local(resource));
-    sort::sort(&mut resources, &order);
-    if told.2 {
-        transform::managed_by(&mut resources, target.kustomization.at);
+    let mut finish = Finish::of(&target);
+    let ranks = order.ranks();
+    let mut objects = Vec::with_capacity(set.items().len());
+    for mut resource in set.into_items() {
+        if !is_local(&resource) {
+            finish.one(context, &mut resource)?;
+            objects.push((ranks.as_ref().map(|ranks| Key::of(&resource, ranks)), resource.node));
+        }
     }
-    let mut bytes = 0;
-    let traced = target.origin.is_some();
-    for resource in &mut resources {
-        notes::take_away(context, resource, traced)?;
-        origin::annotate(resource, told.0, told.1, target.kustomization.at);
+    objects.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(objects.into_iter().map(|(_, object)| object).collect())
+}
+
+/// What is done to each object at the end.
+struct Finish {
+    origins: bool,
+    transformations: bool,
+    managed_by: bool,
+    /// Whether the build tells of any of them.
+    traced: bool,
+    /// Where the build begins.
+    at: At,
+    /// The bytes of the objects that are finished.
+    bytes: u64,
+}
+
+impl Finish {
+    fn of(target: &Target<'_>) -> Self {
+        let kustomization = &target.kustomization;
+        let tells = |option: &str| kustomization.build_metadata.iter().any(|said| &*said.value == option);
+        Self {
+            origins: tells("originAnnotations"),
+            transformations: tells("transformerAnnotations"),
+            managed_by: tells("managedByLabel"),
+            traced: target.origin.is_some(),
+            at: kustomization.at,
+            bytes: 0,
+        }
+    }
+
+    fn one(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        if self.managed_by {
+            transform::managed_by(resource, self.at);
+        }
+        notes::take_away(context, resource, self.traced)?;
+        origin::annotate(resource, self.origins, self.transformations, self.at);
         // Where nothing is taken away, what is empty stays.
-        if !(told.0 && told.1) || resource.texts("annotations").next().is_some() {
+        if !(self.origins && self.transformations) || resource.texts("annotations").next().is_some() {
             resource.stringify("annotations");
         }
         writable(&resource.node)?;
-        bytes = weighed(context, &resource.node, bytes)?;
+        self.bytes = weighed(context, &resource.node, self.bytes)?;
+        Ok(())
     }
-    Ok(resources)
 }
 
 /// The bytes of an object; an error if those of all objects, with `before` of others, are too many, or if it is too deep.

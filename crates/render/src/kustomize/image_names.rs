@@ -1,10 +1,11 @@
 //! The names, tags and digests of container images.
 
 use super::context::{Context, Outcome, wrong};
+use super::each::Each;
 use super::fields::{Fields, Said};
 use super::fieldspec::{FieldSpec, Make, Room, SPECS, Visit, set_text};
+use super::resource::Resource;
 use super::selector::{self, Expression};
-use super::set::ResourceSet;
 use crate::yaml::node::{At, Content, Node, Text, UNTAGGED};
 
 /// An entry of `images`.
@@ -119,13 +120,18 @@ impl Filter<'_> {
     }
 }
 
-/// Changes images everywhere.
-pub(crate) fn run(
+/// A change of images everywhere.
+pub(crate) struct Images<'t> {
+    filter: Filter<'t>,
+    specs: &'t [FieldSpec],
+}
+
+/// The change of images that is asked for, in all lists of containers and in the fields of `specs`.
+pub(crate) fn images<'t>(
     context: &mut Context<'_>,
-    change: &ImageChange,
-    specs: &[FieldSpec],
-    set: &mut ResourceSet,
-) -> Outcome<()> {
+    change: &'t ImageChange,
+    specs: &'t [FieldSpec],
+) -> Outcome<Images<'t>> {
     let tail = "(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?$";
     let pattern = format!("^{}{tail}", change.name);
     // A name that is no expression is for no image.
@@ -140,23 +146,27 @@ pub(crate) fn run(
             None
         }
     };
-    let filter = Filter { change, expression };
-    for index in 0..set.items().len() {
-        let Some(resource) = set.get_mut(index).filter(|one| one.kind() != "CustomResourceDefinition") else {
-            continue;
-        };
-        let mut room = Room { context, at: change.at, field: "image" };
+    Ok(Images { filter: Filter { change, expression }, specs })
+}
+
+impl Each for Images<'_> {
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        if resource.kind() == "CustomResourceDefinition" {
+            return Ok(());
+        }
+        let Self { filter, specs } = self;
+        let at = filter.change.at;
+        let mut room = Room { context, at, field: "image" };
         filter.containers(&mut room, &mut resource.node)?;
-        context.steps(change.at, specs.len() / SPECS)?;
+        context.steps(at, specs.len() / SPECS)?;
         let specs: Vec<_> = {
             let id = resource.id();
             specs.iter().filter(|spec| spec.is_of(&id)).collect()
         };
         let act = |room: &mut Room<'_, '_>, node: &mut Node| filter.apply(room, node);
-        let mut visit = Visit { context, make: Make::Nothing, at: change.at, act };
-        specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
+        let mut visit = Visit { context, make: Make::Nothing, at, act };
+        specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))
     }
-    Ok(())
 }
 
 /// Whether a text could be a regular expression at all: cheap, and not the last word.

@@ -7,7 +7,7 @@ use super::context::{Context, Outcome, wrong};
 use super::fieldspec::{FieldSpec, Make, READ, Room, SPECS, Visit, set_text};
 use super::id::{Gvk, NO_NAMESPACE};
 use super::resource::Resource;
-use super::set::ResourceSet;
+use super::set::{Names, ResourceSet};
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Node, Text};
 
@@ -37,7 +37,7 @@ pub(crate) fn fix(
     // What each object names is looked up in the objects as they were before the first of them is corrected.
     let mut by_kind: HashMap<[&str; 3], Vec<Possible<'_>>> = HashMap::new();
     let mut changed = Vec::new();
-    let renamed = Renamed::new(items);
+    let renamed = Renamed::new(items)?;
     for (index, resource) in items.iter().enumerate() {
         let id = resource.original_id();
         let kind = [id.group, id.version, id.kind];
@@ -78,9 +78,15 @@ pub(crate) fn fix(
 }
 
 impl<'r> Renamed<'r> {
-    fn new(resources: &'r [Resource]) -> Self {
+    /// Looks at all objects.
+    ///
+    /// # Errors
+    /// When two are called the same now, as a JSON patch may have it; kustomize panics over it.
+    fn new(resources: &'r [Resource]) -> Outcome<Self> {
         let mut places: HashMap<&str, Vec<(&str, usize)>> = HashMap::with_capacity(resources.len());
+        let mut names = Names::of(resources.len());
         for (index, resource) in resources.iter().enumerate() {
+            names.add(resource)?;
             let namespace = resource.id().effective();
             for previous in &resource.previous {
                 let found = places.entry(&previous.name).or_default();
@@ -93,7 +99,7 @@ impl<'r> Renamed<'r> {
                 }
             }
         }
-        Self { resources, places }
+        Ok(Self { resources, places })
     }
 
     /// Whether a value, or an item of it, is or holds a name that an object had.

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::config::Specs;
 use super::context::{Context, Outcome, wrong};
+use super::each::Each;
 use super::fields::Said;
 use super::fieldspec::{FieldSpec, Make, Room, SPECS, Visit, set_text};
-use super::set::ResourceSet;
-use crate::yaml::node::{At, Content, Kind, Node, Text};
+use super::resource::Resource;
+use crate::yaml::node::{Content, Kind, Node, Text};
 
 /// Which subjects of a role binding are given the namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,11 +28,52 @@ pub(crate) struct Namespace {
     pub(crate) subjects: Subjects,
     /// Whether objects are still found by the namespace that they had.
     pub(crate) remembers: bool,
+    /// The namespace of an object itself.
+    own: FieldSpec,
+    /// What the objects that were changed are called.
+    seen: HashSet<Name>,
 }
 
 impl Namespace {
     pub(crate) fn new(namespace: Said<Text>, specs: Specs) -> Self {
-        Self { namespace, specs, unset_only: false, subjects: Subjects::Default, remembers: true }
+        Self {
+            namespace,
+            specs,
+            unset_only: false,
+            subjects: Subjects::Default,
+            remembers: true,
+            own: FieldSpec::new("metadata/namespace", true),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Sets it in an object, and in what of it names a namespace.
+    fn set_all(&self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        let at = self.namespace.at;
+        let is_core = resource.api_version() == "v1";
+        let is_binding = matches!(resource.kind(), "RoleBinding" | "ClusterRoleBinding");
+        let act = |room: &mut Room<'_, '_>, node: &mut Node| self.set(room, node);
+        let mut visit = Visit { context, make: Make::Scalar, at, act };
+        if !resource.id().cluster {
+            visit.field(&mut resource.node, &self.own)?;
+        }
+        let wanted = |spec: &&FieldSpec| match &*spec.path.text {
+            "metadata/namespace" => false,
+            "metadata/name" => is_core,
+            "subjects/namespace" => {
+                !(is_binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding"))
+            }
+            _ => true,
+        };
+        let specs: Vec<_> = {
+            let id = resource.id();
+            self.specs.iter().filter(wanted).filter(|spec| spec.is_of(&id)).collect()
+        };
+        specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
+        let subjects = resource.node.get_mut("subjects").filter(|_| is_binding);
+        let Some(Content::List(subjects)) = subjects.map(|node| &mut node.content) else { return Ok(()) };
+        let mut room = Room { context, at, field: "subjects/namespace" };
+        subjects.iter_mut().try_for_each(|subject| self.subject(&mut room, subject))
     }
 
     fn set(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
@@ -65,57 +107,49 @@ impl Namespace {
     }
 }
 
-/// Sets the namespace of all objects.
-pub(crate) fn run(context: &mut Context<'_>, transformer: &Namespace, set: &mut ResourceSet) -> Outcome<()> {
-    let at = transformer.namespace.at;
-    if transformer.namespace.value.is_empty() {
-        return Ok(());
+impl Each for Namespace {
+    fn begin(&mut self, objects: usize) {
+        self.seen.reserve(objects);
     }
-    let own = FieldSpec::new("metadata/namespace", true);
-    for resource in set.items_mut() {
-        context.steps(at, 12 + transformer.specs.len() / SPECS)?;
-        let (api_version, kind) = (resource.api_version().to_owned(), resource.kind().to_owned());
-        if transformer.remembers {
+
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        if self.namespace.value.is_empty() {
+            return Ok(());
+        }
+        let at = self.namespace.at;
+        context.steps(at, 12 + self.specs.len() / SPECS)?;
+        if self.remembers {
             resource.remember();
         }
-        let cluster = resource.id().cluster;
-        let is_binding = matches!(&*kind, "RoleBinding" | "ClusterRoleBinding");
-        let act = |room: &mut Room<'_, '_>, node: &mut Node| transformer.set(room, node);
-        let mut visit = Visit { context, make: Make::Scalar, at, act };
-        if !cluster {
-            visit.field(&mut resource.node, &own)?;
+        self.set_all(context, resource)?;
+        if self.seen.insert(Name::of(resource)) {
+            return Ok(());
         }
-        let wanted = |spec: &&FieldSpec| match &*spec.path.text {
-            "metadata/namespace" => false,
-            "metadata/name" => api_version == "v1",
-            "subjects/namespace" => {
-                !(is_binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding"))
-            }
-            _ => true,
-        };
-        let specs: Vec<_> = {
-            let id = resource.id();
-            transformer.specs.iter().filter(wanted).filter(|spec| spec.is_of(&id)).collect()
-        };
-        specs.into_iter().try_for_each(|spec| visit.field(&mut resource.node, spec))?;
-        if let Some(Content::List(subjects)) =
-            resource.node.get_mut("subjects").filter(|_| is_binding).map(|node| &mut node.content)
-        {
-            let mut room = Room { context, at, field: "subjects/namespace" };
-            subjects.iter_mut().try_for_each(|subject| transformer.subject(&mut room, subject))?;
-        }
+        let message = format!("in this namespace {} is there twice", resource.id());
+        wrong(at, message, "rename one of them")
     }
-    check(set, at)
+
+    fn renames(&self) -> bool {
+        true
+    }
 }
 
-/// Refuses two objects that became one.
-fn check(set: &ResourceSet, at: At) -> Outcome<()> {
-    let mut seen = HashSet::with_capacity(set.items().len());
-    for resource in set.items() {
+/// What an object is called, in texts that it shares.
+#[derive(PartialEq, Eq, Hash)]
+struct Name([Text; 4]);
+
+impl Name {
+    fn of(resource: &Resource) -> Self {
+        let text = |text: Option<&Text>| text.cloned().unwrap_or_else(|| Text::from(""));
         let id = resource.id();
-        if !seen.insert((id.group, id.version, id.kind, id.name, id.effective())) {
-            return wrong(at, format!("in this namespace {id} is there twice"), "rename one of them");
-        }
+        let namespace = match resource.metadata("namespace").filter(|text| ***text == *id.effective()) {
+            Some(written) => written.clone(),
+            None => Text::from(id.effective()),
+        };
+        let api_version = match resource.api_version().strip_prefix('/') {
+            Some(version) => Text::from(version),
+            None => text(resource.text("apiVersion")),
+        };
+        Self([api_version, text(resource.text("kind")), text(resource.metadata("name")), namespace])
     }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::context::{Context, Outcome};
+use super::each::Each;
 use super::resource::Resource;
 use crate::yaml::node::{At, Node, Text};
 
@@ -101,21 +102,28 @@ pub(crate) fn annotate(resource: &mut Resource, origins: bool, transformations: 
     }
 }
 
-/// Notes that a transformer has run over these objects. One without an origin was made by it.
-pub(crate) fn note(
-    context: &mut Context<'_>,
+/// The note that a transformer has run over an object. One without an origin was made by it.
+pub(crate) struct Note {
+    origin: Arc<Origin>,
     at: At,
-    resources: &mut [Resource],
-    origin: &Arc<Origin>,
-) -> Outcome<()> {
-    let bytes = origin.lines().iter().map(|line| line.len() as u64).sum();
-    for resource in resources {
-        context.grow(at, &"buildMetadata", bytes)?;
-        if resource.origin.is_none() {
-            resource.origin = Some(origin.clone());
-        } else {
-            resource.transformations.push(origin.clone());
-        }
+    bytes: u64,
+}
+
+impl Note {
+    pub(crate) fn new(origin: Origin, at: At) -> Self {
+        let bytes = origin.lines().iter().map(|line| line.len() as u64).sum();
+        Self { origin: Arc::new(origin), at, bytes }
     }
-    Ok(())
+}
+
+impl Each for Note {
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        context.grow(self.at, &"buildMetadata", self.bytes)?;
+        if resource.origin.is_none() {
+            resource.origin = Some(self.origin.clone());
+        } else {
+            resource.transformations.push(self.origin.clone());
+        }
+        Ok(())
+    }
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use super::accumulate::{Accumulator, Builder, Target};
 use super::config::{Specs, field_specs};
 use super::context::{Outcome, wrong};
+use super::each;
 use super::fields::{Fields, Said};
 use super::generate::{self, Generator};
 use super::hash;
 use super::image_names::{self, ImageChange};
 use super::kustomization::texts;
-use super::namespace::{self, Namespace, Subjects};
-use super::origin::{self, Origin};
+use super::namespace::{Namespace, Subjects};
+use super::origin::{Note, Origin};
 use super::patches::{self, PatchEntry};
 use super::replacements::{self, ReplacementEntry};
 use super::resource::{Behavior, Resource};
 use super::set::ResourceSet;
-use super::transform::{affix, plugin_replicas, run_replicas, texts as set_texts};
+use super::transform::{Affix, ReplicaCount, Texts, plugin_replicas};
 use super::value_add;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Node, Text};
@@ -153,7 +154,7 @@ pub(crate) fn transform(
         transform_by(builder, target, &resource, made)?;
         if let Some(origin) = Origin::plugin(&resource) {
             let at = resource.node.at;
-            origin::note(builder.context, at, made.set.items_mut(), &Arc::new(origin))?;
+            each::run(builder.context, &mut made.set, Note::new(origin, at))?;
         }
     }
     Ok(())
@@ -208,11 +209,12 @@ fn run(
             let name = if kind == "LabelTransformer" { "labels" } else { "annotations" };
             let pairs = fields.pairs(name)?.unwrap_or_default();
             let specs = specs(&mut fields)?;
-            set_texts(builder.context, &pairs, &specs, set)?;
+            let texts = Texts { pairs: &pairs, specs: specs.as_slice().into() };
+            each::run(builder.context, set, texts)?;
         }
         "NamespaceTransformer" => {
             let transformer = namespace_transformer(&mut fields, resource)?;
-            namespace::run(builder.context, &transformer, set)?;
+            each::run(builder.context, set, transformer)?;
         }
         "PrefixTransformer" | "SuffixTransformer" | "PrefixSuffixTransformer" => {
             affixes(builder, &mut fields, resource.kind(), set)?;
@@ -222,11 +224,13 @@ fn run(
                 return wrong(at, "imageTag is missing", "write it");
             };
             let (change, specs) = (ImageChange::from_node(image.value)?, specs(&mut fields)?);
-            image_names::run(builder.context, &change, &specs, set)?;
+            let images = image_names::images(builder.context, &change, &specs)?;
+            each::run(builder.context, set, images)?;
         }
         "ReplicaCountTransformer" => {
             let (replicas, specs) = (plugin_replicas(&mut fields)?, specs(&mut fields)?);
-            run_replicas(builder.context, &replicas, &specs, set)?;
+            let count = ReplicaCount::new(&replicas, &specs);
+            each::run(builder.context, set, count)?;
         }
         "PatchTransformer" => {
             let entry = PatchEntry::from_fields(&mut fields)?;
@@ -289,11 +293,11 @@ fn affixes(
     if specs.is_empty() {
         return wrong(at, "the configuration has no fieldSpecs", "write them, as path: metadata/name");
     }
-    if let Some(prefix) = prefix.filter(|_| kind != "SuffixTransformer") {
-        affix(builder.context, &prefix, &specs, true, set)?;
+    if let Some(said) = prefix.as_ref().filter(|_| kind != "SuffixTransformer") {
+        each::run(builder.context, set, Affix { said, specs: &specs, before: true })?;
     }
-    if let Some(suffix) = suffix.filter(|_| kind != "PrefixTransformer") {
-        affix(builder.context, &suffix, &specs, false, set)?;
+    if let Some(said) = suffix.as_ref().filter(|_| kind != "PrefixTransformer") {
+        each::run(builder.context, set, Affix { said, specs: &specs, before: false })?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ impl Resource {
             variables: Vec::new(),
             origin: None,
             transformations: Vec::new(),
-            shares: Shares::new(),
+            shares: Shares::default(),
             empty: false,
             scopes: None,
         }

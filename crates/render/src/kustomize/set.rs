@@ -59,6 +59,8 @@ pub(crate) struct ResourceSet {
     names: RandomState,
     /// How many of `items` are in `index`; none after a change that is not followed one by one.
     indexed: usize,
+    /// Whether an object was changed since no two were called the same.
+    changed: bool,
 }
 
 impl ResourceSet {
@@ -72,6 +74,12 @@ impl ResourceSet {
         &mut self.items
     }
 
+    /// All objects, to change them but not their names.
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Resource> {
+        self.changed = true;
+        self.items.iter_mut()
+    }
+
     pub(crate) fn into_items(self) -> Vec<Resource> {
         self.items
     }
@@ -82,10 +90,12 @@ impl ResourceSet {
 
     /// An object, to change it but not its names.
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Resource> {
+        self.changed = true;
         self.items.get_mut(index)
     }
 
     pub(crate) fn forget(&mut self) {
+        self.changed = true;
         self.index.clear();
         self.indexed = 0;
     }
@@ -157,14 +167,11 @@ impl ResourceSet {
     }
 
     /// Checks that no two objects are called the same.
-    pub(crate) fn each_once(&self) -> Outcome<()> {
-        let mut seen = HashSet::with_capacity(self.items.len());
-        for resource in &self.items {
-            let id = resource.id();
-            if !seen.insert((id.group, id.version, id.kind, id.name, id.effective())) {
-                let message = format!("{id} is here twice");
-                return wrong(resource.node.at, message, "remove one of them, or patch it instead");
-            }
+    pub(crate) fn each_once(&mut self) -> Outcome<()> {
+        if self.changed {
+            let mut names = Names::of(self.items.len());
+            self.items.iter().try_for_each(|resource| names.add(resource))?;
+            self.changed = false;
         }
         Ok(())
     }
@@ -181,6 +188,7 @@ impl ResourceSet {
 
     /// Puts another object of the same name in the place of one.
     pub(crate) fn replace(&mut self, at: usize, resource: Resource) {
+        self.changed = true;
         if let Some(place) = self.items.get_mut(at) {
             *place = resource;
         }
@@ -192,5 +200,30 @@ impl ResourceSet {
             self.forget();
             self.items.retain(|resource| !resource.empty);
         }
+    }
+}
+
+/// What objects are called, to see that no two are called the same.
+pub(crate) struct Names<'r> {
+    seen: HashSet<[&'r str; 5]>,
+}
+
+impl<'r> Names<'r> {
+    /// Room for the names of so many objects.
+    pub(crate) fn of(count: usize) -> Self {
+        Self { seen: HashSet::with_capacity(count) }
+    }
+
+    /// Adds the name of an object.
+    ///
+    /// # Errors
+    /// When another one is called the same.
+    pub(crate) fn add(&mut self, resource: &'r Resource) -> Outcome<()> {
+        let id = resource.id();
+        if self.seen.insert([id.group, id.version, id.kind, id.name, id.effective()]) {
+            return Ok(());
+        }
+        let message = format!("{id} is here twice");
+        wrong(resource.node.at, message, "remove one of them, or patch it instead")
     }
 }

@@ -11,8 +11,31 @@ use crate::yaml::node::{At, Content, HOLLOW, Kind, Node, Scalar, Text};
 /// How many values a step looks at.
 const LOOKED: usize = 4;
 
-/// What the values of one object that are one hold, by their number; nothing for a number that is not shared.
-pub(crate) type Shares = Vec<Option<Text>>;
+/// What the values of one object that are one hold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shares {
+    /// How many numbers were given out.
+    numbers: usize,
+    /// The values in several fields, by their number.
+    known: Vec<(u16, Text)>,
+}
+
+impl Shares {
+    fn place(&self, number: u16) -> Option<usize> {
+        self.known.binary_search_by_key(&number, |(known, _)| *known).ok()
+    }
+
+    fn get(&self, number: u16) -> Option<&Text> {
+        self.known.get(self.place(number)?).map(|(_, text)| text)
+    }
+
+    fn set(&mut self, number: u16, text: Text) {
+        let place = self.place(number).and_then(|place| self.known.get_mut(place));
+        if let Some((_, known)) = place {
+            *known = text;
+        }
+    }
+}
 
 /// New numbers for values that are written to several fields at once.
 pub(crate) struct Numbers {
@@ -24,7 +47,7 @@ pub(crate) struct Numbers {
 impl Numbers {
     /// Numbers for so many values of an object.
     pub(crate) fn new(resource: &Resource, count: usize) -> Self {
-        Self { first: resource.shares.len(), counts: vec![0; count] }
+        Self { first: resource.shares.numbers, counts: vec![0; count] }
     }
 
     /// The number of a value, which is written to one more field.
@@ -33,7 +56,11 @@ impl Numbers {
             *count += 1;
         }
         // Beyond the last number values are on their own.
-        u16::try_from(self.first + index + 1).ok().filter(|number| *number < HOLLOW).unwrap_or(0)
+        self.number(index).unwrap_or(0)
+    }
+
+    fn number(&self, index: usize) -> Option<u16> {
+        u16::try_from(self.first + index + 1).ok().filter(|number| *number < HOLLOW)
     }
 
     /// Lets the object know which values are in several fields.
@@ -41,22 +68,23 @@ impl Numbers {
         if self.counts.iter().all(|count| *count == 0) {
             return;
         }
-        let shared = self.counts.iter().zip(texts).map(|(count, text)| (*count > 1).then(|| text.clone()));
-        resource.shares.reserve_exact(self.counts.len());
-        resource.shares.extend(shared);
+        resource.shares.numbers += self.counts.len();
+        let in_several = self.counts.iter().enumerate().zip(texts).filter(|((_, count), _)| **count > 1);
+        let known = in_several.filter_map(|((index, _), text)| Some((self.number(index)?, text.clone())));
+        resource.shares.known.extend(known);
     }
 }
 
 /// Lets all values that are one be what one of them was changed to, at last.
 pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
-    if resource.shares.iter().all(Option::is_none) {
+    if resource.shares.known.is_empty() {
         return Ok(());
     }
     let at = resource.node.at;
     let mut changed: BTreeMap<u16, (At, Scalar)> = BTreeMap::new();
     let shares = &resource.shares;
     let looked = find(&resource.node, &mut |node, scalar| {
-        let known = usize::from(scalar.share).checked_sub(1).and_then(|at| shares.get(at)?.as_ref());
+        let known = shares.get(scalar.share);
         if known.is_some_and(|known| *known != scalar.text) {
             changed.insert(scalar.share, (node.at, scalar.clone()));
         }
@@ -76,16 +104,14 @@ pub(crate) fn settle(context: &mut Context<'_>, resource: &mut Resource) -> Outc
         context.warn(*at, &message, "set those fields as well, where they are to stay as they were");
     });
     for (share, (_, value)) in changed {
-        if let Some(known) = usize::from(share).checked_sub(1).and_then(|at| resource.shares.get_mut(at)) {
-            *known = Some(value.text);
-        }
+        resource.shares.set(share, value.text);
     }
     Ok(())
 }
 
 /// Lets every value of an object be on its own, as it is when kustomize reads the object anew.
 pub(crate) fn part(context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
-    resource.shares.clear();
+    resource.shares = Shares::default();
     let at = resource.node.at;
     let mut looked = 0;
     each(&mut resource.node, &mut |node| {

@@ -49,10 +49,25 @@ pub(crate) enum Order {
 }
 
 /// The rank of each kind that has one.
+type Ranks<'a> = HashMap<&'a str, i64>;
+
+impl Order {
+    /// What objects are sorted with, if they are.
+    pub(crate) fn ranks(&self) -> Option<Ranks<'_>> {
+        match self {
+            Self::Fifo => None,
+            Self::Legacy => Some(ranks(FIRST.into_iter(), LAST.into_iter())),
+            Self::Custom { first, last } => {
+                Some(ranks(first.iter().map(String::as_str), last.iter().map(String::as_str)))
+            }
+        }
+    }
+}
+
 fn ranks<'a>(
     first: impl ExactSizeIterator<Item = &'a str>,
     last: impl Iterator<Item = &'a str>,
-) -> HashMap<&'a str, i64> {
+) -> Ranks<'a> {
     let count = i64::try_from(first.len()).unwrap_or(i64::MAX);
     let before = first.zip(0_i64..).map(move |(kind, index)| (kind, index - count));
     before.chain(last.zip(1..)).collect()
@@ -79,7 +94,7 @@ pub(crate) fn configuration_order(a: &Gvk, b: &Gvk) -> Ordering {
 }
 
 /// What an object is sorted by. Its texts are those of the object: there may be many objects.
-struct Key {
+pub(crate) struct Key {
     rank: i64,
     api_version: Text,
     kind: Text,
@@ -88,7 +103,7 @@ struct Key {
 }
 
 impl Key {
-    fn of(resource: &Resource, ranks: &HashMap<&str, i64>) -> Self {
+    pub(crate) fn of(resource: &Resource, ranks: &Ranks<'_>) -> Self {
         let empty = || Text::from("");
         Self {
             rank: ranks.get(resource.kind()).copied().unwrap_or(0),
@@ -119,18 +134,6 @@ impl Key {
             format!("{}.{}.{}|", or(&self.kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"));
         named.bytes().chain(self.place()).collect()
     }
-}
-
-/// Sorts objects.
-pub(crate) fn sort(resources: &mut [Resource], order: &Order) {
-    let ranks = match order {
-        Order::Fifo => return,
-        Order::Legacy => ranks(FIRST.into_iter(), LAST.into_iter()),
-        Order::Custom { first, last } => {
-            ranks(first.iter().map(String::as_str), last.iter().map(String::as_str))
-        }
-    };
-    resources.sort_by_cached_key(|resource| Key::of(resource, &ranks));
 }
 
 impl PartialEq for Key {

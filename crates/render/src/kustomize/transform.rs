@@ -1,17 +1,18 @@
 //! The transformers of a kustomization's own fields, in kustomize's order.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use super::accumulate::{Accumulator, Builder, Target};
-use super::config::{Config, Specs};
+use super::config::Config;
 use super::context::{Context, Outcome, wrong};
+use super::each::{self, Changes, Each};
 use super::fields::{Fields, Pairs, Said};
 use super::fieldspec::{self, FieldSpec, Make, Room, SPECS, Visit, set_text};
 use super::id::Id;
 use super::image_names;
-use super::kustomization::Labels;
-use super::namespace::{self, Namespace};
-use super::origin::{self, Origin};
+use super::kustomization::{Kustomization, Labels};
+use super::namespace::Namespace;
+use super::origin::{Note, Origin};
 use super::resource::Resource;
 use super::set::ResourceSet;
 use super::shared::{self, Numbers};
@@ -44,11 +45,73 @@ struct Notes<'t> {
 }
 
 impl Notes<'_> {
+    fn note(&self, kind: &str) -> Option<Note> {
+        self.origin.map(|origin| Note::new(origin.builtin(self.file, kind), self.at))
+    }
+
+    /// Notes that a transformer has run over all objects.
     fn ran(&self, context: &mut Context<'_>, set: &mut ResourceSet, kind: &str) -> Outcome<()> {
-        if let Some(origin) = self.origin {
-            origin::note(context, self.at, set.items_mut(), &Arc::new(origin.builtin(self.file, kind)))?;
-        }
         set.drop_empty();
+        self.note(kind).map_or(Ok(()), |note| each::run(context, set, note))
+    }
+}
+
+/// The transformers of one kustomization that change each object on its own.
+struct Steps<'t, 'c, 'a> {
+    context: &'c mut Context<'a>,
+    set: &'c mut ResourceSet,
+    changes: &'c mut Changes<'t>,
+    notes: &'c Notes<'t>,
+}
+
+impl<'t> Steps<'t, '_, '_> {
+    fn add(&mut self, kind: &str, change: impl Each + 't) -> Outcome<()> {
+        self.changes.add(self.context, self.set, change)?;
+        match self.notes.note(kind) {
+            Some(note) => self.changes.add(self.context, self.set, note),
+            None => Ok(()),
+        }
+    }
+
+    /// The namespace, names, labels and annotations.
+    fn add_names_and_labels(&mut self, kustomization: &'t Kustomization, config: &'t Config) -> Outcome<()> {
+        if let Some(namespace) = &kustomization.namespace {
+            let namespace = Namespace::new(namespace.clone(), config.namespace.clone());
+            self.add("NamespaceTransformer", namespace)?;
+        }
+        if let Some(said) = &kustomization.name_prefix {
+            self.add("PrefixTransformer", Affix { said, specs: &config.name_prefix, before: true })?;
+        }
+        if let Some(said) = &kustomization.name_suffix {
+            self.add("SuffixTransformer", Affix { said, specs: &config.name_suffix, before: false })?;
+        }
+        for labels in &kustomization.labels {
+            let specs = label_specs(labels, config)?.into();
+            self.add("LabelTransformer", Texts { pairs: &labels.pairs, specs })?;
+        }
+        if !(kustomization.labels.is_empty() && kustomization.common_labels.is_empty()) {
+            let (pairs, specs) = (&kustomization.common_labels, config.common_labels.as_slice().into());
+            self.add("LabelTransformer", Texts { pairs, specs })?;
+        }
+        if !kustomization.common_annotations.is_empty() {
+            let specs = config.common_annotations.as_slice().into();
+            self.add("AnnotationsTransformer", Texts { pairs: &kustomization.common_annotations, specs })?;
+        }
+        Ok(())
+    }
+
+    fn add_replicas_and_images(
+        &mut self,
+        kustomization: &'t Kustomization,
+        config: &'t Config,
+    ) -> Outcome<()> {
+        for replicas in &kustomization.replicas {
+            self.add("ReplicaCountTransformer", ReplicaCount::new(replicas, &config.replicas))?;
+        }
+        for image in &kustomization.images {
+            let images = image_names::images(self.context, image, &config.images)?;
+            self.add("ImageTagTransformer", images)?;
+        }
         Ok(())
     }
 }
@@ -56,7 +119,8 @@ impl Notes<'_> {
 /// Runs all transformers.
 pub(crate) fn run(builder: &mut Builder<'_, '_>, target: &Target<'_>, made: &mut Accumulator) -> Outcome<()> {
     let kustomization = &target.kustomization;
-    let notes = Notes { origin: target.origin.as_ref(), file: kustomization.file_name, at: kustomization.at };
+    let notes =
+        &Notes { origin: target.origin.as_ref(), file: kustomization.file_name, at: kustomization.at };
     let Accumulator { set, config, .. } = made;
     if !kustomization.merge_patches.is_empty() {
         patches::strategic(builder, target, &kustomization.merge_patches, set)?;
@@ -66,59 +130,23 @@ pub(crate) fn run(builder: &mut Builder<'_, '_>, target: &Target<'_>, made: &mut
         patches::entry(builder, &target.root, patch, set)?;
         notes.ran(builder.context, set, "PatchTransformer")?;
     }
-    if let Some(namespace) = &kustomization.namespace {
-        namespace::run(builder.context, &Namespace::new(namespace.clone(), config.namespace.clone()), set)?;
-        notes.ran(builder.context, set, "NamespaceTransformer")?;
-    }
-    if let Some(prefix) = &kustomization.name_prefix {
-        affix(builder.context, prefix, &config.name_prefix, true, set)?;
-        notes.ran(builder.context, set, "PrefixTransformer")?;
-    }
-    if let Some(suffix) = &kustomization.name_suffix {
-        affix(builder.context, suffix, &config.name_suffix, false, set)?;
-        notes.ran(builder.context, set, "SuffixTransformer")?;
-    }
-    run_labels(builder, target, config, set, &notes)?;
-    if !kustomization.common_annotations.is_empty() {
-        texts(builder.context, &kustomization.common_annotations, &config.common_annotations, set)?;
-        notes.ran(builder.context, set, "AnnotationsTransformer")?;
+    let mut changes = Changes::default();
+    Steps { context: builder.context, set, changes: &mut changes, notes }
+        .add_names_and_labels(kustomization, config)?;
+    if !kustomization.json_patches.is_empty() {
+        changes.make(builder.context, set)?;
     }
     for patch in &kustomization.json_patches {
         patches::json_entry(builder, &target.root, patch, set)?;
         notes.ran(builder.context, set, "PatchJson6902Transformer")?;
     }
-    for replicas in &kustomization.replicas {
-        run_replicas(builder.context, replicas, &config.replicas, set)?;
-        notes.ran(builder.context, set, "ReplicaCountTransformer")?;
-    }
-    for image in &kustomization.images {
-        image_names::run(builder.context, image, &config.images, set)?;
-        notes.ran(builder.context, set, "ImageTagTransformer")?;
-    }
+    Steps { context: builder.context, set, changes: &mut changes, notes }
+        .add_replicas_and_images(kustomization, config)?;
+    changes.make(builder.context, set)?;
     if !kustomization.replacements.is_empty() {
         replacements::run(builder, &target.root, &kustomization.replacements, set)?;
         notes.ran(builder.context, set, "ReplacementTransformer")?;
     }
-    Ok(())
-}
-
-fn run_labels(
-    builder: &mut Builder<'_, '_>,
-    target: &Target<'_>,
-    config: &Config,
-    set: &mut ResourceSet,
-    notes: &Notes<'_>,
-) -> Outcome<()> {
-    let kustomization = &target.kustomization;
-    if kustomization.labels.is_empty() && kustomization.common_labels.is_empty() {
-        return Ok(());
-    }
-    for labels in &kustomization.labels {
-        texts(builder.context, &labels.pairs, &label_specs(labels, config)?, set)?;
-        notes.ran(builder.context, set, "LabelTransformer")?;
-    }
-    texts(builder.context, &kustomization.common_labels, &config.common_labels, set)?;
-    notes.ran(builder.context, set, "LabelTransformer")?;
     Ok(())
 }
 
@@ -148,18 +176,16 @@ fn of<'s>(specs: &'s [FieldSpec], id: &Id<'_>) -> Vec<&'s FieldSpec> {
     specs.iter().filter(|spec| spec.is_of(id)).collect()
 }
 
-/// Sets labels or annotations.
-pub(crate) fn texts(
-    context: &mut Context<'_>,
-    pairs: &Pairs,
-    specs: &[FieldSpec],
-    set: &mut ResourceSet,
-) -> Outcome<()> {
-    for index in 0..set.items().len() {
-        let Some(resource) = set.get_mut(index) else { break };
-        set_texts(context, pairs, specs, resource)?;
+/// Labels or annotations that are set.
+pub(crate) struct Texts<'t> {
+    pub(crate) pairs: &'t Pairs,
+    pub(crate) specs: Cow<'t, [FieldSpec]>,
+}
+
+impl Each for Texts<'_> {
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        set_texts(context, self.pairs, &self.specs, resource)
     }
-    Ok(())
 }
 
 fn set_texts(
@@ -201,14 +227,12 @@ fn set_texts(
     shared::settle(context, resource)
 }
 
-/// Says of every object that it was built by kustomize.
-pub(crate) fn managed_by(resources: &mut [Resource], at: At) {
-    for resource in resources {
-        let Some(metadata) = resource.metadata_mut(at) else { continue };
-        let labels = metadata.get_or_set(&Text::from("labels"), at, || Node::map(at));
-        if let Some(map) = labels.and_then(Node::as_map_mut) {
-            map.set(&Text::from("app.kubernetes.io/managed-by"), at, Node::string(at, "kustomize-v5.8.2"));
-        }
+/// Says of an object that it was built by kustomize.
+pub(crate) fn managed_by(resource: &mut Resource, at: At) {
+    let Some(metadata) = resource.metadata_mut(at) else { return };
+    let labels = metadata.get_or_set(&Text::from("labels"), at, || Node::map(at));
+    if let Some(map) = labels.and_then(Node::as_map_mut) {
+        map.set(&Text::from("app.kubernetes.io/managed-by"), at, Node::string(at, "kustomize-v5.8.2"));
     }
 }
 
@@ -221,79 +245,93 @@ fn keeps_name(id: &Id<'_>) -> bool {
     }
 }
 
-/// Puts a prefix before names, or a suffix after them.
-pub(crate) fn affix(
-    context: &mut Context<'_>,
-    said: &Said<Text>,
-    specs: &Specs,
-    before: bool,
-    set: &mut ResourceSet,
-) -> Outcome<()> {
-    for resource in set.items_mut() {
-        context.steps(said.at, 4 + specs.len() / SPECS)?;
-        let original = resource.original_id();
-        if keeps_name(&original) {
-            continue;
-        }
-        for spec in of(specs, &original) {
-            if &*spec.path.text == "metadata/name" && !said.value.is_empty() {
-                let affixes = if before { &mut resource.prefixes } else { &mut resource.suffixes };
-                affixes.reserve_exact(1);
-                affixes.push(said.value.clone());
-                resource.remember();
-            }
-            if !spec.is_of(&resource.id()) {
-                continue;
-            }
-            let act = |room: &mut Room<'_, '_>, node: &mut Node| {
-                let old = node.raw().cloned().unwrap_or_else(|| Text::from(""));
-                // The old name stays as well: it is remembered.
-                room.grow(NODE_BYTES + old.len())?;
-                let text =
-                    if before { format!("{}{old}", said.value) } else { format!("{old}{}", said.value) };
-                set_text(room, node, said.at, text.into(), None)?;
-                if let Content::Scalar(scalar) = &mut node.content
-                    && scalar.share == 0
-                {
-                    scalar.share = UNTAGGED;
-                }
-                Ok(())
-            };
-            let mut visit = Visit { context, make: Make::Scalar, at: said.at, act };
-            visit.field(&mut resource.node, spec)?;
-        }
-    }
-    Ok(())
+/// A prefix that is put before names, or a suffix after them.
+pub(crate) struct Affix<'t> {
+    pub(crate) said: &'t Said<Text>,
+    pub(crate) specs: &'t [FieldSpec],
+    pub(crate) before: bool,
 }
 
-/// Sets the number of replicas.
-pub(crate) fn run_replicas(
-    context: &mut Context<'_>,
-    replicas: &Replicas,
-    specs: &[FieldSpec],
-    set: &mut ResourceSet,
-) -> Outcome<()> {
-    let mut found = false;
-    for index in 0..set.items().len() {
-        let Some(resource) = set.get_mut(index) else { break };
-        let named = |id: &Id<'_>, spec: &FieldSpec| id.name == &*replicas.name && spec.is_of(id);
-        let is = |name: &str| name == &*replicas.name;
-        context.steps(replicas.at, 2 + resource.previous.len())?;
-        if !is(resource.name()) && !resource.previous.iter().any(|previous| is(&previous.name)) {
-            continue;
+impl Affix<'_> {
+    fn put(&self, room: &mut Room<'_, '_>, node: &mut Node) -> Outcome<()> {
+        let Said { at, value } = self.said;
+        let old = node.raw().cloned().unwrap_or_else(|| Text::from(""));
+        // The old name stays as well: it is remembered.
+        room.grow(NODE_BYTES + old.len())?;
+        let text = if self.before { format!("{value}{old}") } else { format!("{old}{value}") };
+        set_text(room, node, *at, text.into(), None)?;
+        if let Content::Scalar(scalar) = &mut node.content
+            && scalar.share == 0
+        {
+            scalar.share = UNTAGGED;
         }
-        context.steps(replicas.at, specs.len())?;
-        for spec in specs {
+        Ok(())
+    }
+}
+
+impl Each for Affix<'_> {
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        let Said { at, value } = self.said;
+        context.steps(*at, 4 + self.specs.len() / SPECS)?;
+        let original = resource.original_id();
+        if keeps_name(&original) {
+            return Ok(());
+        }
+        for spec in of(self.specs, &original) {
+            if &*spec.path.text == "metadata/name" && !value.is_empty() {
+                let affixes = if self.before { &mut resource.prefixes } else { &mut resource.suffixes };
+                affixes.reserve_exact(1);
+                affixes.push(value.clone());
+                resource.remember();
+            }
+            if spec.is_of(&resource.id()) {
+                let act = |room: &mut Room<'_, '_>, node: &mut Node| self.put(room, node);
+                let mut visit = Visit { context, make: Make::Scalar, at: *at, act };
+                visit.field(&mut resource.node, spec)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn renames(&self) -> bool {
+        true
+    }
+}
+
+/// A number of replicas that is set.
+pub(crate) struct ReplicaCount<'t> {
+    replicas: &'t Replicas,
+    specs: &'t [FieldSpec],
+    found: bool,
+}
+
+impl<'t> ReplicaCount<'t> {
+    pub(crate) fn new(replicas: &'t Replicas, specs: &'t [FieldSpec]) -> Self {
+        Self { replicas, specs, found: false }
+    }
+}
+
+impl Each for ReplicaCount<'_> {
+    fn change(&mut self, context: &mut Context<'_>, resource: &mut Resource) -> Outcome<()> {
+        let Replicas { at, name, count } = self.replicas;
+        let named = |id: &Id<'_>, spec: &FieldSpec| id.name == &**name && spec.is_of(id);
+        let is = |other: &str| other == &**name;
+        context.steps(*at, 2 + resource.previous.len())?;
+        if !is(resource.name()) && !resource.previous.iter().any(|previous| is(&previous.name)) {
+            return Ok(());
+        }
+        context.steps(*at, self.specs.len())?;
+        for spec in self.specs {
             if !named(&resource.id(), spec) && !resource.previous_ids().any(|id| named(&id, spec)) {
                 continue;
             }
-            found = true;
+            self.found = true;
             if !spec.is_of(&resource.id()) {
                 continue;
             }
-            let count = Text::from(replicas.count.to_string());
+            let count = Text::from(count.to_string());
             let act = |room: &mut Room<'_, '_>, node: &mut Node| {
-                set_text(room, node, replicas.at, count.clone(), Some(Kind::Int))?;
+                set_text(room, node, *at, count.clone(), Some(Kind::Int))?;
                 if let Content::Scalar(scalar) = &mut node.content
                     && scalar.share == UNTAGGED
                 {
@@ -301,15 +339,20 @@ pub(crate) fn run_replicas(
                 }
                 Ok(())
             };
-            let mut visit = Visit { context, make: Make::Scalar, at: replicas.at, act };
+            let mut visit = Visit { context, make: Make::Scalar, at: *at, act };
             visit.field(&mut resource.node, spec)?;
         }
+        Ok(())
     }
-    if found {
-        return Ok(());
+
+    fn end(&self) -> Outcome<()> {
+        if self.found {
+            return Ok(());
+        }
+        let Replicas { at, name, .. } = self.replicas;
+        let message = format!("no object with replicas is called {name:?}");
+        wrong(*at, message, "correct the name: it is that of a Deployment, StatefulSet or ReplicaSet")
     }
-    let message = format!("no object with replicas is called {:?}", replicas.name);
-    wrong(replicas.at, message, "correct the name: it is that of a Deployment, StatefulSet or ReplicaSet")
 }
 
 /// The replicas that the fields of a plugin's configuration ask for.

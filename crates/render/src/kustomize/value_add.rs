@@ -3,9 +3,10 @@
 use super::accumulate::{Builder, Target};
 use super::config::Specs;
 use super::context::{Outcome, wrong};
+use super::each;
 use super::fields::{Fields, Said};
 use super::fieldspec::{Room, set_text, split};
-use super::namespace::{self, Namespace};
+use super::namespace::Namespace;
 use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
 use crate::yaml::Place;
@@ -83,7 +84,7 @@ fn add(
         let said = Said { at: place.at, value: value.clone() };
         let mut transformer = Namespace::new(said, Specs::default());
         transformer.remembers = false;
-        return namespace::run(builder.context, &transformer, set);
+        return each::run(builder.context, set, transformer);
     }
     for resource in set.items_mut() {
         if matcher.is_some_and(|matcher| !matcher.takes(resource)) {

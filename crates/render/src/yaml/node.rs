@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::map::{Field, Map};
@@ -275,6 +276,18 @@ impl Node {
             Content::Map(fields) => {
                 Box::new(fields.iter().map(|field| (escaped(&field.key), field.written(), &field.value)))
             }
+        }
+    }
+}
+
+/// The value without its lines, its keys sorted by their bytes.
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.content {
+            Content::Scalar(Scalar { kind: Kind::Str, text, .. }) => serializer.serialize_str(text),
+            Content::Scalar(scalar) => scalar.value().serialize(serializer),
+            Content::List(items) => serializer.collect_seq(items),
+            Content::Map(map) => serializer.collect_map(map.iter().map(|field| (&*field.key, &field.value))),
         }
     }
 }
