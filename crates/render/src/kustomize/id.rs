@@ -1,7 +1,7 @@
 //! What names an object while it is built.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::yaml::node::Text;
 
@@ -14,6 +14,9 @@ pub(crate) const NO_NAMESPACE: &str = "_non_namespaceable_";
 
 /// The namespace of what names none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+pub(crate) static NO_NAMESPACE_TEXT: LazyLock<Text> = LazyLock::new(|| Text::from(NO_NAMESPACE));
+pub(crate) static DEFAULT_NAMESPACE_TEXT: LazyLock<Text> = LazyLock::new(|| Text::from(DEFAULT_NAMESPACE));
 
 /// A group, version and kind. In a selector an empty part stands for any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

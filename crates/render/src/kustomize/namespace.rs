@@ -141,11 +141,7 @@ struct Name([Text; 4]);
 impl Name {
     fn of(resource: &Resource) -> Self {
         let text = |text: Option<&Text>| text.cloned().unwrap_or_else(|| Text::from(""));
-        let id = resource.id();
-        let namespace = match resource.metadata("namespace").filter(|text| ***text == *id.effective()) {
-            Some(written) => written.clone(),
-            None => Text::from(id.effective()),
-        };
+        let namespace = resource.effective_namespace(resource.id().cluster);
         let api_version = match resource.api_version().strip_prefix('/') {
             Some(version) => Text::from(version),
             None => text(resource.text("apiVersion")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::id::{Id, Scopes};
+use super::id::{DEFAULT_NAMESPACE_TEXT, Id, NO_NAMESPACE_TEXT, Scopes};
 use super::origin::Origin;
 use super::shared::Shares;
 use crate::yaml::map::Map;
@@ -125,16 +125,22 @@ impl Resource {
         self.previous_ids().next().unwrap_or_else(|| self.id())
     }
 
+    /// The namespace that counts, as a text that is shared.
+    pub(crate) fn effective_namespace(&self, cluster: bool) -> Text {
+        match self.metadata("namespace") {
+            _ if cluster => NO_NAMESPACE_TEXT.clone(),
+            Some(namespace) if !namespace.is_empty() => namespace.clone(),
+            _ => DEFAULT_NAMESPACE_TEXT.clone(),
+        }
+    }
+
     /// Remembers what it is called now.
     pub(crate) fn remember(&mut self) {
         let id = self.id();
         let previous = Previous {
             kind: self.text("kind").cloned().unwrap_or_else(|| Text::from(id.kind)),
             name: self.metadata("name").cloned().unwrap_or_else(|| Text::from("")),
-            namespace: match (id.cluster, self.metadata("namespace")) {
-                (false, Some(namespace)) if !namespace.is_empty() => namespace.clone(),
-                _ => Text::from(id.effective()),
-            },
+            namespace: self.effective_namespace(id.cluster),
         };
         // Hardly any object is called more than two names in a row.
         if self.previous.last() != Some(&previous) {
