@@ -28,6 +28,7 @@ mod pairs;
 mod plugins;
 mod transform;
 
+mod copied;
 mod json_patch;
 mod merge;
 mod merge_list;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::accumulate::Builder;
 use super::context::{Context, Outcome, Root, wrong};
+use super::copied::{Copied, Place, refined};
 use super::fields::{Fields, Said};
 use super::fieldspec::{READ, Room};
 use super::id::{DEFAULT_NAMESPACE, Gvk, Id};
@@ -12,7 +13,7 @@ use super::resource::Resource;
 use super::selector::{Matcher, Selector};
 use super::set::ResourceSet;
 use super::shared;
-use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED, Weight};
+use crate::yaml::node::{At, Content, Node, Scalar, Text};
 use crate::yaml::scalar::{self, Dialect};
 
 /// An entry of `replacements`: one, or a file with some.
@@ -44,9 +45,9 @@ struct TargetFields {
 
 /// How a part of a value is taken or set.
 #[derive(Clone, Default)]
-struct Options {
-    delimiter: Text,
-    index: i64,
+pub(crate) struct Options {
+    pub(crate) delimiter: Text,
+    pub(crate) index: i64,
     create: bool,
 }
 
@@ -169,23 +170,19 @@ pub(crate) fn run(
 
 impl Replacement {
     fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet) -> Outcome<()> {
-        let mut value = self.value(context, set)?;
-        // What is one with it is of another object.
-        shared::separate(&mut value);
-        for target in &self.targets {
-            target.run(context, set, &value)?;
-        }
-        Ok(())
+        let mut copied = self.copied(context, set)?;
+        self.targets.iter().try_for_each(|target| target.run(context, set, &mut copied))
     }
 
-    fn value(&self, context: &mut Context<'_>, set: &ResourceSet) -> Outcome<Node> {
+    fn copied(&self, context: &mut Context<'_>, set: &ResourceSet) -> Outcome<Copied> {
         match &self.source {
             Source::Text(said) => {
                 let kind = scalar::plain_kind(&said.value);
                 let scalar = Scalar { text: said.value.clone(), kind, quoted: false, share: 0 };
-                Ok(Node { at: said.at, content: Content::Scalar(scalar) })
+                let value = Node { at: said.at, content: Content::Scalar(scalar) };
+                Ok(Copied::new(value, None))
             }
-            Source::Field { gvk, name, namespace, path, options, at } => {
+            Source::Field { gvk, name, namespace, path: written, options, at } => {
                 let names = |one: &Resource| 1 + one.previous.len() + name.len() / READ;
                 context.steps(*at, set.items().iter().map(names).sum())?;
                 let selected = |id: &Id<'_>| {
@@ -196,22 +193,26 @@ impl Replacement {
                 let mut found = set
                     .items()
                     .iter()
-                    .filter(|one| selected(&one.id()) || one.previous_ids().any(|id| selected(&id)));
-                let (Some(holder), None) = (found.next(), found.next()) else {
+                    .enumerate()
+                    .filter(|(_, one)| selected(&one.id()) || one.previous_ids().any(|id| selected(&id)));
+                let (Some((index, holder)), None) = (found.next(), found.next()) else {
                     let message = "the source of the replacement does not select exactly one object";
                     return wrong(*at, message, "correct kind, name and namespace of the source");
                 };
-                let value = paths::lookup(context, &holder.node, &paths::parts(path), *at)?
-                    .filter(|node| !node.is_nothing());
+                let path = paths::parts(written);
+                let value =
+                    paths::lookup(context, &holder.node, &path, *at)?.filter(|node| !node.is_nothing());
                 let Some(value) = value else {
                     return wrong(
                         *at,
-                        format!("the field {path:?} of the source is not there"),
+                        format!("the field {written:?} of the source is not there"),
                         "correct its fieldPath",
                     );
                 };
                 context.steps(*at, value.weight().values())?;
-                refined(value, options, *at)
+                let source =
+                    options.delimiter.is_empty().then_some(Place { index, path, at: *at, changed: false });
+                Ok(Copied::new(refined(value, options, *at)?, source))
             }
         }
     }
@@ -221,32 +222,8 @@ fn or_default(namespace: &str) -> &str {
     if namespace.is_empty() { DEFAULT_NAMESPACE } else { namespace }
 }
 
-/// The part of a value that its options ask for.
-fn refined(value: &Node, options: &Options, at: At) -> Outcome<Node> {
-    if options.delimiter.is_empty() {
-        return Ok(value.clone());
-    }
-    let Some(scalar) = value.as_scalar() else {
-        return wrong(
-            at,
-            format!("a delimiter is for a single value, not {}", value.what()),
-            "remove the delimiter",
-        );
-    };
-    let index = usize::try_from(options.index).ok();
-    match index.and_then(|index| scalar.text.split(&*options.delimiter).nth(index)) {
-        Some(part) => {
-            let scalar = Scalar { text: part.into(), ..scalar.clone() };
-            Ok(Node { at: value.at, content: Content::Scalar(scalar) })
-        }
-        None => {
-            wrong(at, format!("the source has no part with index {}", options.index), "correct the index")
-        }
-    }
-}
-
 impl TargetFields {
-    fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet, value: &Node) -> Outcome<()> {
+    fn run(&self, context: &mut Context<'_>, set: &mut ResourceSet, copied: &mut Copied) -> Outcome<()> {
         let select = self.select.matcher(context)?;
         let mut reject: Vec<(bool, bool, Matcher)> = Vec::new();
         for selector in &self.reject {
@@ -256,18 +233,17 @@ impl TargetFields {
         for matcher in std::iter::once(&select).chain(reject.iter().map(|(_, _, matcher)| matcher)) {
             context.steps(self.at, matcher.cost(set).saturating_mul(2))?;
         }
-        let weight = value.weight();
         let renames = paths.iter().any(|path| path.first().is_some_and(|first| NAMES.contains(&&**first)));
         for index in 0..set.items().len() {
-            let Some(resource) = set.get_mut(index) else { break };
-            if !is_selected(resource, &select, &reject) {
+            if !set.get(index).is_some_and(|resource| is_selected(resource, &select, &reject)) {
                 continue;
             }
             for (path, said) in paths.iter().zip(&self.paths) {
-                self.copy(context, resource, (value, weight), path, said)?;
-            }
-            if let Some(resource) = set.get_mut(index) {
+                copied.follow(context, set)?;
+                let Some(resource) = set.get_mut(index) else { break };
+                self.copy(context, resource, copied, path, said)?;
                 shared::settle(context, resource)?;
+                copied.note(index, path);
             }
             if renames {
                 self.is_named(set.get(index))?;
@@ -291,16 +267,16 @@ impl TargetFields {
         &self,
         context: &mut Context<'_>,
         resource: &mut Resource,
-        (value, weight): (&Node, Weight),
+        copied: &Copied,
         path: &[String],
         said: &Said<Text>,
     ) -> Outcome<()> {
+        let Copied { value, weight, .. } = copied;
         let create = self.options.create.then_some(value);
-        let act =
-            |room: &mut Room<'_, '_>, node: &mut Node| set_value(room, node, (value, weight), &self.options);
+        let act = |room: &mut Room<'_, '_>, node: &mut Node| copied.put(room, node, &self.options);
         let expressions = HashMap::new();
         let shown = &said.value;
-        let mut change = Change { context, at: said.at, shown, create, weight, act, expressions };
+        let mut change = Change { context, at: said.at, shown, create, weight: *weight, act, expressions };
         if change.run(&mut resource.node, path)? > 0 {
             return Ok(());
         }
@@ -315,66 +291,4 @@ fn is_selected(resource: &Resource, select: &Matcher, reject: &[(bool, bool, Mat
         && !reject.iter().any(|(names, by_text, matcher)| {
             (*names && matcher.takes_name(resource)) || (*by_text && matcher.takes_texts(resource))
         })
-}
-
-/// Sets a field to a value. A single value keeps its kind: only its text is another one.
-fn set_value(
-    room: &mut Room<'_, '_>,
-    field: &mut Node,
-    (value, weight): (&Node, Weight),
-    options: &Options,
-) -> Outcome<()> {
-    let at = room.at;
-    let text = value.raw().cloned().unwrap_or_else(|| Text::from(""));
-    let Content::Scalar(old) = &field.content else {
-        if options.delimiter.is_empty() {
-            room.grow(usize::try_from(weight.bytes).unwrap_or(usize::MAX))?;
-            *field = Node { at, ..value.clone() };
-            return Ok(());
-        }
-        return wrong(
-            at,
-            format!("a delimiter is for a single value, not {}", field.what()),
-            "remove the delimiter",
-        );
-    };
-    room.grow(text.len().saturating_sub(if options.delimiter.is_empty() { old.text.len() } else { 0 }))?;
-    let text = if options.delimiter.is_empty() {
-        text
-    } else {
-        room.steps(old.text.len() / READ)?;
-        joined(&old.text, &text, options)
-    };
-    let made = old.share == UNTAGGED && !old.quoted;
-    let plain = scalar::plain_kind(&text);
-    let kind = match (old.kind, plain) {
-        _ if made => plain,
-        (Kind::Str, _) => Kind::Str,
-        (Kind::Float, Kind::Int) => Kind::Float,
-        (old, new) if old == new => old,
-        (_, _) => {
-            let what = field.what();
-            let message = format!("the field is {what}, and the value that replaces it is not");
-            return wrong(at, message, "put the field in quotes where it is written");
-        }
-    };
-    let (quoted, share) = (old.quoted, old.share);
-    *field = Node { at, content: Content::Scalar(Scalar { text, kind, quoted, share }) };
-    Ok(())
-}
-
-/// `old` with one of its parts replaced, or one put before or after it.
-fn joined(old: &str, part: &str, options: &Options) -> Text {
-    let delimiter = &*options.delimiter;
-    let Ok(index) = usize::try_from(options.index) else { return [part, delimiter, old].concat().into() };
-    let mut begin = 0;
-    for (at, place) in old.split(delimiter).enumerate() {
-        let end = begin + place.len();
-        if at == index {
-            let (before, after) = (old.get(..begin), old.get(end..));
-            return [before.unwrap_or_default(), part, after.unwrap_or_default()].concat().into();
-        }
-        begin = end + delimiter.len();
-    }
-    [old, delimiter, part].concat().into()
 }

@@ -236,12 +236,9 @@ pub fn replacement(layer: &mut Writing, draw: &mut Draw<'_>) {
         ", options: {create: true}",
     ];
     let (source, path, options) = (draw.pick(&sources), draw.pick(&paths), draw.pick(&options));
-    // What changes its own source may come to something else there, as `docs/KUSTOMIZE.md` says.
-    let (path, options) = match path {
-        "[metadata.name]" => (path, ""),
-        "['metadata.labels.[app.kubernetes.io/name]']" if source.contains("labels}") => ("[data.a]", options),
-        _ => (path, options),
-    };
+    // What makes a field in its own source comes to something else there, as `docs/KUSTOMIZE.md` says.
+    let in_its_source = path.contains("metadata.labels.") && source.contains("labels}");
+    let path = if in_its_source { "[data.a]" } else { path };
     let reject = ["", "", ", reject: [{name: conf}]", ", reject: [{kind: Deployment, name: web}]"];
     let text = format!(
         "{}\ntargets:\n- {{select: {}, fieldPaths: {}{}{}}}\n",
