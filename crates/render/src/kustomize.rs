@@ -26,6 +26,7 @@ mod namespace;
 mod origin;
 mod pairs;
 mod plugins;
+mod replicas;
 mod transform;
 
 mod copied;
