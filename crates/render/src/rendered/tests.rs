@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use countersign_core::digest::canonical_json;
 use serde_json::json;
 
 use super::*;
@@ -202,6 +203,17 @@ fn the_manifest_is_canonical_and_its_digest_that_of_its_bytes() {
     let expected = json!({"v": 1, "objects": [{"apiVersion": "v1", "data": {"a": "x", "b": "1"},
         "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}}]});
     assert_eq!(serde_json::from_slice::<Value>(&one.bytes).unwrap(), expected);
+}
+
+#[test]
+fn every_kind_of_value_is_written_as_the_canonical_form_has_it() {
+    let object = "kind: W\napiVersion: e/v1\nmetadata: {name: w}\n\
+                  spec: {z: 1.50, b: {}, a: [true, null, ~, 0x10, -7, 1e3, 'é\"\\', []], 'a/b': 2001-01-01, aa: '01'}\n";
+    let plain = rendered(&[("a.yaml", object)]);
+    let built = rendered(&[("a.yaml", object), ("kustomization.yaml", "resources: [a.yaml]\n")]);
+    for rendered in [plain, built] {
+        assert_eq!(rendered.blob().unwrap().bytes, canonical_json(&rendered.manifest()).unwrap());
+    }
 }
 
 #[test]
