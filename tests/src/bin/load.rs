@@ -28,7 +28,7 @@ struct Arguments {
 }
 
 /// Memory may grow by so many KiB while it works.
-const GROWTH: u64 = 40 * 1024;
+const GROWTH: u64 = 16 * 1024;
 
 fn main() -> Result<()> {
     let Arguments { seconds, rate, repositories, bad, failing } = Arguments::parse();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use countersign_core::facts::ObjectKey;
@@ -13,6 +14,7 @@ use countersign_core::outcome::OutcomeResult;
 use countersign_core::ports::cluster::Cluster as _;
 use countersign_core::ports::store;
 use countersign_core::target::TargetState;
+use countersign_core::time::Timestamp;
 use countersign_local::database::Database;
 use countersign_local::simulated::SimulatedCluster;
 use countersign_local::store::LocalStore;
@@ -189,6 +191,12 @@ impl Development {
         let found = at_once(cluster.list(api_version, kind, Some(application), None))??;
         Ok(found.iter().filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned)).collect())
     }
+}
+
+/// The right time.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What a future gives that waits for nothing but this process's own database.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use anyhow::{Context as _, Result, ensure};
 use countersign_core::outcome::OutcomeResult;
 
-use super::development::Development;
+use super::development::{Development, now};
 use crate::installation::STAGING;
 use crate::installation::clone::WorkingClone;
 
@@ -196,8 +196,7 @@ fn mend(world: &Development, commit: &str) -> Result<()> {
     let Some(due) = state.due.filter(|_| wanted && failed) else { return Ok(()) };
     let faults = world.installation.faults()?;
     faults.mend()?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let needed = due.as_millis().div_euclid(1000) + 1 - i64::try_from(now.as_secs())?;
+    let needed = due.as_millis().div_euclid(1000) + 1 - now().as_millis().div_euclid(1000);
     if needed > faults.ahead()? {
         faults.clock(needed)?;
     }

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use countersign_core::leaf::Record;
 use countersign_core::outcome::OutcomeResult;
+use countersign_core::time::Timestamp;
 use countersign_local::database::Database;
 
-use super::development::Development;
+use super::development::{Development, now};
 use super::invariants::{self, Ends};
 use super::pushes::{Pusher, config_map};
 
@@ -41,6 +43,10 @@ pub struct Figures {
     pub answered: Percentiles,
     /// How long it took from each push until it, or a later one, ran and was healthy.
     pub deployed: Percentiles,
+    /// The same of those during which no outcome of their application failed: a failure is tried again after 10 s.
+    pub unharmed: Percentiles,
+    /// How many these are.
+    pub unharmed_count: usize,
     /// The server's resident memory in KiB, once a second.
     pub memory: Vec<u64>,
     /// How long it took after the last push until everything had settled.
@@ -90,6 +96,7 @@ impl fmt::Display for Figures {
         writeln!(f, "pushes            {}, each within {:.1?} of its time", self.pushes, self.late)?;
         writeln!(f, "webhook answered  {}", self.answered)?;
         writeln!(f, "push to healthy   {}", self.deployed)?;
+        writeln!(f, "  nothing failed  {} (of {})", self.unharmed, self.unharmed_count)?;
         writeln!(f, "queues drained    {:.1?} after the last push", self.drained)?;
         writeln!(f, "memory            {early} KiB after a fifth of the time, {late} KiB at its end")?;
         write!(f, "log               {} leaves, verified", self.leaves)
@@ -100,8 +107,22 @@ impl fmt::Display for Figures {
 #[derive(Debug, Default)]
 struct Progress {
     /// Of each application: every good commit that was pushed and does not run yet, with its time.
-    waiting: BTreeMap<String, Vec<(String, Instant)>>,
-    deployed: Vec<Duration>,
+    waiting: BTreeMap<String, Vec<(String, Timestamp)>>,
+    deployed: Vec<Deployed>,
+}
+
+/// A push that runs.
+#[derive(Debug)]
+struct Deployed {
+    application: String,
+    pushed: Timestamp,
+    runs: Timestamp,
+}
+
+impl Deployed {
+    fn took(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.runs.as_millis() - self.pushed.as_millis()).unwrap_or(0))
+    }
 }
 
 impl Load {
@@ -130,11 +151,20 @@ impl Load {
         let drained = begun.elapsed();
         world.installation.stop()?;
         let leaves = invariants::check(&world.installation, Ends::AlsoAgain)?.leaves;
-        let deployed =
-            Percentiles::of(std::mem::take(&mut progress.lock().expect("nobody panicked").deployed));
+        let all = std::mem::take(&mut progress.lock().expect("nobody panicked").deployed);
+        let failed = failures(&world)?;
+        let unharmed = all.iter().filter(|one| {
+            let times = failed.get(&one.application).into_iter().flatten();
+            !times.into_iter().any(|time| (one.pushed..=one.runs).contains(time))
+        });
+        let unharmed: Vec<_> = unharmed.map(Deployed::took).collect();
+        let unharmed_count = unharmed.len();
+        let unharmed = Percentiles::of(unharmed);
+        let deployed = Percentiles::of(all.iter().map(Deployed::took).collect());
         let late = pushed.iter().map(|push| push.late).max().unwrap_or_default();
         let answered = Percentiles::of(pushed.iter().flat_map(|push| push.answered.clone()).collect());
-        Ok(Figures { pushes: pushed.len(), late, answered, deployed, memory, drained, leaves })
+        let pushes = pushed.len();
+        Ok(Figures { pushes, late, answered, deployed, unharmed, unharmed_count, memory, drained, leaves })
     }
 
     /// Pushes at the pace, to each repository from a thread of its own: one that is answered late delays no other.
@@ -196,7 +226,7 @@ fn one(
     progress: &Mutex<Progress>,
 ) -> Result<Vec<Duration>> {
     let map = if bad == 2 { "not: [a, manifest".to_owned() } else { config_map(&format!("push {number}")) };
-    let pushed = Instant::now();
+    let pushed = now();
     let commit = pusher.commit(&map)?;
     if bad != 2 {
         let mut progress = progress.lock().expect("nobody panicked");
@@ -238,11 +268,26 @@ fn note(world: &Development, database: &Database, progress: &Mutex<Progress>) ->
         let Some(waiting) = waiting.get_mut(name) else { continue };
         let place = waiting.iter().position(|(commit, _)| commit == running.commit.as_str());
         if let Some(place) = place {
-            deployed.extend(waiting.drain(..=place).map(|(_, pushed)| pushed.elapsed()));
+            let runs = now();
+            let one = |(_, pushed)| Deployed { application: name.clone(), pushed, runs };
+            deployed.extend(waiting.drain(..=place).map(one));
         }
     }
     let progress = progress.lock().expect("nobody panicked");
     Ok(progress.waiting.values().all(Vec::is_empty))
+}
+
+/// When outcomes failed, by application.
+fn failures(world: &Development) -> Result<BTreeMap<String, Vec<Timestamp>>> {
+    let mut failed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (_, leaf) in invariants::leaves(&world.installation)? {
+        if let Record::Outcome(record) = leaf.record
+            && record.result == OutcomeResult::Failed
+        {
+            failed.entry(record.target.application.to_string()).or_default().push(leaf.time);
+        }
+    }
+    Ok(failed)
 }
 
 /// Waits until everything that was pushed runs, and no queue holds anything.
