@@ -36,8 +36,11 @@ impl Repository {
         hidden: &[CommitId],
         limit: usize,
     ) -> Result<Vec<CommitFacts>, GitError> {
-        let hidden: Vec<_> = hidden.iter().filter_map(|commit| self.find(commit).ok()).collect();
-        let ids = self.between(self.find(head)?, &hidden, limit)?.ok_or_else(|| {
+        let mut here = Vec::new();
+        for commit in hidden {
+            here.extend(self.found(commit)?);
+        }
+        let ids = self.between(self.find(head)?, &here, limit)?.ok_or_else(|| {
             GitError::Final(format!(
                 "{}: the proposal {head} brings more than {limit} commits: rebase it on the branch that it asks to change",
                 self.place()
@@ -53,22 +56,26 @@ impl Repository {
         hidden: &[Oid],
         limit: usize,
     ) -> Result<Option<Vec<Oid>>, GitError> {
-        let failed = |error: git2::Error| self.failed(&format!("walking from {head}"), &error);
-        let mut walk = self.git.revwalk().map_err(failed)?;
-        walk.push(head).map_err(failed)?;
-        for hide in hidden {
-            walk.hide(*hide).map_err(failed)?;
-        }
-        walk.set_sorting(Sort::TOPOLOGICAL).map_err(failed)?;
-        let mut ids = Vec::new();
-        for id in walk {
-            if ids.len() == limit {
-                return Ok(None);
-            }
-            ids.push(id.map_err(failed)?);
-        }
-        ids.reverse();
-        Ok(Some(ids))
+        self.reaching(
+            || format!("walking from {head}"),
+            || {
+                let mut walk = self.git.revwalk()?;
+                walk.push(head)?;
+                for hide in hidden {
+                    walk.hide(*hide)?;
+                }
+                walk.set_sorting(Sort::TOPOLOGICAL)?;
+                let mut ids = Vec::new();
+                for id in walk {
+                    if ids.len() == limit {
+                        return Ok(None);
+                    }
+                    ids.push(id?);
+                }
+                ids.reverse();
+                Ok(Some(ids))
+            },
+        )
     }
 
     pub(crate) fn facts_of(&self, id: Oid) -> Result<CommitFacts, GitError> {

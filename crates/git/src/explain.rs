@@ -101,10 +101,13 @@ impl<'r> Path<'r> {
     }
 
     fn explain(&self, heads: &[CommitId]) -> Result<Vec<Explanation>, GitError> {
-        let heads: BTreeSet<_> = heads.iter().filter_map(|head| self.repository.find(head).ok()).collect();
+        let mut here = BTreeSet::new();
+        for head in heads {
+            here.extend(self.repository.found(head)?);
+        }
         let mut explanations = Vec::new();
         let mut room = MAX_MERGES;
-        for head in heads {
+        for head in here {
             self.explain_by(head, &mut room, &mut explanations)?;
         }
         Ok(explanations)

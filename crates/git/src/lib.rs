@@ -14,6 +14,7 @@ mod changes;
 mod commit;
 mod explain;
 mod folders;
+mod history;
 mod range;
 pub mod statements;
 

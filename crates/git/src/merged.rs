@@ -69,9 +69,11 @@ impl Repository {
         let scratch = self.scratch()?;
         let mut options = MergeOptions::new();
         options.find_renames(true).fail_on_conflict(false).recursion_limit(4);
-        let commit = |id: Oid| scratch.find_commit(id).map_err(failed);
-        let mut index =
-            scratch.merge_commits(&commit(ours)?, &commit(theirs)?, Some(&options)).map_err(failed)?;
+        let merge = || {
+            let (ours, theirs) = (scratch.find_commit(ours)?, scratch.find_commit(theirs)?);
+            scratch.merge_commits(&ours, &theirs, Some(&options))
+        };
+        let mut index = self.reaching(|| "merging in memory".to_owned(), merge)?;
         if index.has_conflicts() {
             let conflicts = index.conflicts().map_err(failed)?.filter_map(Result::ok);
             let path = |conflict: git2::IndexConflict| {

@@ -1,11 +1,14 @@
 //! Where repositories come from: a local folder is read in place, any other is mirrored and kept.
 
+pub(crate) mod boundary;
+pub(crate) mod deepen;
 mod fetch;
 mod packs;
 mod references;
 mod room;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,12 +18,14 @@ use countersign_core::ports::forge::GitCredential;
 
 use crate::error::GitError;
 use crate::folders::Folders;
+use crate::history::{History, Origin};
 use crate::repository::Repository;
 use crate::wire::Trouble;
 use crate::wire::deadline::within;
 use crate::wire::http::Agents;
-use crate::wire::server::{References, Server};
+use crate::wire::server::{Abilities, References, Server};
 
+use deepen::{Brought, Missing};
 use room::Mirror;
 
 /// Where a repository is, and how it may be read.
@@ -66,6 +71,23 @@ impl Default for Bounds {
     }
 }
 
+/// How much of a history is fetched at a time, in commits. More is brought when an answer depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depths {
+    /// At first, before all references together.
+    pub first: u32,
+    /// At first before one reference, and with a commit that is asked for by its id.
+    pub one: u32,
+    /// The first and the second time that what is asked lies beyond what is here; the third time, all is fetched.
+    pub steps: [u32; 2],
+}
+
+impl Default for Depths {
+    fn default() -> Self {
+        Self { first: 512, one: 64, steps: [512, 4096] }
+    }
+}
+
 /// Whether a fetch should stop waiting; asked many times a second, from several threads.
 pub type GiveUp = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -75,9 +97,10 @@ pub type GiveUp = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct Repositories {
     folder: PathBuf,
     bounds: Bounds,
+    depths: Depths,
     agents: Agents,
     /// URLs whose servers speak version 2 of Git's protocol: their greeting is not asked for again.
-    second: Arc<Mutex<BTreeSet<String>>>,
+    second: Arc<Mutex<BTreeMap<String, Abilities>>>,
     /// Large folders of all of them.
     folders: Folders,
 }
@@ -95,13 +118,28 @@ impl Repositories {
         Self {
             folder: folder.into(),
             bounds,
+            depths: Depths::default(),
             agents: Agents::default(),
             second: Arc::default(),
             folders: Folders::default(),
         }
     }
 
+    /// The same, with another part of histories fetched at a time.
+    #[must_use]
+    pub fn reaching(self, depths: Depths) -> Self {
+        Self { depths, ..self }
+    }
+
+    /// How much of a history is fetched at a time.
+    pub(crate) fn depths(&self) -> Depths {
+        self.depths
+    }
+
     /// The repository as its source has it now. A local folder is opened in place: nothing is copied.
+    ///
+    /// Of a long history the newest part is fetched. What lies before is fetched when an answer depends on it, for
+    /// as long as `give_up` allows, so that answers are those that the whole history gives.
     ///
     /// `give_up` is asked while bytes come in, and while none do.
     ///
@@ -124,16 +162,24 @@ impl Repositories {
         let fetching = mirror.begin_fetch(give_up)?;
         let in_use = mirror.within_bound(in_use, self.bounds.one, give_up)?;
         let grown = self.converse(id, source, give_up, |server, stop| {
-            fetch::fetch(&mirror.path(), server, source, *limits, stop)
+            fetch::fetch(&mirror.path(), server, source, (*limits, self.depths), stop)
         })?;
         drop(fetching);
         if grown {
             room::make_room(&self.folder, self.bounds.all);
         }
-        Ok(Repository::open(&mirror.path())?.knowing(&self.folders).kept_by(in_use))
+        let origin = Origin {
+            repositories: self.clone(),
+            id: id.clone(),
+            source: source.clone(),
+            limits: *limits,
+            give_up: Arc::clone(give_up),
+        };
+        self.opened(&mirror, in_use, Some(origin))
     }
 
-    /// The repository as it was last fetched; a local folder as it is.
+    /// The repository as it was last fetched; a local folder as it is. What of its history was not fetched is not
+    /// asked for.
     ///
     /// # Errors
     /// When it was never fetched.
@@ -143,7 +189,30 @@ impl Repositories {
         }
         let mirror = self.mirror(id, source);
         let in_use = mirror.use_it(&(Arc::new(|| true) as GiveUp))?;
-        Ok(Repository::open(&mirror.path())?.knowing(&self.folders).kept_by(in_use))
+        self.opened(&mirror, in_use, None)
+    }
+
+    fn opened(&self, mirror: &Mirror, in_use: File, origin: Option<Origin>) -> Result<Repository, GitError> {
+        let history = History::new(mirror.path(), origin);
+        Ok(Repository::open(&mirror.path())?.knowing(&self.folders).kept_by(in_use).reaching_into(history))
+    }
+
+    /// Brings more of the history of a mirror that is here.
+    pub(crate) fn deepen(&self, origin: &Origin, missing: Missing) -> Result<Brought, GitError> {
+        let Origin { id, source, limits, give_up, .. } = origin;
+        let mirror = self.mirror(id, source);
+        let fetching = mirror.begin_fetch(give_up)?;
+        let brought = self.converse(id, source, give_up, |server, stop| {
+            deepen::deepen(&mirror.path(), server, source, (*limits, stop), missing)
+        })?;
+        drop(fetching);
+        room::make_room(&self.folder, self.bounds.all);
+        Ok(brought)
+    }
+
+    /// Lets the next fetch make a mirror anew.
+    pub(crate) fn give_up(&self, origin: &Origin) -> Result<(), GitError> {
+        self.mirror(&origin.id, &origin.source).give_up()
     }
 
     /// Where the references of a source lead now, by name, of those whose names begin with one of `prefixes`.
@@ -181,7 +250,7 @@ impl Repositories {
         let url = without_secret(&source.url);
         let explain = |trouble: Trouble| trouble.explain(&url, source.credential.is_some());
         let agent = self.agents.take();
-        let known = self.second.lock().unwrap_or_else(PoisonError::into_inner).contains(&source.url);
+        let known = self.second.lock().unwrap_or_else(PoisonError::into_inner).get(&source.url).copied();
         let files = self.mirror(id, source).session_folder();
         let mut server = Server::new(source, &agent, known, files).map_err(explain)?;
         let interrupt = server.interrupt(&agent);
@@ -196,9 +265,9 @@ impl Repositories {
             self.agents.keep(agent);
         }
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
-        match server.speaks_two() {
-            true => second.insert(source.url.clone()),
-            false => second.remove(&source.url),
+        match server.second() {
+            Some(abilities) => second.insert(source.url.clone(), abilities),
+            None => second.remove(&source.url),
         };
         drop(second);
         result.map_err(explain)
@@ -206,7 +275,7 @@ impl Repositories {
 
     /// The mirror of a source: another URL for the same name is another mirror.
     fn mirror(&self, id: &RepositoryId, source: &Source) -> Mirror {
-        let digest = Digest::of_parts(&["mirror", "2", &id.to_string(), &source.url]);
+        let digest = Digest::of_parts(&["mirror", "3", &id.to_string(), &source.url]);
         Mirror::new(self.folder.clone(), &digest.hex())
     }
 }

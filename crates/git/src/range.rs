@@ -36,7 +36,7 @@ impl Repository {
         if from == to {
             return Ok(way(from, Relation::Same));
         }
-        let Ok(start) = self.find(from) else {
+        let Some(start) = self.found(from)? else {
             let alone = self.tip_alone(Some(from), tip, Relation::Diverges, true)?;
             return Ok(Range { from_gone: true, ..alone });
         };
@@ -117,8 +117,7 @@ impl Repository {
             if path.len() > MAX_WALK {
                 return Err(self.too_long(&commit_id(start), &commit_id(tip), path.len(), MAX_WALK));
             }
-            let commit = self.git.find_commit(last);
-            let commit = commit.map_err(|error| self.failed(&format!("reading commit {last}"), &error))?;
+            let commit = self.reaching(|| format!("reading commit {last}"), || self.git.find_commit(last))?;
             match commit.parent_id(0) {
                 Ok(parent) => path.push(parent),
                 Err(_) => break,

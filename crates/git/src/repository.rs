@@ -12,6 +12,7 @@ use git2::{ErrorCode, ObjectType, Oid};
 
 use crate::error::GitError;
 use crate::folders::{Entries, Folders};
+use crate::history::History;
 use crate::tree::CommitTree;
 
 /// The most bytes that a commit may have: headers, message and signature.
@@ -26,6 +27,8 @@ pub struct Repository {
     #[expect(dead_code, reason = "held, not read")]
     in_use: Option<File>,
     folders: Folders,
+    /// For a mirror: what of the history is not here.
+    pub(crate) history: Option<Box<History>>,
 }
 
 /// What lies at a path: the mode and the object.
@@ -50,12 +53,17 @@ impl Repository {
         let none: [&Path; 0] = [];
         let git = git2::Repository::open_ext(path, git2::RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|error| cannot_open(path, &error))?;
-        Ok(Self { git, place: path.display().to_string(), in_use: None, folders: Folders::default() })
+        Ok(Self::around(git, &path.display().to_string()))
     }
 
     /// The same, with the large folders that others read.
     pub(crate) fn knowing(self, folders: &Folders) -> Self {
         Self { folders: folders.clone(), ..self }
+    }
+
+    /// The same, with what of its history is not here.
+    pub(crate) fn reaching_into(self, history: History) -> Self {
+        Self { history: Some(Box::new(history)), ..self }
     }
 
     /// The same, with what keeps it from being removed meanwhile.
@@ -88,9 +96,9 @@ impl Repository {
         Ok(all)
     }
 
-    /// The objects of a repository that exists in memory only, beside the one at `place`.
+    /// A repository whose whole history is here, at `place` or in memory beside it.
     pub(crate) fn around(git: git2::Repository, place: &str) -> Self {
-        Self { git, place: place.to_owned(), in_use: None, folders: Folders::default() }
+        Self { git, place: place.to_owned(), in_use: None, folders: Folders::default(), history: None }
     }
 
     /// The commit that `reference` leads to, tags peeled; `None` if there is no such reference.
@@ -130,10 +138,19 @@ impl Repository {
         Ok(all)
     }
 
-    /// Whether this commit is here.
+    /// Whether this commit is in the repository. Of a mirror's history, what is not here yet is asked for.
+    ///
+    /// # Errors
+    /// When that cannot be told now.
+    pub fn has(&self, commit: &CommitId) -> Result<bool, GitError> {
+        Ok(self.found(commit)?.is_some())
+    }
+
+    /// Whether this commit is here already, so that nothing has to be fetched for it.
     #[must_use]
-    pub fn has(&self, commit: &CommitId) -> bool {
-        self.find(commit).is_ok()
+    pub fn holds(&self, commit: &CommitId) -> bool {
+        let id = Oid::from_str(commit.as_str());
+        id.is_ok_and(|id| self.git.find_commit(id).is_ok())
     }
 
     /// Whether `commit` is `from` or descends from it.
@@ -227,8 +244,20 @@ impl Repository {
                 "{}: {commit} is a {kind}, not a commit: give the id of a commit",
                 self.place
             ))),
-            Err(error) if error.code() == ErrorCode::NotFound => Err(gone()),
+            Err(error) if error.code() == ErrorCode::NotFound => match self.brings(id)? {
+                true => self.find(commit),
+                false => Err(gone()),
+            },
             Err(error) => Err(self.failed(&format!("reading commit {commit}"), &error)),
+        }
+    }
+
+    /// As [`Self::find`]; `None` where it is not here, or is none that is read.
+    pub(crate) fn found(&self, commit: &CommitId) -> Result<Option<Oid>, GitError> {
+        match self.find(commit) {
+            Ok(id) => Ok(Some(id)),
+            Err(GitError::Gone(_) | GitError::Final(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -240,8 +269,8 @@ impl Repository {
 
     /// Whether `commit` is `from` or descends from it.
     pub(crate) fn reaches(&self, commit: Oid, from: Oid) -> Result<bool, GitError> {
-        let descends = |error: git2::Error| self.failed(&format!("walking from {commit} to {from}"), &error);
-        Ok(commit == from || self.git.graph_descendant_of(commit, from).map_err(descends)?)
+        let what = || format!("walking from {commit} to {from}");
+        Ok(commit == from || self.reaching(what, || self.git.graph_descendant_of(commit, from))?)
     }
 
     /// A tree's object as a tree's id.

@@ -7,8 +7,11 @@
 pub(crate) mod deadline;
 pub(crate) mod http;
 pub(crate) mod packets;
+pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod ssh;
+
+use git2::Oid;
 
 use crate::error::GitError;
 
@@ -25,6 +28,8 @@ pub(crate) enum Trouble {
     Elsewhere(String),
     /// It cannot be reached, or cannot answer now.
     Busy(String),
+    /// It does not have an object that was asked for by its id.
+    Unknown(String),
     /// What it says is not Git's protocol, or a part of it that is not spoken here.
     Garbage(String),
     /// It sends more than is taken.
@@ -52,7 +57,8 @@ impl Trouble {
             Self::Elsewhere(text) => GitError::Final(format!(
                 "{url}: the server redirects to another host, which is not followed: give the final URL ({text})"
             )),
-            Self::Busy(text) => {
+            // A reference may have moved between two requests: then the next look is right.
+            Self::Busy(text) | Self::Unknown(text) => {
                 GitError::Retry(format!("{url}: the server cannot be reached or is busy: {text}"))
             }
             Self::Garbage(text) => GitError::Denied(format!(
@@ -64,4 +70,9 @@ impl Trouble {
             Self::Local(error) => error,
         }
     }
+}
+
+/// An object's id: exactly 40 digits, where the library below takes fewer too.
+pub(crate) fn object_id(text: &str) -> Option<Oid> {
+    Oid::from_str(text).ok().filter(|_| text.len() == 40)
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_git::mirror::{Bounds, GiveUp, Limits, Repositories, Source};
+use countersign_git::mirror::{Bounds, Depths, GiveUp, Limits, Repositories, Source};
 use countersign_git::repository::Repository;
 use git2::{Oid, Signature, Time};
 
@@ -17,12 +17,15 @@ const TOLD: [&str; 2] = ["COUNTERSIGN_TEST_URL", "COUNTERSIGN_TEST_FOLDER"];
 /// How often a process is killed.
 const KILLS: u64 = 40;
 
+/// So little of the history at a time that all of it comes in parts.
+const DEPTHS: Depths = Depths { first: 3, one: 3, steps: [4, 8] };
+
 fn fetch(url: &str, folder: &str) -> Result<Repository, String> {
     let bounds = Bounds { all: u64::MAX, one: 40_000 };
     let source = Source { url: url.to_owned(), credential: None, also: vec![] };
     let never: GiveUp = Arc::new(|| false);
     let id = "forge/team/shop".parse().map_err(|error| format!("{error}"))?;
-    let repositories = Repositories::bounded(folder, bounds);
+    let repositories = Repositories::bounded(folder, bounds).reaching(DEPTHS);
     repositories.fetch(&id, &source, &Limits::default(), &never).map_err(|error| error.to_string())
 }
 
@@ -34,7 +37,7 @@ fn fetching_process() {
         let fetched = fetch(&url, &folder).and_then(|found| {
             let main = "refs/heads/main".parse().map_err(|error| format!("{error}"))?;
             let tip = found.tip(&main).map_err(|error| error.to_string())?.ok_or("no tip")?;
-            found.commit(&tip).map(drop).map_err(|error| error.to_string())
+            found.proposed(&tip, &[], usize::MAX).map(drop).map_err(|error| error.to_string())
         });
         if let Err(error) = fetched {
             println!("{error}");
@@ -102,7 +105,10 @@ fn processes_that_are_killed_leave_a_mirror_that_works() {
     assert!(!served.requests.lock().unwrap().is_empty(), "nothing was ever fetched");
     let last = commit(&git, KILLS + 1);
     let found = fetch(&url, folder).unwrap();
-    assert_eq!(found.tip(&"refs/heads/main".parse().unwrap()).unwrap().unwrap().as_str(), last.to_string());
+    let tip = found.tip(&"refs/heads/main".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(tip.as_str(), last.to_string());
+    let all = found.proposed(&tip, &[], usize::MAX).unwrap();
+    assert_eq!(all.len() as u64, KILLS + 2, "the whole history");
     drop(found);
     let mirrors = std::fs::read_dir(kept.path()).unwrap().flatten().map(|entry| entry.path());
     let mirrors: Vec<_> = mirrors.filter(|path| path.extension().is_some_and(|one| one == "git")).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use countersign_core::ports::forge::GitCredential;
-use countersign_git::mirror::{GiveUp, Limits, Repositories, Source};
+use countersign_git::mirror::{Depths, GiveUp, Limits, Repositories, Source};
 use git2::{Signature, Time};
 
 /// What a fetching process is told: the path of the repository, the folder for mirrors, how often it is asked to
@@ -39,14 +39,19 @@ fn fetching_process() {
     let (asked, patience) = (AtomicU32::new(0), patience.parse().unwrap());
     let give_up: GiveUp = Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) >= patience);
     let id = "forge/team/shop".parse().unwrap();
-    let repositories = Repositories::new(&folder);
+    let one_by_one = Depths { first: 1, one: 1, steps: [1, 2] };
+    let repositories = Repositories::new(&folder).reaching(one_by_one);
     let main = ["refs/heads/".to_owned()];
     match repositories.tips(&id, &source, &main, &give_up) {
         Ok(tips) => println!("lists {tips:?}"),
         Err(error) => println!("does not list: {error:?}"),
     }
     match repositories.fetch(&id, &source, &Limits::default(), &give_up) {
-        Ok(found) => println!("fetched {:?}", found.tip(&"refs/heads/main".parse().unwrap()).unwrap()),
+        Ok(found) => {
+            let tip = found.tip(&"refs/heads/main".parse().unwrap()).unwrap();
+            println!("fetched {tip:?}");
+            println!("leads to {:?}", tip.map(|tip| found.proposed(&tip, &[], 1000).map(|all| all.len())));
+        }
         Err(error) => println!("not fetched: {error:?}"),
     }
 }
@@ -72,7 +77,7 @@ fn a_repository_is_listed_and_fetched_over_a_session_and_no_key_stays() {
     let (origin, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let git = git2::Repository::init_bare(origin.path()).unwrap();
     let mut commits = Vec::new();
-    for text in ["1", "2"] {
+    for text in ["1", "2", "3", "4"] {
         let mut tree = git.treebuilder(None).unwrap();
         tree.insert("a", git.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
         let tree = git.find_tree(tree.write().unwrap()).unwrap();
@@ -84,6 +89,12 @@ fn a_repository_is_listed_and_fetched_over_a_session_and_no_key_stays() {
         let tip = commits.last().unwrap();
         assert!(said.contains(&format!("lists {{\"refs/heads/main\": \"{tip}\"}}")), "{said}");
         assert!(said.contains("fetched Some") && said.matches(&tip.to_string()).count() == 2, "{said}");
+    }
+    // A part at first, and the rest when it is asked for, in both versions of the protocol.
+    for script in [CAREFUL.to_owned(), CAREFUL.replace("exec sh", "unset GIT_PROTOCOL; exec sh")] {
+        let kept = tempfile::tempdir().unwrap();
+        let said = fetch(&script, origin.path(), kept.path(), u32::MAX);
+        assert!(said.contains("leads to Some(Ok(4))"), "{said}");
     }
     let left = fs::read_dir(kept.path()).unwrap().flatten().map(|entry| entry.path());
     assert!(left.into_iter().all(|path| path.extension().is_none_or(|one| one != "ssh")), "a key stays");

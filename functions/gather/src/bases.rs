@@ -76,7 +76,7 @@ impl<'a> Bases<'a> {
         let url = self.configuration.git_url(id)?;
         let source = Source { url, credential: None, also: Vec::new() };
         let repository = self.repositories.open(id, &source).ok()?;
-        let usable = repository.has(commit) && repository.is_on_reference(commit).ok()?;
+        let usable = repository.is_on_reference(commit).ok()?;
         repository.into_tree(commit).ok().filter(|_| usable)
     }
 
@@ -137,12 +137,23 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
     }
 
     async fn bring_bases(&self, reading: &Reading<'_>, missing: BTreeSet<Pinned>) -> Result<(), StageError> {
-        let repositories: BTreeSet<_> = missing.iter().map(|(id, _)| id.clone()).collect();
+        let mut repositories: BTreeMap<RepositoryId, Vec<&CommitId>> = BTreeMap::new();
+        for (id, commit) in &missing {
+            repositories.entry(id.clone()).or_default().push(commit);
+        }
         let mut refused: BTreeMap<RepositoryId, String> = BTreeMap::new();
-        for id in repositories {
+        for (id, commits) in repositories {
             let source = self.source(reading.active, &id).await?;
-            match self.fetch(&id, &source) {
-                Ok(_) => {}
+            let fetched = self.fetch(&id, &source).and_then(|repository| {
+                // What shows that they may be used is fetched too.
+                let brought = |commit| match repository.is_on_reference(commit) {
+                    Ok(_) | Err(GitError::Gone(_)) => Ok(()),
+                    Err(error) => Err(error),
+                };
+                commits.into_iter().try_for_each(brought)
+            });
+            match fetched {
+                Ok(()) => {}
                 Err(error @ GitError::Retry(_)) => return Err(of_git(error)),
                 Err(error) => {
                     refused.insert(id, error.to_string());

@@ -130,7 +130,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         inputs: &BTreeSet<String>,
         from: Option<&CommitId>,
     ) -> Result<BTreeSet<String>, StageError> {
-        let Some(from) = from.filter(|from| reading.repository.has(from)) else { return Ok(BTreeSet::new()) };
+        let Some(from) = reading.present(from)? else { return Ok(BTreeSet::new()) };
         let before = Content::Commit(&reading.repository, from.clone());
         // The same at all that was read: the same was read.
         if reading.closure(configured, inputs, &before)? == reading.closure(configured, inputs, content)? {
@@ -171,7 +171,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         for explanation in &range.explanations {
             parts.entry(explanation.head.clone()).or_default().insert(explanation.after.clone());
         }
-        for (head, after) in merged_otherwise(repository, &range, &evidence) {
+        for (head, after) in merged_otherwise(repository, &range, &evidence).map_err(of_git)? {
             parts.entry(head).or_insert_with(|| BTreeSet::from([after]));
         }
         if let Some(preview) = &look.preview {
@@ -209,7 +209,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         content: &Content<'_>,
         operation: Operation,
     ) -> Result<Facts, StageError> {
-        let from = way.range.from.as_ref().filter(|from| reading.repository.has(from));
+        let from = reading.present(way.range.from.as_ref())?;
         let files = match from.map(|from| content.changed_files(from, &subject.paths)) {
             Some(Ok(files)) => files,
             // More files than anyone can read: the denial says so.

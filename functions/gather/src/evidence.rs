@@ -8,6 +8,7 @@ use countersign_core::names::CommitId;
 use countersign_core::ports::forge::Evidence;
 use countersign_core::review::{CommitFacts, PullRequestState};
 use countersign_core::statement::{Says, SignedStatement};
+use countersign_git::error::GitError;
 use countersign_git::repository::Repository;
 
 /// Every commit that somebody proposed or approved.
@@ -26,8 +27,11 @@ pub fn merged_otherwise(
     repository: &Repository,
     range: &Range,
     evidence: &Evidence,
-) -> Vec<(CommitId, CommitId)> {
-    let Some(from) = range.from.as_ref().filter(|from| repository.has(from)) else { return Vec::new() };
+) -> Result<Vec<(CommitId, CommitId)>, GitError> {
+    let Some(from) = &range.from else { return Ok(Vec::new()) };
+    if !repository.has(from)? {
+        return Ok(Vec::new());
+    }
     let merged: BTreeSet<_> = range.commits.iter().flat_map(|commit| commit.parents.iter().skip(1)).collect();
     let became = evidence
         .pull_requests
@@ -36,7 +40,13 @@ pub fn merged_otherwise(
         .map(|request| &request.head)
         .collect::<BTreeSet<_>>();
     let heads = heads(evidence).into_iter().filter(|head| merged.contains(head) || became.contains(head));
-    heads.filter(|head| repository.has(head)).map(|head| (head, from.clone())).collect()
+    let mut found = Vec::new();
+    for head in heads {
+        if repository.has(&head)? {
+            found.push((head, from.clone()));
+        }
+    }
+    Ok(found)
 }
 
 /// The evidence that speaks of heads that take part, and what takes such evidence back.

@@ -120,7 +120,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         followers: &Followers,
     ) -> Result<Option<BTreeSet<Target>>, StageError> {
         let Some(seen) = seen.filter(|seen| seen.bundle == reading.active.bundle) else { return Ok(None) };
-        if !reading.repository.has(&seen.tip) {
+        if !reading.repository.has(&seen.tip).map_err(of_git)? {
             return Ok(None);
         }
         let files = match reading.repository.changed_files(Some(&seen.tip), tip, &[]) {
@@ -194,7 +194,10 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         let Some(tip) = reading.repository.tip(&follows.reference).map_err(of_git)? else { return Ok(None) };
         let state = self.state(target).await?;
         let wanted = state.as_ref().filter(|_| !at_tip).and_then(|state| wanted_beside_a_denial(state, &tip));
-        let commit = wanted.filter(|wanted| reading.repository.has(wanted)).unwrap_or(tip);
+        let commit = match wanted {
+            Some(wanted) if reading.repository.has(&wanted).map_err(of_git)? => wanted,
+            _ => tip,
+        };
         let look = Look { target: target.clone(), commit, preview: None, command: None };
         Ok(Some(Looks { reading, looks: vec![look], seen: None, previewed: None }))
     }

@@ -69,7 +69,7 @@ impl Brought<'_> {
             owned: Vec::new(),
             problem: None,
         };
-        if !reading.repository.has(judging) {
+        if !reading.repository.has(judging).map_err(of_git)? {
             let why = format!("the repository no longer has commit {judging}, which says it");
             return Ok(CodeOwners { base: None, problem: Some(why), ..found });
         }

@@ -56,7 +56,9 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
             Looked::Waits => return Ok(None),
         };
         self.bring(&reading, &[(proposed.id, head)]).await?;
-        if !reading.repository.has(head) || reading.repository.descends(&tip, head).map_err(of_git)? {
+        if !reading.repository.has(head).map_err(of_git)?
+            || reading.repository.descends(&tip, head).map_err(of_git)?
+        {
             return Ok(None);
         }
         let preview = Preview { base: tip, fork };

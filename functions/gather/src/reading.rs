@@ -86,6 +86,12 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A commit, if it is in the repository.
+    pub fn present<'c>(&self, commit: Option<&'c CommitId>) -> Result<Option<&'c CommitId>, StageError> {
+        let Some(commit) = commit else { return Ok(None) };
+        Ok(self.repository.has(commit).map_err(of_git)?.then_some(commit))
+    }
+
     /// Writes something at the latest before the facts that name it.
     pub fn later(&self, write: Write) {
         self.writes.borrow_mut().push(write);
@@ -278,7 +284,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Gatherer<'_, S, Q, F> {
         heads: &[(&str, &CommitId)],
     ) -> Result<(), StageError> {
         let kind = reading.active.configuration.hosts.get(&reading.id.host).map(|host| host.kind);
-        let missing = heads.iter().filter(|(_, head)| !reading.repository.has(head));
+        let missing = heads.iter().filter(|(_, head)| !reading.repository.holds(head));
         let also: Vec<_> = missing.filter_map(|(id, _)| head_reference(kind?, id)).take(MAX_HEADS).collect();
         if also.is_empty() {
             return Ok(());

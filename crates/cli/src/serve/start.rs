@@ -33,7 +33,7 @@ pub async fn first_day(node: &Node, data: &DataFolder, control: &str) -> anyhow:
         .map_err(|error| anyhow!("{error}"))
         .with_context(|| format!("the control repository {control} cannot be read: check --control"))?;
     anyhow::ensure!(
-        repository.has(&genesis.commit),
+        repository.has(&genesis.commit).map_err(|error| anyhow!("{error}"))?,
         "{control}: commit {} of the genesis is not there: this is another control repository",
         genesis.commit
     );

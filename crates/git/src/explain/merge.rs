@@ -57,13 +57,12 @@ impl<'r> Merger<'r> {
 
     /// The best common ancestors of two commits; none if they share no history.
     pub(super) fn bases(&self, one: Oid, other: Oid) -> Result<Vec<Oid>, GitError> {
-        match self.repository.git.merge_bases(one, other) {
+        let what = || format!("finding what {one} and {other} share");
+        self.repository.reaching(what, || match self.repository.git.merge_bases(one, other) {
             Ok(bases) => Ok(bases.to_vec()),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(Vec::new()),
-            Err(error) => {
-                Err(self.repository.failed(&format!("finding what {one} and {other} share"), &error))
-            }
-        }
+            Err(error) => Err(error),
+        })
     }
 
     /// The conflict-free merge of two commits with these best common ancestors, if there is one.

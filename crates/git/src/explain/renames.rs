@@ -46,9 +46,11 @@ impl<'r> Renames<'r> {
         let scratch = self.scratch()?;
         let mut options = MergeOptions::new();
         options.find_renames(true).fail_on_conflict(false).recursion_limit(4);
-        let (ours, theirs) =
-            (scratch.find_commit(ours).map_err(failed)?, scratch.find_commit(theirs).map_err(failed)?);
-        let mut index = scratch.merge_commits(&ours, &theirs, Some(&options)).map_err(failed)?;
+        let merge = || {
+            let (ours, theirs) = (scratch.find_commit(ours)?, scratch.find_commit(theirs)?);
+            scratch.merge_commits(&ours, &theirs, Some(&options))
+        };
+        let mut index = self.repository.reaching(|| "merging in memory".to_owned(), merge)?;
         if index.has_conflicts() {
             return Ok(None);
         }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use countersign_core::statement::STATEMENTS;
 use git2::{ErrorClass, Indexer, ObjectType, Oid};
 
-use super::{Limits, Source, packs, references, room};
+use super::{Depths, Limits, Source, boundary, packs, references, room};
 use crate::error::GitError;
 use crate::wire::Trouble;
+use crate::wire::request::{Request, Take};
 use crate::wire::server::{References, Server};
 
 /// What is mirrored of every repository. What the source no longer has goes here too.
@@ -19,6 +20,9 @@ const MIRRORED: [&str; 3] = ["refs/heads/", "refs/tags/", STATEMENTS];
 
 /// How many commits a server is told to be here already, beside those that references lead to.
 const HAVES: usize = 256;
+
+/// References of a repository that is fetched as a whole: that many histories are soon all of it.
+const MANY: usize = 2_000;
 
 /// Brings the mirror to where its source is. Whether it grew.
 ///
@@ -28,35 +32,29 @@ pub(super) fn fetch(
     mirror: &Path,
     server: &mut Server,
     source: &Source,
-    limits: Limits,
+    (limits, depths): (Limits, Depths),
     stop: &AtomicBool,
 ) -> Result<bool, Trouble> {
-    let repository = open(mirror).map_err(Trouble::Local)?;
-    packs::tidy(&repository, mirror).map_err(Trouble::Local)?;
-    let mut prefixes: Vec<String> = MIRRORED.map(str::to_owned).into();
-    prefixes.extend(source.also.iter().map(ToString::to_string));
-    let listed = server.references(&prefixes)?;
-    let anew = mirror.join("fetch-anew");
-    let kept = if anew.exists() { References::new() } else { references::read(mirror) };
+    let filling = Filling::open(mirror, limits, stop)?;
+    packs::tidy(&filling.repository, mirror).map_err(Trouble::Local)?;
+    let listed = server.references(&prefixes(source))?;
+    let odb = filling.odb()?;
+    let boundary = boundary::now(mirror, &filling.repository, &odb);
+    // A server that was replaced by one without depth would take what is here for whole.
+    let anew = mirror.join(ANEW).exists()
+        || boundary::read(mirror).is_none()
+        || (!boundary.is_empty() && (!server.abilities()?.depth || boundary.len() > MANY));
+    let kept = if anew { References::new() } else { references::read(mirror) };
     let next = brought(&kept, listed, source);
-    let local = |error: git2::Error| {
-        Trouble::Local(GitError::while_doing(format!("{}: reading the mirror", mirror.display()), &error))
-    };
-    let odb = repository.odb().map_err(local)?;
     let wants: BTreeSet<Oid> =
-        next.values().map(|tip| tip.id).filter(|id| anew.exists() || !odb.exists(*id)).collect();
+        next.values().map(|tip| tip.id).filter(|id| anew || !odb.exists(*id)).collect();
     if !wants.is_empty() {
-        let haves = haves(&repository, &odb, &kept);
-        let mut pack = Pack::new(&odb, mirror, limits, stop).map_err(local)?;
-        server.pack(&wants, &haves, |bytes| pack.take(bytes))?;
-        if let Err(trouble) = pack.finish() {
-            // What it builds on may be missing here, whatever the references say: the next fetch asks for all.
-            let _ = fs::write(&anew, "");
-            return Err(trouble);
-        }
-        odb.refresh().map_err(local)?;
-        let _ = fs::remove_file(&anew);
-        if let Some(missing) = wants.iter().find(|id| !is_whole(&odb, &repository, **id)) {
+        let partial = !anew && (kept.is_empty() || !boundary.is_empty()) && server.abilities()?.depth;
+        let depth = if partial { depth(&next, &wants, depths) } else { None };
+        let cut = if depth.is_some() { boundary } else { BTreeSet::new() };
+        let haves = haves(&filling, &odb, &kept);
+        filling.bring(server, &odb, &Request { wants: wants.clone(), haves, cut, depth })?;
+        if let Some(missing) = wants.iter().find(|id| !is_whole(&odb, &filling.repository, **id)) {
             return Err(Trouble::Garbage(format!("its pack lacks {missing}")));
         }
     }
@@ -64,6 +62,70 @@ pub(super) fn fetch(
         references::write(mirror, &next).map_err(Trouble::Local)?;
     }
     Ok(!wants.is_empty())
+}
+
+/// How deep a history is fetched at first: the more references, the less of each. None for all of it.
+fn depth(next: &References, wants: &BTreeSet<Oid>, depths: Depths) -> Option<u32> {
+    let histories = next.iter().filter(|(name, _)| !name.starts_with(STATEMENTS));
+    let histories: BTreeSet<Oid> = histories.map(|(_, tip)| tip.id).filter(|id| wants.contains(id)).collect();
+    let count = u32::try_from(histories.len()).ok().filter(|_| histories.len() <= MANY)?;
+    Some((depths.first / count.max(1)).clamp(1, depths.one))
+}
+
+/// The references that are asked for.
+pub(super) fn prefixes(source: &Source) -> Vec<String> {
+    let also = source.also.iter().map(ToString::to_string);
+    MIRRORED.into_iter().map(str::to_owned).chain(also).collect()
+}
+
+/// Stands in a mirror in which something is missing that its references say is there.
+const ANEW: &str = "fetch-anew";
+
+/// A mirror, while something is fetched into it.
+pub(super) struct Filling<'a> {
+    mirror: &'a Path,
+    pub(super) repository: git2::Repository,
+    limits: Limits,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Filling<'a> {
+    pub(super) fn open(mirror: &'a Path, limits: Limits, stop: &'a AtomicBool) -> Result<Self, Trouble> {
+        let repository = open(mirror).map_err(Trouble::Local)?;
+        Ok(Self { mirror, repository, limits, stop })
+    }
+
+    /// What is here.
+    pub(super) fn odb(&self) -> Result<git2::Odb<'_>, Trouble> {
+        self.repository.odb().map_err(|error| self.failed(&error))
+    }
+
+    /// Brings what is asked for.
+    pub(super) fn bring(
+        &self,
+        server: &mut Server,
+        odb: &git2::Odb<'_>,
+        request: &Request,
+    ) -> Result<(), Trouble> {
+        let mut pack = Pack::new(odb, self).map_err(|error| self.failed(&error))?;
+        server.pack(request, &mut pack)?;
+        let anew = self.mirror.join(ANEW);
+        if let Err(trouble) = pack.finish() {
+            // What it builds on may be missing here, whatever the references say: the next fetch asks for all.
+            let _ = fs::write(&anew, "");
+            return Err(trouble);
+        }
+        odb.refresh().map_err(|error| self.failed(&error))?;
+        boundary::settle(self.mirror, &self.repository, odb).map_err(Trouble::Local)?;
+        if request.haves.is_empty() && request.depth.is_none() {
+            let _ = fs::remove_file(&anew);
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &git2::Error) -> Trouble {
+        Trouble::Local(GitError::while_doing(format!("{}: reading the mirror", self.mirror.display()), error))
+    }
 }
 
 /// The mirror's repository. One that is broken is made anew: it holds nothing that its source has not.
@@ -85,7 +147,7 @@ fn open(mirror: &Path) -> Result<git2::Repository, GitError> {
 }
 
 /// The references that the mirror is to have: those listed, and heads of pull requests that it had.
-fn brought(kept: &References, listed: References, source: &Source) -> References {
+pub(super) fn brought(kept: &References, listed: References, source: &Source) -> References {
     let mirrored = |name: &str| MIRRORED.iter().any(|prefix| name.starts_with(prefix));
     let named = |name: &str| source.also.iter().any(|also| also.as_str() == name);
     let mut next: References =
@@ -96,11 +158,11 @@ fn brought(kept: &References, listed: References, source: &Source) -> References
 
 /// What the server need not send: where references lead, and commits before branches, for those whose tips the
 /// server has rewritten and forgotten.
-fn haves(repository: &git2::Repository, odb: &git2::Odb<'_>, kept: &References) -> BTreeSet<Oid> {
+pub(super) fn haves(filling: &Filling<'_>, odb: &git2::Odb<'_>, kept: &References) -> BTreeSet<Oid> {
     let heads = || kept.iter().filter(|(name, _)| !name.starts_with(STATEMENTS)).map(|(_, tip)| tip.id);
     let mut haves: BTreeSet<Oid> = heads().take(HAVES).filter(|id| odb.exists(*id)).collect();
     for tip in heads().take(8) {
-        let Ok(mut commit) = repository.find_commit(tip) else { continue };
+        let Ok(mut commit) = filling.repository.find_commit(tip) else { continue };
         for step in 1..=64_u32 {
             let Ok(parent) = commit.parent(0) else { break };
             commit = parent;
@@ -124,36 +186,30 @@ fn is_whole(odb: &git2::Odb<'_>, repository: &git2::Repository, id: Oid) -> bool
 
 /// A pack as it comes in: indexed while it does, so that what it takes of memory does not follow its size.
 struct Pack<'a> {
+    filling: &'a Filling<'a>,
     indexer: Indexer<'a>,
     header: Vec<u8>,
     taken: u64,
-    limits: Limits,
-    stop: &'a AtomicBool,
 }
 
 /// The bytes before a pack's objects: a word, a version, and how many objects follow.
 const HEADER: usize = 12;
 
 impl<'a> Pack<'a> {
-    fn new(
-        odb: &git2::Odb<'a>,
-        mirror: &Path,
-        limits: Limits,
-        stop: &'a AtomicBool,
-    ) -> Result<Self, git2::Error> {
+    fn new(odb: &git2::Odb<'a>, filling: &'a Filling<'_>) -> Result<Self, git2::Error> {
         // Its check for missing objects takes submodules for such, so that it cannot be used.
-        let mut indexer = Indexer::new(Some(odb), &mirror.join("objects/pack"), 0o444, false)?;
-        indexer.progress(move |_| !stop.load(Ordering::Relaxed));
-        Ok(Self { indexer, header: Vec::new(), taken: 0, limits, stop })
+        let mut indexer = Indexer::new(Some(odb), &filling.mirror.join("objects/pack"), 0o444, false)?;
+        indexer.progress(|_| !filling.stop.load(Ordering::Relaxed));
+        Ok(Self { filling, indexer, header: Vec::new(), taken: 0 })
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.filling.stop.load(Ordering::Relaxed) {
             return Err(Trouble::Busy("it is too slow".to_owned()));
         }
         self.taken += bytes.len() as u64;
-        if self.taken > self.limits.bytes {
-            let text = format!("it sends more than {} bytes at once", self.limits.bytes);
+        if self.taken > self.filling.limits.bytes {
+            let text = format!("it sends more than {} bytes at once", self.filling.limits.bytes);
             return Err(Trouble::Excess(text));
         }
         if self.header.len() < HEADER {
@@ -172,8 +228,8 @@ impl<'a> Pack<'a> {
             return Ok(());
         };
         let count = u32::from_be_bytes(*count) as usize;
-        if count > self.limits.objects {
-            let most = self.limits.objects;
+        if count > self.filling.limits.objects {
+            let most = self.filling.limits.objects;
             return Err(Trouble::Excess(format!(
                 "it sends {count} objects at once, at most {most} are taken"
             )));
@@ -183,6 +239,16 @@ impl<'a> Pack<'a> {
 
     fn finish(self) -> Result<(), Trouble> {
         self.indexer.commit().map(drop).map_err(|error| damaged(&error))
+    }
+}
+
+impl Take for Pack<'_> {
+    fn cut(&mut self, commits: &BTreeSet<Oid>) -> Result<(), Trouble> {
+        boundary::add(self.filling.mirror, commits).map_err(Trouble::Local)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        self.take(bytes)
     }
 }
 

@@ -1,12 +1,11 @@
 //! The references of a mirror, in one `packed-refs` file: a fetch moves all of them at once, or none.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::Path;
 
 use git2::Oid;
 
-use super::room::cannot_keep;
+use super::room;
 use crate::error::GitError;
 use crate::wire::server::{References, Tip};
 
@@ -46,9 +45,5 @@ pub(super) fn write(mirror: &Path, references: &References) -> Result<(), GitErr
             text.push_str(&format!("^{peeled}\n"));
         }
     }
-    let (new, place) = (mirror.join("packed-refs.new"), mirror.join("packed-refs"));
-    let written = File::create(&new)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&new, &place));
-    written.map_err(|error| cannot_keep(&place, &error))
+    room::replace(&mirror.join("packed-refs"), &text)
 }

@@ -15,6 +15,9 @@ use crate::error::GitError;
 /// How long is waited for a lock before it is tried again.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Stands in a mirror that is to be made anew.
+const GIVEN_UP: &str = "given-up";
+
 /// One mirror.
 pub(super) struct Mirror {
     folder: PathBuf,
@@ -50,6 +53,12 @@ impl Mirror {
         Ok(file)
     }
 
+    /// Lets the next fetch begin anew.
+    pub(super) fn give_up(&self) -> Result<(), GitError> {
+        let note = self.path().join(GIVEN_UP);
+        File::create(&note).map(drop).map_err(|error| cannot_keep(&note, &error))
+    }
+
     /// Lets nobody else fetch while the result lives.
     pub(super) fn begin_fetch(&self, give_up: &GiveUp) -> Result<File, GitError> {
         let path = self.beside("lock");
@@ -58,10 +67,10 @@ impl Mirror {
         Ok(file)
     }
 
-    /// Removes the mirror if it is larger than `bound` and nobody else reads it: it is then fetched anew.
-    /// Takes the caller's use of it, and gives that back.
+    /// Removes the mirror if it is larger than `bound`, or was given up, and nobody else reads it: it is then
+    /// fetched anew. Takes the caller's use of it, and gives that back.
     pub(super) fn within_bound(&self, in_use: File, bound: u64, give_up: &GiveUp) -> Result<File, GitError> {
-        if size(&self.path()) <= bound {
+        if size(&self.path()) <= bound && !self.path().join(GIVEN_UP).exists() {
             return Ok(in_use);
         }
         drop(in_use);
@@ -152,6 +161,16 @@ fn wait(
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
         }
     }
+}
+
+/// Writes a file of a mirror, all of it or nothing.
+pub(super) fn replace(place: &Path, text: &str) -> Result<(), GitError> {
+    let mut new = place.as_os_str().to_owned();
+    new.push(".new");
+    let written = File::create(&new)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, place));
+    written.map_err(|error| cannot_keep(place, &error))
 }
 
 pub(super) fn cannot_keep(path: &Path, error: &std::io::Error) -> GitError {

@@ -53,19 +53,19 @@ impl Known {
         head: &CommitId,
         before: Option<&CommitId>,
     ) -> Result<bool, GitError> {
-        let Some(before) = before else { return Ok(found.has(head)) };
+        let Some(before) = before else { return found.has(head) };
         let kept = self.contained.get(base).map(|(up_to, _)| up_to);
         let still =
             kept.is_some_and(|up_to| up_to == before || found.descends(before, up_to).unwrap_or(false));
         if !still {
             self.contained.insert(base.clone(), (before.clone(), BTreeSet::new()));
         }
-        let Some((up_to, contained)) = self.contained.get_mut(base) else { return Ok(found.has(head)) };
+        let Some((up_to, contained)) = self.contained.get_mut(base) else { return found.has(head) };
         up_to.clone_from(before);
         if contained.contains(head) {
             return Ok(false);
         }
-        if !found.has(head) {
+        if !found.has(head)? {
             return Ok(false);
         }
         let ahead = !found.descends(before, head)?;

@@ -15,7 +15,7 @@ pub(crate) struct Served {
 }
 
 /// Serves the repository in `folder` by the first segment of the path. `/good`; `/old` speaks version 0 only;
-/// `/auth` asks for `user:secret`; `/status-CODE`; `/moved` leads to `/good`, `/redirect` does by another name of
+/// `/flat` and `/oldflat` are these without depth; `/auth` asks for `user:secret`; `/status-CODE`; `/moved` leads to `/good`, `/redirect` does by another name of
 /// this host; `/garbage` and `/page` are no Git; `/silent` never answers, `/drip` a byte at a time; `/cut` ends a
 /// pack in its middle, `/halt` stops there, `/flip` changes a byte of it.
 pub(crate) fn serve(folder: &Path) -> Served {
@@ -59,6 +59,16 @@ fn answer(mut stream: TcpStream, folder: PathBuf, log: &Mutex<Vec<String>>) {
     };
     let response = match mode {
         "good" | "old" => backend(&request, rest, &folder, mode == "good"),
+        "flat" | "oldflat" => {
+            let mut response = backend(&request, rest, &folder, mode == "flat");
+            // Of the same length, and of no meaning.
+            if request.method == "GET" {
+                while let Some(at) = response.windows(7).position(|seven| seven == b"shallow") {
+                    response[at..at + 7].copy_from_slice(b"nothing");
+                }
+            }
+            response
+        }
         "cut" | "halt" | "flip" => {
             let mut response = backend(&request, rest, &folder, true);
             let end = response.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;

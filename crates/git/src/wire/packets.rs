@@ -60,11 +60,13 @@ pub(crate) fn broken(error: &std::io::Error) -> Trouble {
     })
 }
 
-/// What a server says is wrong. A reference may have moved between two requests: then the next look is right.
+/// What a server says is wrong.
 pub(crate) fn told(text: &str) -> Trouble {
     let text: String = text.trim().chars().filter(|c| !c.is_control()).take(300).collect();
     let missing = ["not found", "not exist", "not exported", "denied", "not appear to be a git"];
-    if missing.iter().any(|words| text.to_lowercase().contains(words)) {
+    if text.contains("not our ref") {
+        Trouble::Unknown(text)
+    } else if missing.iter().any(|words| text.to_lowercase().contains(words)) {
         Trouble::Missing(text)
     } else {
         Trouble::Busy(text)

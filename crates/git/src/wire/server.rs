@@ -1,6 +1,6 @@
 //! A conversation with a server: what references it has, and a pack of what is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -8,10 +8,11 @@ use countersign_core::ports::forge::GitCredential;
 use git2::Oid;
 use ureq::Agent;
 
-use super::Trouble;
 use super::http::Http;
 use super::packets::{self, DELIMITER, FLUSH, Packet};
+use super::request::{self, Request, Take};
 use super::ssh::{Ender, Ssh};
+use super::{Trouble, object_id};
 use crate::mirror::Source;
 
 /// The most references that a server may list.
@@ -47,9 +48,18 @@ enum Protocol {
     /// It was not asked yet.
     Unknown,
     /// Version 2.
-    Two,
+    Two(Abilities),
     /// Version 0, which lists all references first.
-    Zero(References),
+    Zero(Abilities, References),
+}
+
+/// What else a server understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Abilities {
+    /// It gives a history as deep as it is asked for.
+    pub(crate) depth: bool,
+    /// It gives any commit that it has, also such as no reference leads to.
+    pub(crate) any_commit: bool,
 }
 
 /// A server, for one repository.
@@ -77,12 +87,12 @@ impl Interrupt {
 }
 
 impl Server {
-    /// The server of `source`. Of one that is known to speak version 2 the greeting is not asked again. The key
-    /// of an SSH session lies in `files` while it lasts.
+    /// The server of `source`. Of one that is known to speak version 2, with these abilities, the greeting is not
+    /// asked again. The key of an SSH session lies in `files` while it lasts.
     pub(crate) fn new(
         source: &Source,
         agent: &Agent,
-        speaks_two: bool,
+        known: Option<Abilities>,
         files: PathBuf,
     ) -> Result<Self, Trouble> {
         let connection = if source.url.starts_with("ssh://") {
@@ -99,8 +109,8 @@ impl Server {
             };
             Connection::Http(Http::new(agent.clone(), &source.url, credential))
         };
-        let known = speaks_two && matches!(connection, Connection::Http(_));
-        Ok(Self { connection, protocol: if known { Protocol::Two } else { Protocol::Unknown } })
+        let known = known.filter(|_| matches!(connection, Connection::Http(_)));
+        Ok(Self { connection, protocol: known.map_or(Protocol::Unknown, Protocol::Two) })
     }
 
     /// What interrupts this conversation from another thread.
@@ -111,9 +121,23 @@ impl Server {
         }
     }
 
-    /// Whether the server turned out to speak version 2.
-    pub(crate) fn speaks_two(&self) -> bool {
-        matches!(self.protocol, Protocol::Two)
+    /// Whether the server turned out to speak version 2, and what else it understands.
+    pub(crate) fn second(&self) -> Option<Abilities> {
+        match self.protocol {
+            Protocol::Two(abilities) => Some(abilities),
+            Protocol::Unknown | Protocol::Zero(..) => None,
+        }
+    }
+
+    /// What the server understands. Asks for its greeting where it has not given one.
+    pub(crate) fn abilities(&mut self) -> Result<Abilities, Trouble> {
+        if matches!(self.protocol, Protocol::Unknown) {
+            self.protocol = self.connection.greeting().map_err(|trouble| self.connection.blame(trouble))?;
+        }
+        Ok(match self.protocol {
+            Protocol::Two(abilities) | Protocol::Zero(abilities, _) => abilities,
+            Protocol::Unknown => Abilities::default(),
+        })
     }
 
     /// The references whose names begin with one of `prefixes`, those whose names are none in Git left out.
@@ -126,7 +150,7 @@ impl Server {
     }
 
     fn list(&mut self, prefixes: &[String]) -> Result<References, Trouble> {
-        if matches!(self.protocol, Protocol::Two) {
+        if matches!(self.protocol, Protocol::Two(_)) {
             match self.list_two(prefixes) {
                 // The repository may have moved, or the server been replaced by another.
                 Err(Trouble::Missing(_) | Trouble::Elsewhere(_) | Trouble::Garbage(_)) => {}
@@ -135,8 +159,8 @@ impl Server {
         }
         self.protocol = self.connection.greeting()?;
         match &self.protocol {
-            Protocol::Zero(references) => Ok(references.clone()),
-            Protocol::Two | Protocol::Unknown => self.list_two(prefixes),
+            Protocol::Zero(_, references) => Ok(references.clone()),
+            Protocol::Two(_) | Protocol::Unknown => self.list_two(prefixes),
         }
     }
 
@@ -162,19 +186,14 @@ impl Server {
         Ok(found)
     }
 
-    /// Asks for a pack with everything that `wants` lead to and `haves` do not, and gives its bytes to `take`.
-    pub(crate) fn pack(
-        &mut self,
-        wants: &BTreeSet<Oid>,
-        haves: &BTreeSet<Oid>,
-        take: impl FnMut(&[u8]) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        let request = match self.protocol {
-            Protocol::Zero(_) => request_zero(wants, haves),
-            Protocol::Two | Protocol::Unknown => request_two(wants, haves),
+    /// Asks for a pack, and gives it to `to`.
+    pub(crate) fn pack(&mut self, request: &Request, to: &mut impl Take) -> Result<(), Trouble> {
+        let (bytes, parted) = match self.protocol {
+            Protocol::Zero(..) => (request.zero(), request.depth.is_some()),
+            Protocol::Two(_) | Protocol::Unknown => (request.two(), false),
         };
-        let answered = self.connection.ask(&request).and_then(|mut answer| {
-            receive(&mut answer.bytes, take)?;
+        let answered = self.connection.ask(&bytes).and_then(|mut answer| {
+            request::receive(&mut answer.bytes, parted, to)?;
             answer.finish();
             Ok(())
         });
@@ -234,23 +253,37 @@ fn greeted(from: &mut impl Read) -> Result<Protocol, Trouble> {
         // Taken for an empty repository, it would empty the mirror.
         return Err(Trouble::Garbage("it says nothing".to_owned()));
     }
-    let mut is_two = false;
+    let (mut is_two, mut abilities) = (false, Abilities::default());
     let mut packet = first;
     while let Packet::Data(line) = packet {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches('\n');
         if text == "version 2" {
             is_two = true;
+            abilities.any_commit = true;
         } else if is_two {
             if text.strip_prefix("object-format=").is_some_and(|format| format != "sha1") {
                 return Err(Trouble::Garbage("the repository's object ids are not SHA-1".to_owned()));
             }
+            if let Some(features) = text.strip_prefix("fetch=") {
+                abilities.depth = features.split(' ').any(|feature| feature == "shallow");
+            }
         } else if text != "version 1" {
+            if let Some((_, able)) = text.split_once('\0') {
+                abilities = abilities_zero(able);
+            }
             listed_zero(&mut references, text)?;
         }
         packet = packets::read(from)?;
     }
-    Ok(if is_two { Protocol::Two } else { Protocol::Zero(references) })
+    Ok(if is_two { Protocol::Two(abilities) } else { Protocol::Zero(abilities, references) })
+}
+
+/// What a server of version 0 says that it understands.
+fn abilities_zero(words: &str) -> Abilities {
+    let able = |word: &str| words.split(' ').any(|able| able == word);
+    let any_commit = able("allow-tip-sha1-in-want") && able("allow-reachable-sha1-in-want");
+    Abilities { depth: able("shallow"), any_commit }
 }
 
 /// One line of version 0's list; the first has the server's abilities after a zero byte.
@@ -261,7 +294,7 @@ fn listed_zero(references: &mut References, line: &str) -> Result<(), Trouble> {
         return Err(Trouble::Garbage("the server's Git is too old".to_owned()));
     }
     if line.starts_with("shallow ") {
-        return Err(Trouble::Garbage("the server's repository is a shallow copy".to_owned()));
+        return Err(shallow_copy());
     }
     let wrong = || Trouble::Garbage("a reference is not listed as Git lists it".to_owned());
     let (id, name) = line.split_once(' ').ok_or_else(wrong)?;
@@ -282,6 +315,11 @@ fn listed_zero(references: &mut References, line: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// The server cannot give what it does not have either.
+pub(crate) fn shallow_copy() -> Trouble {
+    Trouble::Garbage("the server's repository is a shallow copy".to_owned())
+}
+
 /// One line of version 2's list; none where the name is not UTF-8, which no configuration can name.
 fn listed(line: &[u8]) -> Result<Option<(String, Tip)>, Trouble> {
     let wrong = || Trouble::Garbage("a reference is not listed as Git lists it".to_owned());
@@ -291,60 +329,4 @@ fn listed(line: &[u8]) -> Result<Option<(String, Tip)>, Trouble> {
     let name = words.next().ok_or_else(wrong)?;
     let peeled = words.find_map(|word| object_id(word.strip_prefix("peeled:")?));
     Ok(Some((name.to_owned(), Tip { id, peeled })))
-}
-
-/// Exactly 40 digits: the library below takes shorter ones too.
-fn object_id(text: &str) -> Option<Oid> {
-    Oid::from_str(text).ok().filter(|_| text.len() == 40)
-}
-
-fn request_two(wants: &BTreeSet<Oid>, haves: &BTreeSet<Oid>) -> Vec<u8> {
-    let mut request = Vec::new();
-    packets::line(&mut request, "command=fetch");
-    request.extend_from_slice(DELIMITER);
-    for ability in ["thin-pack", "ofs-delta", "no-progress"] {
-        packets::line(&mut request, ability);
-    }
-    for want in wants {
-        packets::line(&mut request, &format!("want {want}"));
-    }
-    for have in haves {
-        packets::line(&mut request, &format!("have {have}"));
-    }
-    packets::line(&mut request, "done");
-    request.extend_from_slice(FLUSH);
-    request
-}
-
-fn request_zero(wants: &BTreeSet<Oid>, haves: &BTreeSet<Oid>) -> Vec<u8> {
-    let mut request = Vec::new();
-    for (at, want) in wants.iter().enumerate() {
-        let abilities = if at == 0 { " thin-pack ofs-delta side-band-64k no-progress" } else { "" };
-        packets::line(&mut request, &format!("want {want}{abilities}"));
-    }
-    request.extend_from_slice(FLUSH);
-    for have in haves {
-        packets::line(&mut request, &format!("have {have}"));
-    }
-    packets::line(&mut request, "done");
-    request
-}
-
-/// Reads what comes before a pack, and then the pack.
-fn receive(from: &mut impl Read, mut take: impl FnMut(&[u8]) -> Result<(), Trouble>) -> Result<(), Trouble> {
-    loop {
-        match packets::read(from)? {
-            Packet::Data(line) => match line.split_first() {
-                Some((1, data)) => take(data)?,
-                Some((2, _)) => {}
-                Some((3, text)) => return Err(packets::told(&String::from_utf8_lossy(text))),
-                _ if line.starts_with(b"packfile")
-                    || line.starts_with(b"NAK")
-                    || line.starts_with(b"ACK ") => {}
-                _ => return Err(Trouble::Garbage("what comes is not a pack".to_owned())),
-            },
-            Packet::Delimiter => {}
-            Packet::Flush | Packet::ResponseEnd => return Ok(()),
-        }
-    }
 }
