@@ -69,9 +69,9 @@ bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH=
 	@cargo build --quiet --release $(if $(findstring cloud,$(BENCH)),--workspace --features "$(CLOUD)" --bins,-p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench)
 	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
 
-bench-render: ## Measure what a build of a kustomization costs, beside kustomize 5.8.2 itself
+bench-render: ## Measure builds of kustomizations beside kustomize 5.8.2, and looks at large and long repositories
 	@cargo bench --quiet -p countersign-render --features oracle --bench builds
-	@cargo bench --quiet -p countersign-gather --bench unchanged --bench pushes
+	@cargo bench --quiet -p countersign-gather --bench unchanged --bench pushes --bench cold
 
 soak: tools programs ## Run the long tests: simulation, kills, load, cloud, faults, kustomize, packaging, fuzzing (SHORT=1 for a few minutes of each)
 	@cargo build --quiet --profile soak -p countersign-cli -p countersign-tests $(SOAK:%=--bin %)

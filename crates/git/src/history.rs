@@ -18,7 +18,7 @@ use crate::repository::Repository;
 use crate::wire::object_id;
 
 /// How many commits are asked for by their ids before the whole history is brought.
-const MAX_ASKED: usize = 32;
+const MAX_ASKED: usize = 8;
 
 /// Where more of a history comes from.
 pub(crate) struct Origin {

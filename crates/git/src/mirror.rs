@@ -9,7 +9,7 @@ mod room;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::digest::Digest;
@@ -88,6 +88,14 @@ impl Default for Depths {
     }
 }
 
+impl Depths {
+    /// How many commits are fetched before each of so many references.
+    fn each_of(self, references: usize) -> u32 {
+        let count = u32::try_from(references).unwrap_or(u32::MAX);
+        (self.first / count.max(1)).clamp(1, self.one.max(1))
+    }
+}
+
 /// Whether a fetch should stop waiting; asked many times a second, from several threads.
 pub type GiveUp = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -155,7 +163,7 @@ impl Repositories {
         give_up: &GiveUp,
     ) -> Result<Repository, GitError> {
         if let Some(path) = local_folder(&source.url)? {
-            return Ok(Repository::open(&path)?.knowing(&self.folders));
+            return self.in_place(&path);
         }
         let mirror = self.mirror(id, source);
         let in_use = mirror.use_it(give_up)?;
@@ -185,11 +193,23 @@ impl Repositories {
     /// When it was never fetched.
     pub fn open(&self, id: &RepositoryId, source: &Source) -> Result<Repository, GitError> {
         if let Some(path) = local_folder(&source.url)? {
-            return Ok(Repository::open(&path)?.knowing(&self.folders));
+            return self.in_place(&path);
         }
         let mirror = self.mirror(id, source);
         let in_use = mirror.use_it(&(Arc::new(|| true) as GiveUp))?;
         self.opened(&mirror, in_use, None)
+    }
+
+    /// A folder on this machine. What a shallow clone lacks would not be missed by anyone.
+    fn in_place(&self, path: &Path) -> Result<Repository, GitError> {
+        let found = Repository::open(path)?;
+        if found.git.is_shallow() {
+            return Err(GitError::Denied(format!(
+                "{}: the repository is a shallow clone, which lacks a part of the history: complete it with git fetch --unshallow",
+                path.display()
+            )));
+        }
+        Ok(found.knowing(&self.folders))
     }
 
     fn opened(&self, mirror: &Mirror, in_use: File, origin: Option<Origin>) -> Result<Repository, GitError> {
@@ -265,7 +285,8 @@ impl Repositories {
             self.agents.keep(agent);
         }
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
-        match server.second() {
+        // After a failure the greeting is asked for again: it may be another server by now.
+        match server.second().filter(|_| result.is_ok()) {
             Some(abilities) => second.insert(source.url.clone(), abilities),
             None => second.remove(&source.url),
         };

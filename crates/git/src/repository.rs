@@ -234,7 +234,11 @@ impl Repository {
         let gone = || GitError::Gone(commit.clone());
         let id = Oid::from_str(commit.as_str()).map_err(|_| gone())?;
         let odb = self.git.odb().map_err(|error| self.failed("opening the objects", &error))?;
-        match odb.read_header(id) {
+        let header = match odb.read_header(id) {
+            Err(error) if error.code() == ErrorCode::NotFound && self.brings(id)? => odb.read_header(id),
+            header => header,
+        };
+        match header {
             Ok((size, ObjectType::Commit)) if size <= MAX_COMMIT => Ok(id),
             Ok((size, ObjectType::Commit)) => Err(GitError::Final(format!(
                 "{}: commit {commit} has {size} bytes, at most {MAX_COMMIT} are read: shorten its message",
@@ -244,10 +248,7 @@ impl Repository {
                 "{}: {commit} is a {kind}, not a commit: give the id of a commit",
                 self.place
             ))),
-            Err(error) if error.code() == ErrorCode::NotFound => match self.brings(id)? {
-                true => self.find(commit),
-                false => Err(gone()),
-            },
+            Err(error) if error.code() == ErrorCode::NotFound => Err(gone()),
             Err(error) => Err(self.failed(&format!("reading commit {commit}"), &error)),
         }
     }

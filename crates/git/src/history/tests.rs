@@ -229,6 +229,9 @@ fn a_server_that_has_a_part_itself_gives_that_and_no_wrong_answer() {
         assert!(matches!(&error, GitError::Denied(why) if why.contains("shallow copy")), "{error:?}");
     }
     assert!(matches!(world.fetch("old"), Err(GitError::Denied(_))));
+    let source = Source { url: part.path().join("x.git").display().to_string(), ..world.source("") };
+    let local = world.repositories().open(&"forge/team/shop".parse().unwrap(), &source);
+    assert!(matches!(local.err(), Some(GitError::Denied(why)) if why.contains("unshallow")));
 }
 
 #[test]

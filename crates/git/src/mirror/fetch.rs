@@ -39,21 +39,29 @@ pub(super) fn fetch(
     packs::tidy(&filling.repository, mirror).map_err(Trouble::Local)?;
     let listed = server.references(&prefixes(source))?;
     let odb = filling.odb()?;
-    let boundary = boundary::now(mirror, &filling.repository, &odb);
+    let boundary = boundary::read(mirror);
+    let cut = boundary.as_ref().map_or(0, BTreeSet::len);
     // A server that was replaced by one without depth would take what is here for whole.
     let anew = mirror.join(ANEW).exists()
-        || boundary::read(mirror).is_none()
-        || (!boundary.is_empty() && (!server.abilities()?.depth || boundary.len() > MANY));
+        || boundary.is_none()
+        || cut > MANY
+        || (cut > 0 && !server.abilities()?.depth);
     let kept = if anew { References::new() } else { references::read(mirror) };
     let next = brought(&kept, listed, source);
     let wants: BTreeSet<Oid> =
         next.values().map(|tip| tip.id).filter(|id| anew || !odb.exists(*id)).collect();
     if !wants.is_empty() {
-        let partial = !anew && (kept.is_empty() || !boundary.is_empty()) && server.abilities()?.depth;
-        let depth = if partial { depth(&next, &wants, depths) } else { None };
-        let cut = if depth.is_some() { boundary } else { BTreeSet::new() };
-        let haves = haves(&filling, &odb, &kept);
-        filling.bring(server, &odb, &Request { wants: wants.clone(), haves, cut, depth })?;
+        let mut request = Request { haves: haves(&filling, &odb, &kept), ..Request::default() };
+        request.wants.clone_from(&wants);
+        if !anew && server.abilities()?.depth {
+            request.cut = boundary::now(mirror, &filling.repository, &odb);
+            let histories = histories(&next, &wants);
+            // What is whole stays so: a push to it brings no more than is new.
+            if !request.cut.is_empty() || (kept.is_empty() && histories <= MANY) {
+                request.depth = Some(depths.each_of(histories));
+            }
+        }
+        filling.bring(server, &odb, &request)?;
         if let Some(missing) = wants.iter().find(|id| !is_whole(&odb, &filling.repository, **id)) {
             return Err(Trouble::Garbage(format!("its pack lacks {missing}")));
         }
@@ -64,12 +72,10 @@ pub(super) fn fetch(
     Ok(!wants.is_empty())
 }
 
-/// How deep a history is fetched at first: the more references, the less of each. None for all of it.
-fn depth(next: &References, wants: &BTreeSet<Oid>, depths: Depths) -> Option<u32> {
-    let histories = next.iter().filter(|(name, _)| !name.starts_with(STATEMENTS));
-    let histories: BTreeSet<Oid> = histories.map(|(_, tip)| tip.id).filter(|id| wants.contains(id)).collect();
-    let count = u32::try_from(histories.len()).ok().filter(|_| histories.len() <= MANY)?;
-    Some((depths.first / count.max(1)).clamp(1, depths.one))
+/// How many of the wanted objects have a history.
+fn histories(next: &References, wants: &BTreeSet<Oid>) -> usize {
+    let histories = next.iter().filter(|(name, _)| !name.starts_with(STATEMENTS)).map(|(_, tip)| tip.id);
+    histories.filter(|id| wants.contains(id)).collect::<BTreeSet<_>>().len()
 }
 
 /// The references that are asked for.

@@ -67,7 +67,7 @@ impl Request {
         for commit in &self.cut {
             packets::line(request, &format!("shallow {commit}"));
         }
-        packets::line(request, &format!("deepen {depth}"));
+        packets::line(request, &format!("deepen {}", depth.max(1)));
     }
 
     fn have_lines(&self, request: &mut Vec<u8>) {

@@ -157,7 +157,10 @@ impl Server {
                 listed => return listed,
             }
         }
-        self.protocol = self.connection.greeting()?;
+        // A session greets once.
+        if !matches!(self.protocol, Protocol::Zero(..)) {
+            self.protocol = self.connection.greeting()?;
+        }
         match &self.protocol {
             Protocol::Zero(_, references) => Ok(references.clone()),
             Protocol::Two(_) | Protocol::Unknown => self.list_two(prefixes),

@@ -85,3 +85,26 @@ fn depth_is_asked_for_with_what_is_cut_already() {
     let all = Request { depth: None, ..request };
     assert!(!text(all.two()).contains("shallow") && !text(all.zero()).contains("shallow"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_taken_or_refused(
+        packets in proptest::collection::vec(
+            proptest::prop_oneof![
+                "(shallow|unshallow|ACK|NAK|packfile|shallow-info)?[ ]?[0-9a-f]{0,41}\n?",
+                "\\x01.{0,20}",
+                "\\PC{0,20}",
+                proptest::strategy::Just("flush".to_owned()),
+                proptest::strategy::Just("delimiter".to_owned()),
+            ],
+            0..12,
+        ),
+        parted: bool,
+    ) {
+        let lines: Vec<&str> = packets.iter().map(String::as_str).collect();
+        if let Ok(taken) = read(&lines, parted) {
+            proptest::prop_assert!(taken.bytes.len() <= packets.iter().map(|line| line.len() + 1).sum());
+            proptest::prop_assert!(taken.cut.unwrap_or_default().len() <= packets.len());
+        }
+    }
+}
