@@ -35,7 +35,7 @@ pub(crate) struct History {
     /// None where nothing may be asked for.
     origin: Option<Origin>,
     /// How often a walk went beyond what was here.
-    steps: Cell<usize>,
+    steps: Cell<u32>,
     /// How many commits were asked for by their ids.
     asked: Cell<usize>,
     /// Those of them that the server does not have.
@@ -82,7 +82,7 @@ impl History {
 
     /// Brings a commit that a walk came to.
     fn reach(&self, commit: Oid) -> Result<(), GitError> {
-        let step = self.depths().and_then(|depths| depths.steps.get(self.steps.get()).copied());
+        let step = self.depths().and_then(|depths| depths.of_step(self.steps.get()));
         self.steps.set(self.steps.get() + 1);
         let mut brought = match step.filter(|_| !self.complete.get()) {
             Some(depth) => self.ask(commit, Some(depth))?,

@@ -78,13 +78,15 @@ pub struct Depths {
     pub first: u32,
     /// At first before one reference, and with a commit that is asked for by its id.
     pub one: u32,
-    /// The first and the second time that what is asked lies beyond what is here; the third time, all is fetched.
-    pub steps: [u32; 2],
+    /// When what is asked lies beyond what is here; twice as much each further time.
+    pub step: u32,
+    /// At most by such a step. After that, all is fetched.
+    pub most: u32,
 }
 
 impl Default for Depths {
     fn default() -> Self {
-        Self { first: 512, one: 64, steps: [512, 4096] }
+        Self { first: 512, one: 64, step: 128, most: 4096 }
     }
 }
 
@@ -93,6 +95,12 @@ impl Depths {
     fn each_of(self, references: usize) -> u32 {
         let count = u32::try_from(references).unwrap_or(u32::MAX);
         (self.first / count.max(1)).clamp(1, self.one.max(1))
+    }
+
+    /// How many commits are brought by a step, the first one being 0; none for all.
+    pub(crate) fn of_step(self, step: u32) -> Option<u32> {
+        let depth = u64::from(self.step) << step.min(31);
+        u32::try_from(depth).ok().filter(|depth| *depth <= self.most)
     }
 }
 

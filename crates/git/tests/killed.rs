@@ -18,7 +18,7 @@ const TOLD: [&str; 2] = ["COUNTERSIGN_TEST_URL", "COUNTERSIGN_TEST_FOLDER"];
 const KILLS: u64 = 40;
 
 /// So little of the history at a time that all of it comes in parts.
-const DEPTHS: Depths = Depths { first: 3, one: 3, steps: [4, 8] };
+const DEPTHS: Depths = Depths { first: 3, one: 3, step: 4, most: 8 };
 
 fn fetch(url: &str, folder: &str) -> Result<Repository, String> {
     let bounds = Bounds { all: u64::MAX, one: 40_000 };

@@ -39,7 +39,7 @@ fn fetching_process() {
     let (asked, patience) = (AtomicU32::new(0), patience.parse().unwrap());
     let give_up: GiveUp = Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) >= patience);
     let id = "forge/team/shop".parse().unwrap();
-    let one_by_one = Depths { first: 1, one: 1, steps: [1, 2] };
+    let one_by_one = Depths { first: 1, one: 1, step: 1, most: 2 };
     let repositories = Repositories::new(&folder).reaching(one_by_one);
     let main = ["refs/heads/".to_owned()];
     match repositories.tips(&id, &source, &main, &give_up) {

@@ -43,7 +43,7 @@ const APPLICATIONS: usize = 200;
 const SAMPLES: usize = 3;
 
 /// Everything at once, as without depth.
-const WHOLE: Depths = Depths { first: 0x7fff_ffff, one: 0x7fff_ffff, steps: [1, 1] };
+const WHOLE: Depths = Depths { first: 0x7fff_ffff, one: 0x7fff_ffff, step: 1, most: 1 };
 
 fn main() {
     let commits = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(COMMITS);

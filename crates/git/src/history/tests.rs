@@ -19,7 +19,7 @@ use crate::testing::server::{Served, serve};
 use crate::testing::{Place, has_git};
 
 /// Little enough for histories of a test to go beyond it.
-const LITTLE: Depths = Depths { first: 8, one: 4, steps: [8, 16] };
+const LITTLE: Depths = Depths { first: 8, one: 4, step: 8, most: 16 };
 
 /// A repository to serve, the server, and where mirrors go.
 struct World {
