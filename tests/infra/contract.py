@@ -45,6 +45,11 @@ def variables():
     return found
 
 
+def told(function):
+    """The variables that a function finds."""
+    return {name for name, who in variables().items() if function in who}
+
+
 def queues():
     """Who sends to each queue, and who takes from it."""
     return {

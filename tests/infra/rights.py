@@ -35,14 +35,17 @@ SECRETS = {
     "report": "ForgeStatusSecretArns",
     "record": "PseudonymSecretArn",
 }
+# Queues of one cluster, as its link names them, or of all clusters, as record's role does.
+QUEUE_OF_A_CLUSTER = re.compile(
+    r"arn:\$\{AWS::Partition\}:sqs:\$\{AWS::Region\}:(?:\*|\$\{In\}):\$\{Installation\}-([a-z-]+)-(?:\*|\$\{Cluster\})\.fifo"
+)
 # Where a role is narrower than its row: of the log only what is staged and partial tiles is ever deleted.
 NARROWER = {("record", "s3:DeleteObject", "log/log/*"): ["log/log/staging/*", "log/log/tile/*"]}
 
 
 def by_contract(function):
     """All that a function's role must allow, and nothing else."""
-    on_keys, variables = contract.rights_on_keys(function), contract.variables()
-    told = {name for name, who in variables.items() if function in who}
+    on_keys, told = contract.rights_on_keys(function), contract.told(function)
     found = {("logs:CreateLogStream", "own log group"), ("logs:PutLogEvents", "own log group")}
     for letter, bucket, pattern in on_keys:
         if letter in ACTIONS:
@@ -110,7 +113,7 @@ def resource_name(templates, name, function, value):
         made, given = (resource_name(templates, name, function, one) for one in value["Fn::If"][1:])
         return made if made == given else f"{made} or {given}"
     if "Ref" in value:
-        return _parameter(templates, name, value["Ref"])
+        return value["Ref"].removesuffix("Arn") if value["Ref"].endswith("KeyArn") else value["Ref"]
     if "Fn::GetAtt" in value:
         resource = value["Fn::GetAtt"].removesuffix(".Arn")
         kind = template["Resources"][resource]["Type"]
@@ -120,18 +123,12 @@ def resource_name(templates, name, function, value):
             return "own log group" if resource == f"{function.capitalize()}Logs" else resource
         return _bucket(resource) if kind == "AWS::S3::Bucket" else resource
     text = value["Fn::Sub"]
+    if queue := QUEUE_OF_A_CLUSTER.fullmatch(text if isinstance(text, str) else text[0]):
+        return f"{queue[1]}-CLUSTER"
     if text.endswith(":eks:${AWS::Region}:${AWS::AccountId}:cluster/${EksCluster}"):
         return "own cluster"
     below = re.fullmatch(r"(?:arn:\$\{AWS::Partition\}:s3:::\$\{(\w+)\}|\$\{(\w+)\.Arn\})(/.+)?", text)
     return f"{_bucket(below[1] or below[2])}{below[3] or ''}" if below else text
-
-
-def _parameter(templates, name, parameter):
-    if name == "link":
-        # Its parameters are outputs of the cluster's stack.
-        output = templates["cluster"]["Outputs"][parameter]["Value"]
-        return resource_name(templates, "cluster", "record", output)
-    return parameter.removesuffix("Arn") if parameter.endswith("KeyArn") else parameter
 
 
 def _bucket(resource):

@@ -39,6 +39,12 @@ class Permissions(unittest.TestCase):
     def test_nothing_is_allowed_on_everything(self):
         self.assertEqual(t.too_wide(self.templates), [])
 
+    def test_nothing_gives_a_role_rights_but_the_role_itself(self):
+        for template in self.templates.values():
+            kinds = {resource["Type"] for resource in template["Resources"].values()}
+            found = {kind for kind in kinds if kind.startswith("AWS::IAM::")}
+            self.assertLessEqual(found, {"AWS::IAM::Role"})
+
     def test_no_role_has_a_policy_of_aws_but_the_one_that_a_vpc_needs(self):
         for template in self.templates.values():
             for name, role in t.of_type(template, "AWS::IAM::Role").items():
@@ -94,10 +100,14 @@ class TheseTestsCanFail(unittest.TestCase):
         allowed = t.allowed_by_table(t.permissions(), "receive")
         self.assertTrue(allowed - t.actions_of(self.templates, "receive"))
 
-    def test_a_link_counts_for_record(self):
-        statements = self.templates["link"]["Resources"]["RecordPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-        statements[0]["Action"].append("sqs:PurgeQueue")
-        self.assertIn("sqs:PurgeQueue", t.actions_of(self.templates, "record"))
+    def test_queues_of_clusters_in_any_account(self):
+        role = self.templates["core"]["Resources"]["RecordRole"]["Properties"]
+        statements = t.chosen(role["Policies"][0]["PolicyDocument"]["Statement"])
+        (sends,) = [one for one in statements if one["Sid"] == "SendToClusters"]
+        del sends["Condition"]
+        self.assertEqual(len(t.too_wide(self.templates)), 1)
+        sends.update({"Condition": t.IN_CLUSTER_ACCOUNTS, "Resource": "arn:${AWS::Partition}:sqs:${AWS::Region}:*:*"})
+        self.assertEqual(len(t.too_wide(self.templates)), 1)
 
     def test_a_wildcard(self):
         for wide in ("*", "arn:aws:s3:::*", "arn:aws:s3:::bucket/*", {"Fn::Sub": "${DataBucket.Arn}/*"}):

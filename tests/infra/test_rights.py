@@ -7,6 +7,10 @@ import contract
 import rights
 import templates as t
 
+# The roles of the functions of one installation's clusters: no name has a dot, so that it begins no other's.
+OF_CLUSTERS = [
+    {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::*:role/${{Installation}}.*.{name}"} for name in t.FUNCTIONS["cluster"]
+]
 ROLE = "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{Installation}}-{}"
 
 
@@ -56,12 +60,22 @@ class Rights(unittest.TestCase):
                 self.assertLessEqual(must, listed)
                 self.assertEqual({bucket for bucket, _ in listed}, buckets)
 
-    def test_statements_allow_and_only_listing_has_conditions(self):
+    def test_statements_allow_and_only_listing_and_queues_of_clusters_have_conditions(self):
         for function in contract.all_functions():
             for statement in t.statements_of(self.templates, function):
                 self.assertEqual(statement["Effect"], "Allow", f"{function}: {statement['Sid']}")
-                if "Condition" in statement:
+                if statement.get("Condition") == t.IN_CLUSTER_ACCOUNTS:
+                    self.assertTrue(all(t.OF_A_CLUSTER.match(text) for text in t.texts(statement["Resource"])))
+                elif "Condition" in statement:
                     self.assertEqual(t.many(statement["Action"]), ["s3:ListBucket"], function)
+
+    def test_functions_of_a_cluster_have_roles_that_the_core_knows_by_their_names(self):
+        for function in t.FUNCTIONS["cluster"]:
+            name = self.templates["cluster"]["Resources"][t.role_name(function)]["Properties"]["RoleName"]
+            self.assertEqual(name, {"Fn::Sub": f"${{Installation}}.${{Cluster}}.{function}"})
+            for parameter in ("Installation", "Cluster"):
+                pattern = self.templates["cluster"]["Parameters"][parameter]["AllowedPattern"]
+                self.assertNotRegex("a.b", pattern)
 
     def test_roles_are_lambdas_alone(self):
         for name, template in self.templates.items():
@@ -106,14 +120,14 @@ class OtherAccounts(unittest.TestCase):
                 self.assertEqual(found, self.wanted_on(action, bucket), f"{resource}: {action}")
             for sid in sids:
                 self.assertEqual(statements[sid]["Principal"], {"AWS": {"Ref": "ClusterAccounts"}})
-                condition = {"ArnEquals": {"aws:PrincipalArn": {"Ref": "ClusterRoleArns"}}}
+                condition = {"ArnLike": {"aws:PrincipalArn": OF_CLUSTERS}}
                 self.assertEqual(statements[sid]["Condition"], condition)
 
     def test_keys_let_clusters_decrypt_through_s3_alone(self):
         for key in ("StorageKey", "ManifestKey"):
             statement = policy(self.templates, "core", key)["Clusters"]
             self.assertEqual(t.many(statement["Action"]), ["kms:Decrypt"])
-            self.assertEqual(statement["Condition"]["ArnEquals"], {"aws:PrincipalArn": {"Ref": "ClusterRoleArns"}})
+            self.assertEqual(statement["Condition"]["ArnLike"], {"aws:PrincipalArn": OF_CLUSTERS})
             self.assertIn("kms:ViaService", statement["Condition"]["StringEquals"])
 
     def test_readers_read_the_log_and_the_witness_and_nothing_else(self):
@@ -195,9 +209,9 @@ class TheseTestsCanFail(unittest.TestCase):
         self.statements("ApplyRole", "cluster")["UseKeys"]["Resource"].pop()
         self.assertEqual(differences(self.templates), ["apply: missing: kms:Decrypt on ManifestKey"])
 
-    def test_a_link_to_another_queue(self):
-        outputs = self.templates["cluster"]["Outputs"]
-        outputs["DeployQueueArn"]["Value"] = {"Fn::GetAtt": "ObservationsQueue.Arn"}
+    def test_the_queues_of_clusters_that_record_does_not_send_to(self):
+        sends = self.statements("RecordRole")["SendToClusters"]
+        sends["Resource"]["Fn::Sub"] = sends["Resource"]["Fn::Sub"].replace("deploys", "observations")
         self.assertEqual(len(differences(self.templates)), 2)
 
     def test_the_log_lines_of_another(self):

@@ -110,6 +110,13 @@ class Templates(unittest.TestCase):
         self.assertIs(log["ObjectLockEnabled"], True)
         self.assertIn("DefaultRetention", log["ObjectLockConfiguration"]["Rule"])
 
+    def test_schedules_are_found_by_the_names_of_the_contract(self):
+        for name, resource in self.resources("AWS::Scheduler::Schedule"):
+            task = name.removesuffix("Schedule").lower()
+            of_cluster = "${Cluster}-" if task == "drift" else ""
+            wanted = {"Fn::Sub": f"${{Installation}}-{of_cluster}{task}"}
+            self.assertEqual(resource["Properties"]["Name"], wanted)
+
     def test_keys_stay(self):
         for name, resource in self.resources("AWS::KMS::Key"):
             self.assertEqual((resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), ("Retain", "Retain"), name)
@@ -122,7 +129,9 @@ class Templates(unittest.TestCase):
                 for statement in t.chosen(key["Properties"]["KeyPolicy"]["Statement"]):
                     uses = {"kms:*", "kms:Sign", "kms:Decrypt", "kms:GenerateDataKey"} & set(t.many(statement["Action"]))
                     if uses:
-                        self.assertIn("aws:PrincipalArn", statement["Condition"]["ArnEquals"], name)
+                        condition = statement["Condition"]
+                        roles = condition.get("ArnEquals") or condition["ArnLike"]
+                        self.assertIn("aws:PrincipalArn", roles, name)
 
     def test_every_queue_has_an_alarm_and_alarms_reach_people(self):
         for name in ("core", "cluster"):

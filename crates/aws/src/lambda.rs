@@ -70,15 +70,12 @@ impl Start {
     /// The queues of this installation.
     ///
     /// # Errors
-    /// When `COUNTERSIGN_QUEUE_PREFIX` is not set.
+    /// When `COUNTERSIGN_QUEUE_PREFIX` is not set, or `COUNTERSIGN_CLUSTERS_ELSEWHERE` is not understood.
     #[cfg(feature = "sqs")]
     pub fn queue(&self) -> anyhow::Result<SqsQueue> {
-        let elsewhere = optional("COUNTERSIGN_DEPLOY_QUEUES").unwrap_or_default();
-        let elsewhere = elsewhere.split(',').map(str::trim).filter(|url| !url.is_empty());
-        let urls = QueueUrls {
-            prefix: variable("COUNTERSIGN_QUEUE_PREFIX")?,
-            elsewhere: elsewhere.map(str::to_owned).collect(),
-        };
+        let elsewhere = "COUNTERSIGN_CLUSTERS_ELSEWHERE";
+        let accounts = QueueUrls::accounts(&optional(elsewhere).unwrap_or_default()).context(elsewhere)?;
+        let urls = QueueUrls { prefix: variable("COUNTERSIGN_QUEUE_PREFIX")?, accounts };
         Ok(SqsQueue::new(&self.config, urls))
     }
 }

@@ -3,6 +3,7 @@
 mod outgoing;
 mod visibility;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -11,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message as Received, MessageAttributeValue, MessageSystemAttributeName};
 use countersign_core::message::{Message, QueueName};
+use countersign_core::names::ClusterName;
 use countersign_core::ports::PortError;
 use countersign_core::ports::queue::{Delivery, Outgoing, Queue};
 use countersign_core::stage::Incoming;
@@ -56,17 +58,44 @@ const REFUSALS: [&str; 3] = ["BatchRequestTooLong", "InvalidMessageContents", "I
 pub struct QueueUrls {
     /// A queue's URL is this, its name, and `.fifo` where it is ordered.
     pub prefix: String,
-    /// Queues that are elsewhere, as those of a cluster in another account.
-    pub elsewhere: Vec<String>,
+    /// The accounts of clusters whose queues are in another one than the prefix says.
+    pub accounts: BTreeMap<ClusterName, String>,
 }
 
 impl QueueUrls {
+    /// The accounts of clusters elsewhere: of `ACCOUNT/CLUSTER`, separated by commas.
+    ///
+    /// # Errors
+    /// When one is not of that form.
+    pub fn accounts(elsewhere: &str) -> Result<BTreeMap<ClusterName, String>, PortError> {
+        let each = elsewhere.split(',').map(str::trim).filter(|one| !one.is_empty());
+        let parts = |one: &str| {
+            let (account, cluster) = one.split_once('/')?;
+            let is_account = account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit());
+            let cluster = cluster.parse().ok().filter(|_| is_account)?;
+            Some((cluster, account.to_owned()))
+        };
+        let wrong = |one| {
+            PortError::Refused(format!(
+                "{one:?} is no ACCOUNT/CLUSTER, as 123456789012/east: deploy the core again"
+            ))
+        };
+        each.map(|one| parts(one).ok_or_else(|| wrong(one))).collect()
+    }
+
     /// The URL of a queue.
     fn of(&self, queue: &QueueName) -> String {
         let name = file_name(queue);
-        let ending = format!("-{name}");
-        let elsewhere = self.elsewhere.iter().find(|url| url.ends_with(&ending));
-        elsewhere.cloned().unwrap_or_else(|| format!("{}{name}", self.prefix))
+        let account = match queue {
+            QueueName::Deploys(cluster) => self.accounts.get(cluster),
+            _ => None,
+        };
+        // A prefix is an address, an account and what names begin with.
+        let mut parts = self.prefix.rsplitn(3, '/');
+        match (account, parts.next(), parts.nth(1)) {
+            (Some(account), Some(begin), Some(address)) => format!("{address}/{account}/{begin}{name}"),
+            _ => format!("{}{name}", self.prefix),
+        }
     }
 
     /// The URL of the queue of its dead letters.

@@ -13,8 +13,8 @@ fn ids(queue: &QueueName, messages: &[Outgoing]) -> Vec<Vec<String>> {
 
 fn urls() -> QueueUrls {
     QueueUrls {
-        prefix: "https://sqs.example/1/shop-".into(),
-        elsewhere: vec!["https://sqs.example/2/shop-deploys-east.fifo".into()],
+        prefix: "https://sqs.example/111111111111/shop-".into(),
+        accounts: QueueUrls::accounts("222222222222/east").unwrap(),
     }
 }
 
@@ -23,18 +23,32 @@ fn cluster(name: &str) -> countersign_core::names::ClusterName {
 }
 
 #[test]
-fn a_queue_is_found_by_its_name_and_one_of_another_account_by_its_url() {
+fn a_queue_is_found_by_its_name_and_one_of_another_account_by_that_too() {
     let urls = urls();
-    assert_eq!(urls.of(&QueueName::Events), "https://sqs.example/1/shop-events.fifo");
-    assert_eq!(urls.of(&QueueName::Deploys(cluster("east"))), "https://sqs.example/2/shop-deploys-east.fifo");
+    assert_eq!(urls.of(&QueueName::Events), "https://sqs.example/111111111111/shop-events.fifo");
+    assert_eq!(
+        urls.of(&QueueName::Deploys(cluster("east"))),
+        "https://sqs.example/222222222222/shop-deploys-east.fifo"
+    );
     assert_eq!(
         urls.of(&QueueName::Deploys(cluster("north-east"))),
-        "https://sqs.example/1/shop-deploys-north-east.fifo"
+        "https://sqs.example/111111111111/shop-deploys-north-east.fifo"
     );
     let observations = QueueName::Observations(cluster("east"));
-    assert_eq!(urls.of(&observations), "https://sqs.example/1/shop-observations-east");
-    assert_eq!(urls.dead(&observations), "https://sqs.example/1/shop-dead-observations-east");
-    assert_eq!(urls.dead(&QueueName::Facts), "https://sqs.example/1/shop-dead-facts.fifo");
+    assert_eq!(urls.of(&observations), "https://sqs.example/111111111111/shop-observations-east");
+    assert_eq!(urls.dead(&observations), "https://sqs.example/111111111111/shop-dead-observations-east");
+    assert_eq!(urls.dead(&QueueName::Facts), "https://sqs.example/111111111111/shop-dead-facts.fifo");
+}
+
+#[test]
+fn what_says_no_account_and_cluster_is_refused_by_its_words() {
+    assert_eq!(QueueUrls::accounts(" ").unwrap(), BTreeMap::new());
+    let found = QueueUrls::accounts("222222222222/east, 333333333333/west").unwrap();
+    assert_eq!(found.get(&cluster("west")).map(String::as_str), Some("333333333333"));
+    for wrong in ["east", "2/east", "222222222222/", "222222222222/EAST", "22222222222x/east"] {
+        let refused = QueueUrls::accounts(wrong);
+        assert!(matches!(&refused, Err(PortError::Refused(why)) if why.contains(wrong)), "{refused:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use countersign_core::ports::signer::PublicKey;
 use countersign_ledger::note::NoteKey;
 
 use super::{CLUSTER, EKS_CLUSTER, Services, WITNESS};
-use crate::cloud::lambda::Function;
+use crate::cloud::lambda::{ACCOUNT, Function};
 use crate::installation::built;
 use crate::world::aws::kms;
 
@@ -62,7 +62,7 @@ impl Services {
         let prefix = format!("{SQS}/{}-", self.installation);
         let root: String = root_key.pem.lines().filter(|line| !line.starts_with("---")).collect();
         let log_key = log_key.to_string();
-        let deploys = format!("{prefix}deploys-{CLUSTER}.fifo");
+        let elsewhere = format!("{ACCOUNT}/{CLUSTER}");
         [
             ("COUNTERSIGN_INSTALLATION", self.installation.as_str()),
             ("COUNTERSIGN_LOG_LEVEL", "info"),
@@ -71,7 +71,7 @@ impl Services {
             ("COUNTERSIGN_LOG_BUCKET", log),
             ("COUNTERSIGN_WITNESS_BUCKET", witness),
             ("COUNTERSIGN_QUEUE_PREFIX", &prefix),
-            ("COUNTERSIGN_DEPLOY_QUEUES", &deploys),
+            ("COUNTERSIGN_CLUSTERS_ELSEWHERE", &elsewhere),
             ("COUNTERSIGN_MAX_RECEIVES", "288"),
             ("COUNTERSIGN_ROOT_KEY", &root),
             ("COUNTERSIGN_EPOCH", "1"),

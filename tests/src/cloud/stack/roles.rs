@@ -16,7 +16,7 @@ pub const FUNCTIONS: [&str; 10] =
 /// Those of one cluster.
 pub const CLUSTER_FUNCTIONS: [&str; 3] = ["apply", "observe", "drift"];
 
-/// The name of a function in Lambda, and of its role.
+/// The name of a function in Lambda.
 pub fn lambda_name(installation: &str, function: &str) -> String {
     if CLUSTER_FUNCTIONS.contains(&function) {
         format!("{installation}-{CLUSTER}-{function}")
@@ -25,12 +25,21 @@ pub fn lambda_name(installation: &str, function: &str) -> String {
     }
 }
 
+/// The name of a function's role.
+fn role_name(installation: &str, function: &str) -> String {
+    if CLUSTER_FUNCTIONS.contains(&function) {
+        format!("{installation}.{CLUSTER}.{function}")
+    } else {
+        lambda_name(installation, function)
+    }
+}
+
 /// A session of each function's role.
 pub async fn assume(moto: &Moto, installation: &str) -> Result<Vec<Credentials>> {
     let mut roles = Vec::new();
     for function in FUNCTIONS {
-        let name = lambda_name(installation, function);
-        let session = moto.assume(&format!("arn:aws:iam::{ACCOUNT}:role/{name}"), &name).await?;
+        let (role, name) = (role_name(installation, function), lambda_name(installation, function));
+        let session = moto.assume(&format!("arn:aws:iam::{ACCOUNT}:role/{role}"), &name).await?;
         roles.push(Credentials {
             function: function.to_owned(),
             access_key: session.access_key,
@@ -43,6 +52,6 @@ pub async fn assume(moto: &Moto, installation: &str) -> Result<Vec<Credentials>>
 
 /// The access entries that the cluster stack makes.
 pub fn groups(installation: &str) -> BTreeMap<String, String> {
-    let entry = |function: &&str| (lambda_name(installation, function), format!("countersign:{function}"));
+    let entry = |function: &&str| (role_name(installation, function), format!("countersign:{function}"));
     CLUSTER_FUNCTIONS.iter().map(entry).collect()
 }

@@ -1,5 +1,6 @@
 //! ElasticMQ, which speaks the protocol of SQS.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::OnceLock;
 
@@ -82,7 +83,7 @@ impl ElasticMq {
             create(&client, &name, queue.is_ordered(), &[redrive(&dead, limit)]).await?;
         }
         let prefix = format!("{}/{ACCOUNT}/{installation}-", self.url);
-        Ok(SqsQueue::new(&config, QueueUrls { prefix, elsewhere: Vec::new() }))
+        Ok(SqsQueue::new(&config, QueueUrls { prefix, accounts: BTreeMap::new() }))
     }
 
     /// The bodies of what lies among the dead letters of a queue, ten at most.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -58,7 +60,7 @@ async fn work(
     messages: &[Message<'_>],
     result: Result<(), StageError>,
 ) -> Made {
-    let urls = QueueUrls { prefix: "https://sqs.example/1/shop-".to_owned(), elsewhere: Vec::new() };
+    let urls = QueueUrls { prefix: "https://sqs.example/1/shop-".to_owned(), accounts: BTreeMap::new() };
     let queue = SqsQueue::new(&sqs.config().await, urls);
     let batches = most.map_or(Batches::unlimited(&queue), |most| Batches::limited(&queue, most));
     let mut context = Context::default();
