@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use countersign_core::authorization;
 use countersign_core::decision::{Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::event::{Event, EventKind};
@@ -26,10 +27,20 @@ use crate::Recorder;
 use crate::working::Working;
 
 /// Messages to send once state is written.
-#[derive(Debug, Default)]
-pub struct Outbox(BTreeMap<QueueName, Vec<Outgoing>>);
+#[derive(Debug)]
+pub struct Outbox {
+    /// The time now.
+    now: Timestamp,
+    messages: BTreeMap<QueueName, Vec<Outgoing>>,
+}
 
 impl Outbox {
+    /// Nothing to send yet.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self { now, messages: BTreeMap::new() }
+    }
+
     fn push<T: Serialize>(
         &mut self,
         queue: QueueName,
@@ -40,7 +51,7 @@ impl Outbox {
         let body = serde_json::to_string(message)
             .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
         let outgoing = Outgoing { group, deduplication: name, body, delay: Duration::ZERO };
-        self.0.entry(queue).or_default().push(outgoing);
+        self.messages.entry(queue).or_default().push(outgoing);
         Ok(())
     }
 
@@ -52,7 +63,7 @@ impl Outbox {
         name: String,
         message: &Message<T>,
     ) -> Result<(), StageError> {
-        if let Some(waiting) = self.0.get_mut(&queue) {
+        if let Some(waiting) = self.messages.get_mut(&queue) {
             waiting.retain(|earlier| earlier.group != group);
         }
         self.push(queue, group, name, message)
@@ -63,10 +74,10 @@ impl Outbox {
     /// # Errors
     /// When a queue cannot be written.
     pub async fn send(self, queue: &impl Queue) -> Result<(), PortError> {
-        if self.0.is_empty() {
+        if self.messages.is_empty() {
             return Ok(());
         }
-        queue.send_all(&self.0.into_iter().collect::<Vec<_>>()).await
+        queue.send_all(&self.messages.into_iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -127,10 +138,14 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             }
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
                 self.authorize(log, working, (index, time), record).await?;
-                let due = DeployDue { attempt: record.attempt, target: record.target.clone() };
-                let queue = QueueName::Deploys(record.target.cluster.clone());
-                let name = format!("deploy-{}", record.attempt);
-                outbox.push(queue, record.target.key(), name, &Message::new(&record.trace, due))?;
+                // What has expired a cluster would refuse, and say so. Where it is still wanted, another look is due,
+                // which was folded in.
+                if outbox.now.since(time) <= authorization::LIFETIME {
+                    let due = DeployDue { attempt: record.attempt, target: record.target.clone() };
+                    let queue = QueueName::Deploys(record.target.cluster.clone());
+                    let name = format!("deploy-{}", record.attempt);
+                    outbox.push(queue, record.target.key(), name, &Message::new(&record.trace, due))?;
+                }
             }
             (Disposition::Authorized, Operation::Activate) => {
                 if let Some(bundle) = record.new_bundle {

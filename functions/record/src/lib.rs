@@ -150,7 +150,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             let (_, leaf) = leaf::of(now, record)?;
             self.append(0, &[leaf]).await?;
         }
-        self.settle().await
+        self.settle(now).await
     }
 
     /// Everything of one batch goes under one checkpoint, so it fails, and comes again, as one.
@@ -164,7 +164,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
 
     async fn record(&self, now: Timestamp, drafts: Vec<Draft>) -> Result<(), StageError> {
         // What an earlier call appended and did not finish comes first: the state below builds on it.
-        let mut log = self.settle_all().await?;
+        let mut log = self.settle_all(now).await?;
         let size = log.as_ref().map_or(0, View::size);
         let mut working = Working::new(self.store, self.settings, self.configurations);
         let mut leaves = Vec::new();
@@ -182,7 +182,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             return Ok(());
         }
         self.append(size, &leaves).await?;
-        self.settle().await
+        self.settle(now).await
     }
 
     /// The decision that the log holds of an attempt, with its index.
@@ -209,12 +209,12 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         Ok(())
     }
 
-    /// Brings every leaf's consequences about, from where that last ended.
+    /// Brings every leaf's consequences about, from where that last ended; from leaf 0 on where the state is lost.
     ///
     /// # Errors
     /// When the store, the log or a queue fails; a repeat continues where this ended.
-    pub async fn settle(&self) -> Result<(), StageError> {
-        self.settle_all().await.map(drop)
+    pub async fn settle(&self, now: Timestamp) -> Result<(), StageError> {
+        self.settle_all(now).await.map(drop)
     }
 
     async fn open(&self) -> Result<Option<View<'_, S>>, StageError> {
@@ -226,13 +226,13 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     }
 
     /// Settles every leaf; returns the log, unless there is none yet.
-    async fn settle_all(&self) -> Result<Option<View<'_, S>>, StageError> {
+    async fn settle_all(&self, now: Timestamp) -> Result<Option<View<'_, S>>, StageError> {
         let Some(mut log) = self.open().await? else { return Ok(None) };
         let size = log.size();
         let mut settled: u64 = store::get_json(self.store, keys::SETTLED).await?.unwrap_or(0);
         while settled < size {
             let end = size.min(settled + SETTLE_STEP);
-            self.settle_range(&mut log, settled..end).await?;
+            self.settle_range(&mut log, settled..end, now).await?;
             store::put_json(self.store, keys::SETTLED, &end).await?;
             settled = end;
         }
@@ -241,10 +241,15 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
 
     /// State is written before anything is sent, so that whoever a message wakes finds it. It is written at
     /// once, and so are the messages: each wait for the disk would hold up all of the range.
-    async fn settle_range(&self, log: &mut View<'_, S>, range: Range<u64>) -> Result<(), StageError> {
+    async fn settle_range(
+        &self,
+        log: &mut View<'_, S>,
+        range: Range<u64>,
+        now: Timestamp,
+    ) -> Result<(), StageError> {
         let leaves = log.leaves(range.clone()).await?;
         let mut working = Working::new(self.store, self.settings, self.configurations);
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(now);
         for (index, bytes) in range.zip(leaves) {
             let leaf = understood(index, &bytes)?;
             self.consequences(log, &mut working, &mut outbox, (index, &leaf)).await?;

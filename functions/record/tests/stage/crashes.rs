@@ -14,7 +14,7 @@ use crate::world::{World, at, commit, east, incoming, outcome, target};
 
 /// Runs `work` against ports that die at one call after the other, each time in a new world, until nothing
 /// dies any more. `again` then runs it as a repeat would, and looks.
-async fn at_every_call(
+pub async fn at_every_call(
     first: impl AsyncFn(&Mortal<'_>, &World) -> bool,
     again: impl AsyncFn(&World),
     prepare: impl AsyncFn() -> World,

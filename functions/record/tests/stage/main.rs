@@ -5,5 +5,6 @@ mod crashes;
 mod drifts;
 mod dying;
 mod flow;
+mod restore;
 mod rotation;
 mod world;
