@@ -49,7 +49,7 @@ docs: build ## Write the generated references again: rules and schemas
 	@COUNTERSIGN_WRITE=1 cargo test --quiet -p countersign-policy schema
 
 tools: ## Build the real servers that tests use, once, into the cache
-	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw moto kustomize
+	@bash tests/tools/build.sh etcd kubernetes kwok gitea elasticmq versitygw moto aws kustomize
 	@bash tests/tools/github-openapi/fetch.sh
 
 test: tools programs infra ## Run every test, also on a real Kubernetes API server

@@ -1,25 +1,24 @@
 //! `countersign dlq`: shows messages that could not succeed, and puts them back to work or drops them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use countersign_core::message::QueueName;
-use countersign_local::database::Database;
-use countersign_local::queue::LocalQueue;
-use countersign_local::queue::dead::{DeadLetter, Redriven};
+use countersign_local::queue::dead::Redriven;
 use serde_json::{Value, json};
 
-use super::block_on;
-use super::reading::Installation;
+use super::place::{Form, Place};
 use super::shown::{clean, prose};
-use crate::installation::now;
 use crate::output::{Printed, colored};
 
+use cloud::Cloud;
+use embedded::Embedded;
+use letters::Letter;
+
+mod cloud;
+mod embedded;
 pub mod letters;
 
-/// The commands below `dlq`. All of them work while `serve` is running.
+/// The commands below `dlq`. All of them work while the installation runs.
 #[derive(Debug, Subcommand)]
 pub enum DlqCommand {
     /// List dead letters: messages that can never succeed as they are, each with the reason.
@@ -39,9 +38,9 @@ pub struct ListArguments {
     /// Only those of this queue.
     #[arg(value_name = "QUEUE")]
     pub queue: Option<String>,
-    /// The data folder of the installation.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    /// Of which installation.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Which dead letter. `countersign dlq list` lists them.
@@ -54,15 +53,16 @@ pub struct LetterArguments {
     /// Its id in that queue.
     #[arg(value_name = "ID")]
     pub id: String,
-    /// The data folder of the installation.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    /// Of which installation.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Arguments of `dlq redrive`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  countersign dlq redrive facts 42 --data /var/lib/countersign\n  \
-    countersign dlq redrive facts --all --data /var/lib/countersign\n\n\
+    countersign dlq redrive facts --all --data /var/lib/countersign\n  \
+    countersign dlq redrive facts --all --aws countersign     # in the cloud, with your own credentials\n\n\
     What is redriven keeps the order of its group: an older dead letter of the group goes first.")]
 pub struct RedriveArguments {
     /// The queue that they lie in.
@@ -74,9 +74,30 @@ pub struct RedriveArguments {
     /// All of the queue, oldest first.
     #[arg(long, conflicts_with = "id")]
     pub all: bool,
-    /// The data folder of the installation.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    /// Of which installation.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// The dead letters of an installation, in either form.
+trait DeadLetters {
+    /// Every queue that this installation has here.
+    fn queues(&self) -> anyhow::Result<Vec<QueueName>>;
+
+    /// The dead letters of all of them.
+    fn all(&self) -> anyhow::Result<Vec<Letter>>;
+
+    /// The dead letters of a queue, oldest first within a group.
+    fn list(&self, queue: &QueueName) -> anyhow::Result<Vec<Letter>>;
+
+    /// Puts one at the end of its group, unless that would turn the order of the group around.
+    fn redrive(&self, queue: &QueueName, id: &str) -> anyhow::Result<Redriven>;
+
+    /// Puts all at the end of their groups, in order; returns their ids.
+    fn redrive_all(&self, queue: &QueueName) -> anyhow::Result<Vec<String>>;
+
+    /// Drops one; says whether it was there.
+    fn dismiss(&self, queue: &QueueName, id: &str) -> anyhow::Result<bool>;
 }
 
 /// Shows, redrives or drops dead letters.
@@ -84,54 +105,58 @@ pub struct RedriveArguments {
 /// # Errors
 /// When the installation cannot be read or written, or there is no such dead letter.
 pub fn run(command: &DlqCommand) -> anyhow::Result<Printed> {
-    match command {
-        DlqCommand::List(arguments) => list(arguments),
-        DlqCommand::Show(arguments) => show(arguments),
-        DlqCommand::Redrive(arguments) => redrive(arguments),
-        DlqCommand::Dismiss(arguments) => dismiss(arguments),
+    let place = match command {
+        DlqCommand::List(arguments) => &arguments.place,
+        DlqCommand::Show(arguments) | DlqCommand::Dismiss(arguments) => &arguments.place,
+        DlqCommand::Redrive(arguments) => &arguments.place,
+    };
+    match place.form() {
+        Form::Embedded(data) => done(command, &Embedded::open(data)?),
+        Form::Cloud(installation) => done(command, &Cloud::open("aws", installation)?),
     }
 }
 
-fn list(arguments: &ListArguments) -> anyhow::Result<Printed> {
-    let installation = Installation::open(&arguments.data)?;
-    let names = match &arguments.queue {
-        Some(queue) => vec![named(&arguments.data, queue)?],
-        None => names(&installation)?,
+fn done(command: &DlqCommand, dead: &impl DeadLetters) -> anyhow::Result<Printed> {
+    match command {
+        DlqCommand::List(arguments) => list(arguments, dead),
+        DlqCommand::Show(arguments) => show(arguments, dead),
+        DlqCommand::Redrive(arguments) => redrive(arguments, dead),
+        DlqCommand::Dismiss(arguments) => dismiss(arguments, dead),
+    }
+}
+
+fn list(arguments: &ListArguments, dead: &impl DeadLetters) -> anyhow::Result<Printed> {
+    let found = match &arguments.queue {
+        Some(queue) => dead.list(&named(dead, queue)?)?,
+        None => dead.all()?,
     };
-    let found = letters::of(&queue(&installation.database), &names)?;
     let document = json!({ "deadLetters": found.iter().map(letters::document).collect::<Vec<_>>() });
-    let text = letters::text(&found, colored());
+    let text = letters::text(&found, arguments.place.form(), colored());
     Printed::done(if text.is_empty() { "there are no dead letters".to_owned() } else { text }, &document)
 }
 
-fn show(arguments: &LetterArguments) -> anyhow::Result<Printed> {
-    let name = named(&arguments.data, &arguments.queue)?;
-    let queue = queue(&Database::open_read_only(&arguments.data)?);
-    let mut found = queue.dead_letters(&name)?.into_iter();
-    let found = found.find(|letter| letter.id == arguments.id).ok_or_else(|| none(&name, &arguments.id))?;
-    let letter = (name.to_string(), found);
+fn show(arguments: &LetterArguments, dead: &impl DeadLetters) -> anyhow::Result<Printed> {
+    let name = named(dead, &arguments.queue)?;
+    let letter = dead.list(&name)?.into_iter().find(|letter| letter.id == arguments.id);
+    let letter = letter.ok_or_else(|| none(&name, &arguments.id))?;
     let mut document = letters::document(&letter);
-    document["body"] = body(&letter.1);
+    document["body"] = body(&letter);
     Printed::done(text(&letter), &document)
 }
 
 /// The body as JSON where it is JSON.
-fn body(letter: &DeadLetter) -> Value {
+fn body(letter: &Letter) -> Value {
     serde_json::from_str(&letter.body).unwrap_or_else(|_| Value::String(letter.body.clone()))
 }
 
-fn text((queue, letter): &(String, DeadLetter)) -> String {
+fn text(letter: &Letter) -> String {
     let body = serde_json::to_string_pretty(&body(letter)).unwrap_or_default();
     let body: Vec<_> = body.lines().map(|line| format!("  {}", clean_end(line))).collect();
-    let lines = [
-        format!("{queue} {}", letter.id),
-        prose(0, "why", &clean(&letter.reason)),
-        format!("sent      {}", letter.sent),
-        format!("died      {}, received {} times", letter.died, letter.receives),
-        format!("group     {}", clean(&letter.group)),
-        "body".to_owned(),
-        body.join("\n"),
-    ];
+    let received = letter.receives.map(|receives| format!(", received {receives} times"));
+    let mut lines = vec![format!("{} {}", letter.queue, letter.id), prose(0, "why", &clean(&letter.reason))];
+    lines.extend(letter.sent.map(|sent| format!("sent      {sent}")));
+    lines.push(format!("died      {}{}", letter.died, received.unwrap_or_default()));
+    lines.extend([format!("group     {}", clean(&letter.group)), "body".to_owned(), body.join("\n")]);
     lines.join("\n")
 }
 
@@ -141,12 +166,11 @@ fn clean_end(line: &str) -> String {
     format!("{}{}", " ".repeat(indent), clean(line))
 }
 
-fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Printed> {
-    let name = named(&arguments.data, &arguments.queue)?;
-    let queue = queue(&Database::open_beside(&arguments.data)?);
+fn redrive(arguments: &RedriveArguments, dead: &impl DeadLetters) -> anyhow::Result<Printed> {
+    let name = named(dead, &arguments.queue)?;
     let ids = match &arguments.id {
-        None => queue.redrive_all(&name)?,
-        Some(id) => match queue.redrive(&name, id)? {
+        None => dead.redrive_all(&name)?,
+        Some(id) => match dead.redrive(&name, id)? {
             Redriven::Sent => vec![id.clone()],
             Redriven::Unknown => return Err(none(&name, id)),
             Redriven::After(older) => bail!(
@@ -162,10 +186,9 @@ fn redrive(arguments: &RedriveArguments) -> anyhow::Result<Printed> {
     Printed::done(text, &json!({ "queue": name.to_string(), "redriven": ids }))
 }
 
-fn dismiss(arguments: &LetterArguments) -> anyhow::Result<Printed> {
-    let name = named(&arguments.data, &arguments.queue)?;
-    let queue = queue(&Database::open_beside(&arguments.data)?);
-    if !queue.dismiss(&name, &arguments.id)? {
+fn dismiss(arguments: &LetterArguments, dead: &impl DeadLetters) -> anyhow::Result<Printed> {
+    let name = named(dead, &arguments.queue)?;
+    if !dead.dismiss(&name, &arguments.id)? {
         return Err(none(&name, &arguments.id));
     }
     let document = json!({ "queue": name.to_string(), "dismissed": [arguments.id] });
@@ -176,19 +199,12 @@ fn none(name: &QueueName, id: &str) -> anyhow::Error {
     anyhow!("{name} has no dead letter {id:?}, or not any more: countersign dlq list shows what there is")
 }
 
-/// Nothing is received here, so how often a message may come does not matter.
-fn queue(database: &Database) -> LocalQueue {
-    LocalQueue::new(database, Arc::new(now), u32::MAX)
-}
-
-fn names(installation: &Installation) -> anyhow::Result<Vec<QueueName>> {
-    let active = block_on(installation.active())?;
-    Ok(QueueName::all(active.iter().flat_map(|(_, configuration)| configuration.clusters.keys())))
-}
-
-fn named(data: &Path, asked: &str) -> anyhow::Result<QueueName> {
-    let all = names(&Installation::open(data)?)?;
+fn named(dead: &impl DeadLetters, asked: &str) -> anyhow::Result<QueueName> {
+    let all = dead.queues()?;
     let names = || all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let found = all.iter().find(|queue| queue.to_string() == asked);
     found.cloned().ok_or_else(|| anyhow!("no queue is named {asked:?}: there are {}", names()))
 }
+
+#[cfg(test)]
+mod tests;

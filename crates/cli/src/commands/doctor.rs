@@ -11,35 +11,35 @@ mod log;
 mod machine;
 mod queues;
 
-use std::path::PathBuf;
-
-use clap::{ArgGroup, Args};
+use clap::Args;
 use countersign_core::names::ClusterName;
 use serde_json::json;
 
 use super::block_on;
+use super::place::{Form, Place};
 use super::reading::Installation;
 use super::shown::{Cell, clean, counted, prose};
 use crate::output::{Conclusion, Paint, Printed, colored, paint};
 
+use deployed::Part;
 use finding::{Finding, Findings, Grade};
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  countersign doctor --data /var/lib/countersign\n  \
-    countersign doctor --aws countersign --cluster east     # by the aws command, with your own credentials\n\n\
+    countersign doctor --aws countersign --cluster east     # by the aws command, with your own credentials\n  \
+    countersign doctor --aws countersign --witness          # the same in the witness's account\n\n\
     Exit codes: 0 in order, also with warnings; 1 something is wrong; 2 it could not be looked at.")]
-#[command(group(ArgGroup::new("what").required(true).args(["data", "aws"])))]
 pub struct DoctorArguments {
-    /// The data folder of an embedded installation; `serve` may be running.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// The name of an installation on AWS (the stack's parameter Installation).
-    #[arg(long, value_name = "INSTALLATION")]
-    pub aws: Option<String>,
+    /// Which installation.
+    #[command(flatten)]
+    pub place: Place,
     /// With --aws: also look at this cluster's stack, where it is in the same account. May be given more than once.
     #[arg(long = "cluster", value_name = "NAME", requires = "aws")]
     pub clusters: Vec<ClusterName>,
+    /// With --aws: look at the witness's stack instead, with credentials of its account.
+    #[arg(long, requires = "aws", conflicts_with = "clusters")]
+    pub witness: bool,
 }
 
 /// Looks at an installation.
@@ -48,10 +48,11 @@ pub struct DoctorArguments {
 /// When there is none to look at.
 pub fn run(arguments: &DoctorArguments) -> anyhow::Result<Printed> {
     let mut findings = Findings::default();
-    match (&arguments.data, &arguments.aws) {
-        (Some(data), _) => embedded(data, &mut findings)?,
-        (None, installation) => {
-            deployed::look(installation.as_deref().unwrap_or_default(), &arguments.clusters, &mut findings)?;
+    match arguments.place.form() {
+        Form::Embedded(data) => embedded(data, &mut findings)?,
+        Form::Cloud(installation) => {
+            let part = if arguments.witness { Part::Witness } else { Part::Core(&arguments.clusters) };
+            deployed::look(installation, part, &mut findings)?;
         }
     }
     Ok(printed(&findings.all()))

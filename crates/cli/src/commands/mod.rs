@@ -30,10 +30,13 @@ pub mod hook;
 pub mod inspect;
 
 // What several commands share.
+pub mod aws;
 pub mod bases;
 pub mod control;
+pub mod deployed;
 pub mod folder;
 pub mod judged;
+pub mod place;
 pub mod problems;
 pub mod reading;
 pub mod server;

@@ -1,24 +1,22 @@
 //! `countersign status`: what is wanted, what runs, what waits, and what is stuck.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod cloud;
+mod embedded;
 
 use clap::Args;
 use countersign_core::configuration::Configuration;
-use countersign_core::keys;
 use countersign_core::leaf::Disposition;
-use countersign_core::message::QueueName;
 use countersign_core::names::Target;
 use countersign_core::outcome::Outcome;
-use countersign_core::ports::store::{self, Store as _};
 use countersign_core::target::{ActiveBundle, LatestDrift, TargetState};
-use countersign_local::queue::{Depth, LocalQueue};
+use countersign_core::time::Timestamp;
+use countersign_local::queue::Depth;
 use serde_json::{Value, json};
 
-use super::block_on;
-use super::dlq::letters;
-use super::reading::Installation;
-use super::shown::{Cell, clean, disposition, heading, outcome, prose, short, table};
+use super::aws::Aws;
+use super::dlq::letters::{self, Letter};
+use super::place::{Form, Place};
+use super::shown::{Cell, clean, counted, disposition, heading, outcome, prose, short, table};
 use crate::installation::now;
 use crate::output::{Paint, Printed, colored, paint};
 
@@ -27,11 +25,26 @@ const DRIFTED_OBJECTS: usize = 10;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  countersign status --data /var/lib/countersign")]
+#[command(after_help = "Examples:\n  countersign status --data /var/lib/countersign\n  \
+    countersign status --aws countersign     # by the aws command, with your own credentials")]
 pub struct StatusArguments {
-    /// The data folder of the installation; `serve` may be running.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    /// Of which installation.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// How an installation stands, of either form.
+struct Standing {
+    origin: String,
+    size: u64,
+    /// When the newest leaf was appended.
+    appended: Option<Timestamp>,
+    active: Option<ActiveBundle>,
+    targets: Vec<Known>,
+    queues: Vec<(String, Depth)>,
+    /// Queues that these credentials cannot see, as those of a cluster in another account.
+    elsewhere: Vec<String>,
+    dead: Vec<Letter>,
 }
 
 /// Shows how everything stands.
@@ -39,34 +52,30 @@ pub struct StatusArguments {
 /// # Errors
 /// When the installation cannot be read.
 pub fn run(arguments: &StatusArguments) -> anyhow::Result<Printed> {
-    let installation = Installation::open(&arguments.data)?;
-    let (active, size) =
-        block_on(async { Ok((installation.active().await?, installation.log().await?.size())) })?;
-    let targets = block_on(targets(&installation, active.as_ref().map(|(_, configuration)| configuration)))?;
-    let clusters = active.iter().flat_map(|(_, configuration)| configuration.clusters.keys());
-    // Only counts are asked for, so how often a message may come does not matter here.
-    let queue = LocalQueue::new(&installation.database, Arc::new(now), u32::MAX);
-    let names = QueueName::all(clusters);
-    let mut depths = Vec::new();
-    for name in &names {
-        depths.push((name.to_string(), queue.depth(name)?));
-    }
-    let dead = letters::of(&queue, &names)?;
-    let origin = &installation.genesis.origin;
-    let active = active.map(|(active, _)| active);
+    let form = arguments.place.form();
+    let standing = match form {
+        Form::Embedded(data) => embedded::read(data)?,
+        Form::Cloud(installation) => cloud::read(&Aws::new("aws"), installation)?,
+    };
+    printed(&standing, form)
+}
+
+fn printed(standing: &Standing, form: Form<'_>) -> anyhow::Result<Printed> {
+    let Standing { origin, size, appended, active, targets, queues, elsewhere, dead } = standing;
     let document = json!({
-        "log": { "origin": origin, "size": size },
+        "log": { "origin": origin, "size": size, "appended": appended },
         "activeBundle": active,
         "targets": targets.iter().map(document).collect::<Vec<_>>(),
-        "queues": depths.iter().map(|(name, depth)| queue_document(name, depth)).collect::<Vec<_>>(),
+        "queues": queues.iter().map(|(name, depth)| queue_document(name, depth)).collect::<Vec<_>>(),
+        "queuesElsewhere": elsewhere,
         "deadLetters": dead.iter().map(letters::document).collect::<Vec<_>>(),
     });
     let on = colored();
     let parts = [
-        summary(origin, size, active.as_ref()),
-        targets_text(&targets, on),
-        queues_text(&depths, on),
-        letters::text(&dead, on),
+        summary(standing),
+        targets_text(targets, on),
+        queues_text(queues, elsewhere, on),
+        letters::text(dead, form, on),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     Printed::done(parts.join("\n\n"), &document)
@@ -82,35 +91,14 @@ struct Known {
 }
 
 /// Every target that has a state, and those that are configured and were never looked at.
-async fn targets(
-    installation: &Installation,
-    configuration: Option<&Configuration>,
-) -> anyhow::Result<Vec<Known>> {
-    let mut known: Vec<Known> = Vec::new();
-    for key in installation.store.list(keys::TARGETS, None, usize::MAX).await? {
-        let state: Option<TargetState> = store::get_json(&installation.store, &key).await?;
-        if let Some(state) = state {
-            let drift = drift(installation, &state).await?;
-            known.push(Known { target: state.target.clone(), state: Some(state), drift });
-        }
-    }
+fn all_targets(mut known: Vec<Known>, configuration: Option<&Configuration>) -> Vec<Known> {
     for configured in configuration.into_iter().flat_map(Configuration::targets) {
         if !known.iter().any(|known| known.target == configured.target) {
             known.push(Known { target: configured.target, state: None, drift: None });
         }
     }
     known.sort_by(|one, other| one.target.cmp(&other.target));
-    Ok(known)
-}
-
-/// How a target differs from what was authorized. The report is a blob, which may have been deleted.
-async fn drift(installation: &Installation, state: &TargetState) -> anyhow::Result<Option<Outcome>> {
-    let Some(drift) = &state.drift else { return Ok(None) };
-    let (store, details) = (&installation.store, &drift.details);
-    match store.get(&keys::blob(details)).await? {
-        Some(_) => Ok(Some(store::get_blob(store, keys::blob, details).await?)),
-        None => Ok(None),
-    }
+    known
 }
 
 fn document(known: &Known) -> Value {
@@ -127,8 +115,8 @@ fn queue_document(name: &str, depth: &Depth) -> Value {
     })
 }
 
-fn summary(origin: &str, size: u64, active: Option<&ActiveBundle>) -> String {
-    let bundle = match active {
+fn summary(standing: &Standing) -> String {
+    let bundle = match &standing.active {
         Some(active) => format!(
             "{}  active since leaf {}, from commit {}",
             short(&active.bundle.to_string()),
@@ -137,7 +125,20 @@ fn summary(origin: &str, size: u64, active: Option<&ActiveBundle>) -> String {
         ),
         None => "none is active".to_owned(),
     };
-    format!("log     {}, {size} leaves\nbundle  {bundle}", clean(origin))
+    let appended = standing.appended.map(|time| format!(", the last of {time}, {} ago", age(time)));
+    let (origin, size) = (clean(&standing.origin), standing.size);
+    format!("log     {origin}, {size} leaves{}\nbundle  {bundle}", appended.unwrap_or_default())
+}
+
+/// How long ago something was, in its largest whole unit.
+fn age(time: Timestamp) -> String {
+    let seconds = now().since(time).as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let (count, unit) = units
+        .iter()
+        .find(|(length, _)| seconds >= *length)
+        .map_or((seconds, "second"), |(length, unit)| (seconds / length, unit));
+    counted(usize::try_from(count).unwrap_or(usize::MAX), unit)
 }
 
 fn targets_text(targets: &[Known], colored: bool) -> String {
@@ -191,8 +192,7 @@ fn notes(known: &Known, colored: bool) -> Vec<String> {
         notes.push(prose(2, "why", &format!("{at}: {}", state.latest.reason)));
     }
     if let Some(due) = state.due {
-        let failures =
-            super::shown::counted(usize::try_from(state.failures).unwrap_or(usize::MAX), "failure");
+        let failures = counted(usize::try_from(state.failures).unwrap_or(usize::MAX), "failure");
         notes.push(prose(2, "next", &format!("look at {due}, after {failures}")));
     }
     notes
@@ -210,7 +210,16 @@ fn drift_notes(latest: &LatestDrift, report: Option<&Outcome>) -> Vec<String> {
     std::iter::once(first).chain(told).collect()
 }
 
-fn queues_text(depths: &[(String, Depth)], colored: bool) -> String {
+fn queues_text(depths: &[(String, Depth)], elsewhere: &[String], colored: bool) -> String {
+    let shown = busy_text(depths, colored);
+    if elsewhere.is_empty() {
+        return shown;
+    }
+    let told = format!("{}, as that of a cluster's account: not looked at", elsewhere.join(", "));
+    format!("{shown}\n{}", prose(0, "other account", &told))
+}
+
+fn busy_text(depths: &[(String, Depth)], colored: bool) -> String {
     let waits = |depth: &Depth| depth.visible + depth.in_flight + depth.delayed + depth.dead > 0;
     let busy: Vec<_> = depths.iter().filter(|(_, depth)| waits(depth)).collect();
     if busy.is_empty() {

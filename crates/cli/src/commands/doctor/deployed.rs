@@ -1,62 +1,71 @@
-//! An installation on AWS, by what an operator's own credentials may read. Asked with the `aws` command, so that every
-//! way of signing in works that it knows, and this program needs none of them.
+//! An installation on AWS, by what an operator's own credentials may read.
 
-mod aws;
 mod day;
 mod functions;
+mod schedules;
 mod storage;
+mod witness;
 
 use countersign_core::message::QueueName;
 use countersign_core::names::ClusterName;
 use serde_json::Value;
 
 use super::finding::Findings;
-use aws::Aws;
+use crate::commands::aws::Aws;
+use crate::commands::deployed::queues;
 
-/// Looks at the core of an installation, and at these clusters' stacks in the same account.
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// The core, and the stacks of these clusters in the same account.
+    Core(&'a [ClusterName]),
+    /// The witness's stack, which is in an account of its own.
+    Witness,
+}
+
+/// Looks at a part of an installation.
 ///
 /// # Errors
 /// When the `aws` command is not there, or has no credentials.
-pub fn look(installation: &str, clusters: &[ClusterName], findings: &mut Findings) -> anyhow::Result<()> {
-    ask(&Aws::new("aws"), installation, clusters, findings)
+pub fn look(installation: &str, part: Part<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    ask(&Aws::new("aws"), installation, part, findings)
 }
 
-fn ask(
-    aws: &Aws,
-    installation: &str,
-    clusters: &[ClusterName],
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+fn ask(aws: &Aws, installation: &str, part: Part<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let identity = aws.ask(&["sts", "get-caller-identity"])?;
     let text = |name: &str| identity.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     findings.good("aws", text("Account"), format!("asked as {}", text("Arn")));
-    functions::look(aws, installation, clusters, findings);
-    queues(aws, installation, clusters, findings);
-    let buckets = storage::look(aws, installation, &text("Account"), findings);
-    day::look(aws, installation, &buckets, findings);
-    alarms(aws, installation, findings);
+    match part {
+        Part::Core(clusters) => {
+            functions::core(aws, installation, clusters, findings);
+            schedules::core(aws, installation, clusters, findings);
+            queues(aws, installation, clusters, findings);
+            storage::core(aws, installation, &text("Account"), findings);
+            day::look(aws, installation, findings);
+            alarms(aws, &format!("{installation}-"), findings);
+        }
+        Part::Witness => witness::look(aws, installation, findings),
+    }
     Ok(())
 }
 
 /// Dead letters, and queues that are not there.
 fn queues(aws: &Aws, installation: &str, clusters: &[ClusterName], findings: &mut Findings) {
     for queue in QueueName::all(clusters) {
-        let ending = if queue.is_ordered() { ".fifo" } else { "" };
-        let name = format!("{installation}-{queue}{ending}");
-        let mend = "deploy the stack again: make deploy";
-        if let Some(count) = waiting(aws, &name, mend, findings) {
+        let name = queues::name(installation, &queue);
+        if let Some(count) = waiting(aws, &name, findings) {
             findings.good("queue", &name, format!("{count} wait"));
         }
         // What tells record of dead letters has none of its own.
-        if queue.dead_letters().is_none() {
-            continue;
-        }
-        let dead = format!("{installation}-dead-{queue}{ending}");
-        match waiting(aws, &dead, mend, findings) {
+        let Some(dead) = queues::dead_name(installation, &queue) else { continue };
+        match waiting(aws, &dead, findings) {
             Some(0) => findings.good("queue", &dead, "empty"),
             Some(count) => {
-                let mend = "read the attribute `reason` of each, mend that, and redrive: docs/OPERATIONS.md, A dead letter";
-                findings.bad("queue", &dead, format!("{count} dead letters"), mend);
+                let mend = format!(
+                    "read why: countersign dlq list {queue} --aws {installation}; mend that, then countersign dlq \
+                     redrive {queue} --all --aws {installation}"
+                );
+                findings.bad("queue", &dead, format!("{count} dead letters"), &mend);
             }
             None => {}
         }
@@ -64,36 +73,26 @@ fn queues(aws: &Aws, installation: &str, clusters: &[ClusterName], findings: &mu
 }
 
 /// How many messages a queue holds; nothing where it cannot be asked, which is noted.
-fn waiting(aws: &Aws, name: &str, mend: &str, findings: &mut Findings) -> Option<u64> {
-    let url = aws.ask(&["sqs", "get-queue-url", "--queue-name", name]);
-    let url = url.and_then(|answer| {
-        let url = answer.get("QueueUrl").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let attribute = "ApproximateNumberOfMessages";
-        aws.ask(&["sqs", "get-queue-attributes", "--queue-url", &url, "--attribute-names", attribute])
-    });
-    match url {
-        Ok(answer) => {
-            let count = answer.pointer("/Attributes/ApproximateNumberOfMessages").and_then(Value::as_str);
-            count.and_then(|count| count.parse().ok())
-        }
+fn waiting(aws: &Aws, name: &str, findings: &mut Findings) -> Option<u32> {
+    match queues::url(aws, name).and_then(|url| queues::depth(aws, &url)) {
+        Ok(depth) => Some(depth.visible + depth.in_flight + depth.delayed),
         Err(error) => {
-            aws.note(findings, "queue", name, &error, mend);
+            findings.unread("queue", name, &error, "deploy the stack again: make deploy");
             None
         }
     }
 }
 
 /// What CloudWatch cries about now.
-fn alarms(aws: &Aws, installation: &str, findings: &mut Findings) {
-    let prefix = format!("{installation}-");
-    let asked = ["cloudwatch", "describe-alarms", "--state-value", "ALARM", "--alarm-name-prefix", &prefix];
+fn alarms(aws: &Aws, prefix: &str, findings: &mut Findings) {
+    let asked = ["cloudwatch", "describe-alarms", "--state-value", "ALARM", "--alarm-name-prefix", prefix];
     let answer = match aws.ask(&asked) {
         Ok(answer) => answer,
-        Err(error) => return aws.note(findings, "alarm", installation, &error, "deploy the stack again"),
+        Err(error) => return findings.unread("alarm", prefix, &error, "deploy the stack again"),
     };
     let crying = answer.get("MetricAlarms").and_then(Value::as_array).cloned().unwrap_or_default();
     if crying.is_empty() {
-        findings.good("alarm", installation, "none cries");
+        findings.good("alarm", prefix, "none cries");
     }
     for alarm in crying {
         let text = |name: &str| alarm.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

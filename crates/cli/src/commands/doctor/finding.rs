@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::commands::aws::Refused;
+
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +51,16 @@ impl Findings {
     /// Notes something that is wrong.
     pub fn bad(&mut self, area: &'static str, subject: impl ToString, what: impl Into<String>, mend: &str) {
         self.push(area, subject, Grade::Problem, what.into(), Some(mend));
+    }
+
+    /// Notes that something on AWS could not be looked at: a warning where these credentials may not, else a problem.
+    pub fn unread(&mut self, area: &'static str, subject: impl ToString, error: &anyhow::Error, mend: &str) {
+        if Refused::of(error).is_some_and(|refused| refused.is_forbidden) {
+            let mend = "look with credentials that may read it, if it matters";
+            self.warn(area, subject, format!("cannot be told with these credentials: {error:#}"), mend);
+        } else {
+            self.bad(area, subject, format!("{error:#}"), mend);
+        }
     }
 
     fn push(

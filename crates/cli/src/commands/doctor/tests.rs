@@ -146,8 +146,8 @@ fn a_folder_without_genesis_or_with_a_lost_database_is_named() {
     fs::write(DataFolder::new(world.path()).genesis(), "{}").unwrap();
     problem(&world.folder(), "folder", "not what the root key signed");
     let nothing = tempfile::tempdir().unwrap();
-    let printed =
-        run(&DoctorArguments { data: Some(nothing.path().to_owned()), aws: None, clusters: Vec::new() });
+    let place = Place { data: Some(nothing.path().to_owned()), aws: None };
+    let printed = run(&DoctorArguments { place, clusters: Vec::new(), witness: false });
     let printed = printed.unwrap();
     assert_eq!(printed.conclusion, Conclusion::Denied);
     assert!(printed.document["problems"].as_u64() >= Some(2), "{}", printed.document);

@@ -1,4 +1,7 @@
+mod deployed;
+
 use countersign_core::digest::Digest;
+use countersign_core::keys;
 
 use super::*;
 
@@ -73,7 +76,7 @@ fn only_queues_in_which_something_waits_are_shown() {
         ("events".to_owned(), Depth::default()),
         ("facts".to_owned(), Depth { dead: 1, ..Depth::default() }),
     ];
-    let text = queues_text(&depths, false);
+    let text = queues_text(&depths, &[], false);
     assert!(text.contains("facts") && !text.contains("events"), "{text}");
-    assert_eq!(queues_text(&depths[..1], false), "all queues are empty");
+    assert_eq!(queues_text(&depths[..1], &[], false), "all queues are empty");
 }

@@ -3,7 +3,7 @@
 use countersign_core::names::ClusterName;
 use serde_json::Value;
 
-use super::aws::Aws;
+use crate::commands::aws::Aws;
 use crate::commands::doctor::finding::Findings;
 
 /// The functions of the core.
@@ -13,22 +13,28 @@ const CORE: [&str; 6] = ["receive", "gather", "evaluate", "record", "report", "p
 const CLUSTER: [&str; 3] = ["apply", "observe", "drift"];
 
 /// What stands where the template found no value.
-const SET: [&str; 2] = ["COUNTERSIGN_WITNESS_BUCKET", "COUNTERSIGN_DEPLOY_QUEUES"];
+const SET: [&str; 4] = [
+    "COUNTERSIGN_WITNESS_BUCKET",
+    "COUNTERSIGN_CLUSTERS_ELSEWHERE",
+    "COUNTERSIGN_PREVIOUS_LOG_KEY",
+    "COUNTERSIGN_PREVIOUS_AUTHORIZATION_KEY",
+];
 
-/// Looks at every function.
-pub fn look(aws: &Aws, installation: &str, clusters: &[ClusterName], findings: &mut Findings) {
+/// Looks at every function of the core and of clusters.
+pub fn core(aws: &Aws, installation: &str, clusters: &[ClusterName], findings: &mut Findings) {
     let core = CORE.iter().map(|name| format!("{installation}-{name}"));
     let of = |cluster: &ClusterName| CLUSTER.map(|name| format!("{installation}-{cluster}-{name}"));
     for name in core.chain(clusters.iter().flat_map(of)) {
-        function(aws, &name, findings);
+        one(aws, &name, findings);
     }
 }
 
-fn function(aws: &Aws, name: &str, findings: &mut Findings) {
+/// Looks at one function.
+pub fn one(aws: &Aws, name: &str, findings: &mut Findings) {
     let asked = ["lambda", "get-function-configuration", "--function-name", name];
     let found = match aws.ask(&asked) {
         Ok(found) => found,
-        Err(error) => return aws.note(findings, "function", name, &error, "deploy the stack: make deploy"),
+        Err(error) => return findings.unread("function", name, &error, "deploy the stack: make deploy"),
     };
     let text = |pointer: &str| found.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (state, update) = (text("/State"), text("/LastUpdateStatus"));
@@ -51,7 +57,20 @@ fn function(aws: &Aws, name: &str, findings: &mut Findings) {
         return findings.bad("function", name, format!("{variable} is empty"), mend);
     }
     findings.good("function", name, format!("{state}, {}", text("/LastModified")));
+    concurrency(aws, name, findings);
     mappings(aws, name, findings);
+}
+
+/// A function that was stopped for a restore, and forgotten, takes nothing, and fails at nothing.
+fn concurrency(aws: &Aws, name: &str, findings: &mut Findings) {
+    let mend = "deploy the stack again (make deploy): it says how many may run";
+    match aws.ask(&["lambda", "get-function-concurrency", "--function-name", name]) {
+        Ok(found) if found.get("ReservedConcurrentExecutions").and_then(Value::as_u64) == Some(0) => {
+            findings.bad("function", name, "none of it may run: somebody reserved 0 executions", mend);
+        }
+        Ok(_) => {}
+        Err(error) => findings.unread("function", name, &error, mend),
+    }
 }
 
 /// A mapping that was disabled for an upgrade, and forgotten, stops everything without an error.
@@ -59,7 +78,7 @@ fn mappings(aws: &Aws, name: &str, findings: &mut Findings) {
     let asked = ["lambda", "list-event-source-mappings", "--function-name", name];
     let found = match aws.ask(&asked) {
         Ok(found) => found,
-        Err(error) => return aws.note(findings, "mapping", name, &error, "deploy the stack: make deploy"),
+        Err(error) => return findings.unread("mapping", name, &error, "deploy the stack: make deploy"),
     };
     for mapping in found.get("EventSourceMappings").and_then(Value::as_array).into_iter().flatten() {
         let text = |field: &str| mapping.get(field).and_then(Value::as_str).unwrap_or_default();

@@ -2,19 +2,11 @@
 
 use serde_json::Value;
 
-use super::aws::Aws;
+use crate::commands::aws::Aws;
 use crate::commands::doctor::finding::Findings;
 
-/// The buckets of the core.
-pub struct Buckets {
-    /// Everything that is in neither of the others.
-    pub data: String,
-    /// The log.
-    pub log: String,
-}
-
-/// Looks at buckets and keys, as the template names them.
-pub fn look(aws: &Aws, installation: &str, account: &str, findings: &mut Findings) -> Buckets {
+/// Looks at buckets and keys of the core, as the template names them.
+pub fn core(aws: &Aws, installation: &str, account: &str, findings: &mut Findings) {
     let region = aws.ask(&[
         "lambda",
         "get-function-configuration",
@@ -36,10 +28,10 @@ pub fn look(aws: &Aws, installation: &str, account: &str, findings: &mut Finding
     for key in ["log", "authorization", "storage", "manifests"] {
         kms(aws, installation, key, findings);
     }
-    Buckets { data: name("data"), log: name("log") }
 }
 
-fn bucket(aws: &Aws, name: &str, is_log: bool, findings: &mut Findings) {
+/// Looks at a bucket.
+pub fn bucket(aws: &Aws, name: &str, is_log: bool, findings: &mut Findings) {
     let mend = "deploy the core again: somebody changed the bucket by hand";
     let is = |answer: &Value, pointer: &str, wanted: &str| {
         answer.pointer(pointer).and_then(Value::as_str) == Some(wanted)
@@ -54,7 +46,7 @@ fn bucket(aws: &Aws, name: &str, is_log: bool, findings: &mut Findings) {
         match aws.ask(&["s3api", call, "--bucket", name]) {
             Ok(answer) if is(&answer, pointer, wanted) => findings.good("bucket", name, call),
             Ok(_) => findings.bad("bucket", name, otherwise, mend),
-            Err(error) => aws.note(findings, "bucket", name, &error, mend),
+            Err(error) => findings.unread("bucket", name, &error, mend),
         }
     }
     match aws.ask(&["s3api", "get-public-access-block", "--bucket", name]) {
@@ -66,12 +58,12 @@ fn bucket(aws: &Aws, name: &str, is_log: bool, findings: &mut Findings) {
                 false => findings.bad("bucket", name, "it can be opened to the public", mend),
             }
         }
-        Err(error) => aws.note(findings, "bucket", name, &error, mend),
+        Err(error) => findings.unread("bucket", name, &error, mend),
     }
 }
 
 /// A key that was disabled, or is about to be deleted, stops everything that it signs or encrypts.
-fn kms(aws: &Aws, installation: &str, key: &str, findings: &mut Findings) {
+pub fn kms(aws: &Aws, installation: &str, key: &str, findings: &mut Findings) {
     let alias = format!("alias/{installation}-{key}");
     match aws.ask(&["kms", "describe-key", "--key-id", &alias]) {
         Ok(answer) => {
