@@ -2,4 +2,5 @@
 
 mod chaos;
 mod flow;
+mod starting;
 mod tokens;
