@@ -2,5 +2,7 @@
 
 mod chaos;
 mod flow;
+mod record;
+mod restored;
 mod starting;
 mod tokens;

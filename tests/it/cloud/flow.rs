@@ -2,7 +2,6 @@
 
 mod killed;
 mod logs;
-mod restored;
 mod rotation;
 
 use std::collections::BTreeSet;
@@ -59,7 +58,6 @@ fn a_change_takes_the_whole_path_through_the_functions() -> Result<()> {
     let merged = is_denied_mended_approved_and_deployed(&cloud)?;
     killed::what_a_killed_function_held_comes_again_soon(&cloud)?;
     what_is_denied_stays_out(&cloud, &merged)?;
-    restored::lost_state_is_folded_anew(&cloud)?;
     what_is_changed_by_hand_is_told(&cloud)?;
     a_change_of_the_control_repository_becomes_active(&cloud)?;
     what_was_changed_by_hand_is_put_back(&cloud)?;

@@ -14,12 +14,12 @@ use countersign_ledger::genesis::{self, GENESIS_VERSION, Genesis};
 use countersign_local::key_file::KeyFile;
 use countersign_tests::installation::built;
 use countersign_tests::world::aws::kms::{ED25519_KEY, Kms, NEXT_ED25519_KEY, NEXT_P256_KEY, P256_KEY};
-use countersign_tests::world::aws::moto::Moto;
-use countersign_tests::world::aws::versitygw::VersityGateway;
 use countersign_tests::world::aws::{ACCESS, config};
 use rand_core::OsRng;
 use tokio::net::TcpListener;
 use tokio::process::Command;
+
+use crate::cloud::record::Surroundings;
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,11 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What `record` stands on, with the genesis of keys in KMS.
 struct World {
     folder: tempfile::TempDir,
-    kms: Kms,
-    moto: Moto,
-    bucket: String,
     root: PublicKey,
-    pseudonyms: String,
+    surroundings: Surroundings,
 }
 
 /// How a start ended.
@@ -68,20 +65,15 @@ impl World {
             created: Timestamp::default(),
         };
         let signed = genesis::sign(&root, &genesis).await.expect("signed");
-        let server = tokio::task::block_in_place(VersityGateway::shared).expect("versitygw");
-        let bucket = server.bucket().await.expect("a bucket");
-        server.store(&bucket, server.port()).await.put(keys::GENESIS, &signed).await.expect("put");
-        let moto = tokio::task::block_in_place(Moto::start).expect("moto");
-        let pseudonyms = moto.secret("starting/pseudonyms", &"5e".repeat(32)).await.expect("a secret");
-        Self { folder, kms, moto, bucket, root: root.public_key().clone(), pseudonyms }
+        let surroundings = Surroundings::new("starting", kms, &"5e".repeat(32)).await;
+        surroundings.store().await.put(keys::GENESIS, &signed).await.expect("put");
+        Self { folder, root: root.public_key().clone(), surroundings }
     }
 
     /// Starts `record` with these keys, and that root key.
     async fn start(&self, log: &str, authorization: &str, root: &PublicKey) -> Ended {
         let runtime = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let api = runtime.local_addr().expect("an address").to_string();
-        let root: String = root.pem.lines().filter(|line| !line.starts_with("---")).collect();
-        let s3 = format!("http://127.0.0.1:{}", VersityGateway::shared().expect("versitygw").port());
         let mut command = Command::new(built("countersign-record"));
         command.env_clear().current_dir(self.folder.path()).envs([
             ("AWS_LAMBDA_RUNTIME_API", api.as_str()),
@@ -93,19 +85,9 @@ impl World {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", ACCESS.0),
             ("AWS_SECRET_ACCESS_KEY", ACCESS.1),
-            ("AWS_ENDPOINT_URL_S3", s3.as_str()),
-            ("AWS_ENDPOINT_URL_KMS", self.kms.url.as_str()),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.moto.url()),
-            ("COUNTERSIGN_INSTALLATION", "starting"),
-            ("COUNTERSIGN_BUCKET", self.bucket.as_str()),
-            ("COUNTERSIGN_LOG_BUCKET", self.bucket.as_str()),
-            ("COUNTERSIGN_QUEUE_PREFIX", "http://127.0.0.1:9/000000000000/starting-"),
-            ("COUNTERSIGN_EPOCH", "1"),
-            ("COUNTERSIGN_ROOT_KEY", root.as_str()),
-            ("COUNTERSIGN_LOG_KEY", log),
-            ("COUNTERSIGN_AUTHORIZATION_KEY", authorization),
-            ("COUNTERSIGN_PSEUDONYM_SECRET", self.pseudonyms.as_str()),
         ]);
+        command.envs(self.surroundings.environment(root));
+        command.env("COUNTERSIGN_LOG_KEY", log).env("COUNTERSIGN_AUTHORIZATION_KEY", authorization);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let running = command.spawn().expect("countersign-record is built");
         let ended = async {
@@ -144,8 +126,6 @@ async fn record_starts_with_the_keys_that_the_root_key_vouched_for_alone() {
         matches!(&ended, Ended::GaveUp(said) if said.contains("the key that is trusted here")),
         "{ended:?}"
     );
-    let server = VersityGateway::shared().expect("versitygw");
-    let log =
-        server.store(&world.bucket, server.port()).await.list(keys::LOG, None, 10).await.expect("listed");
+    let log = world.surroundings.store().await.list(keys::LOG, None, 10).await.expect("listed");
     assert_eq!(log, Vec::<String>::new(), "nothing was written");
 }

@@ -160,17 +160,6 @@ impl Lambda {
         Ok(())
     }
 
-    /// Reserves so many executions for a function, as `put-function-concurrency` does; with none it is as all others.
-    ///
-    /// # Errors
-    /// When there is none of that name.
-    pub fn reserve(&self, name: &str, executions: Option<usize>) -> Result<()> {
-        let managed = self.functions.get(name).with_context(|| format!("no function {name}"))?;
-        let mut state = managed.state();
-        state.function = Arc::new(Function { reserved: executions, ..Function::clone(&state.function) });
-        Ok(())
-    }
-
     /// The names of all functions.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {

@@ -66,7 +66,7 @@ pub fn base64(key: &KeyFile) -> String {
 
 impl World {
     /// A healthy installation `countersign` with a cluster `east`, and a witness.
-    pub fn new() -> Self {
+    pub fn healthy() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = |name: &str, algorithm| {
             KeyFile::generate(&folder.path().join(name), algorithm, &mut OsRng).unwrap()

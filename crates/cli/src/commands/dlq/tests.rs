@@ -5,7 +5,7 @@ use crate::commands::deployed::fake::World;
 
 /// The queues of an installation, of its cluster `east`, and of another installation.
 fn world() -> World {
-    let world = World::new();
+    let world = World::healthy();
     let names = [
         "facts.fifo",
         "dead-facts.fifo",
@@ -74,7 +74,7 @@ fn queues_are_those_of_this_installation_in_this_account() {
     let found = cloud(&world()).queues().unwrap();
     let found: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert_eq!(found, ["facts", "deploys-east", "observations-east", "dead-letters"]);
-    let nobody = World::new();
+    let nobody = World::healthy();
     nobody.answer("sqs list-queues", "");
     let error = Cloud::open(nobody.path().join("aws"), "countersign").err().unwrap();
     assert!(error.to_string().contains("no queue of an installation \"countersign\""), "{error}");

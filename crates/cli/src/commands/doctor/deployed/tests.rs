@@ -36,7 +36,7 @@ fn problem(world: &World, area: &str, words: &str) -> Finding {
 
 #[test]
 fn a_healthy_installation_has_no_problem() {
-    let found = look(&World::new());
+    let found = look(&World::healthy());
     let wrong: Vec<_> = found.iter().filter(|finding| finding.grade != Grade::Good).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     let areas =
@@ -48,31 +48,31 @@ fn a_healthy_installation_has_no_problem() {
 
 #[test]
 fn each_thing_that_is_wrong_is_named_with_what_to_do() {
-    let dead = World::new();
+    let dead = World::healthy();
     dead.answer("sqs get-queue-attributes", r#"{"Attributes":{"ApproximateNumberOfMessages":"3"}}"#);
     assert!(problem(&dead, "queue", "3 dead letters").subject.contains("-dead-"));
-    let gone = World::new();
+    let gone = World::healthy();
     gone.fail("sqs get-queue-url --queue-name countersign-facts", "An error occurred (NonExistentQueue)");
     problem(&gone, "queue", "NonExistentQueue");
-    let disabled = World::new();
+    let disabled = World::healthy();
     disabled.answer(
         "lambda list-event-source-mappings",
         r#"{"EventSourceMappings":[{"UUID":"u-9","State":"Disabled","EventSourceArn":"a:b:countersign-facts.fifo"}]}"#,
     );
     assert!(problem(&disabled, "mapping", "does not take from it").mend.unwrap().contains("u-9"));
-    let failed = World::new();
+    let failed = World::healthy();
     failed.answer(
         "lambda get-function-configuration --function-name countersign-gather ",
         r#"{"State":"Failed","LastUpdateStatus":"Failed","LastUpdateStatusReason":"no image"}"#,
     );
     problem(&failed, "function", "no image");
-    let unset = World::new();
+    let unset = World::healthy();
     unset.answer(
         "lambda get-function-configuration --function-name countersign-gather ",
         r#"{"State":"Active","Environment":{"Variables":{"COUNTERSIGN_BUCKET":""}}}"#,
     );
     problem(&unset, "function", "COUNTERSIGN_BUCKET is empty");
-    let crying = World::new();
+    let crying = World::healthy();
     crying.answer(
         "cloudwatch describe-alarms",
         r#"{"MetricAlarms":[{"AlarmName":"countersign-LogStands","AlarmDescription":"nothing is appended"}]}"#,
@@ -82,31 +82,31 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
 
 #[test]
 fn storage_keys_and_the_first_day_are_looked_at() {
-    let unversioned = World::new();
+    let unversioned = World::healthy();
     unversioned.answer("s3api get-bucket-versioning", "{}");
     problem(&unversioned, "bucket", "keeps no versions");
-    let unlocked = World::new();
+    let unlocked = World::healthy();
     unlocked.answer("s3api get-object-lock-configuration", "{}");
     problem(&unlocked, "bucket", "can be deleted");
-    let open = World::new();
+    let open = World::healthy();
     open.answer(
         "s3api get-public-access-block",
         r#"{"PublicAccessBlockConfiguration":{"BlockPublicAcls":false}}"#,
     );
     problem(&open, "bucket", "opened to the public");
-    let going = World::new();
+    let going = World::healthy();
     going.answer("kms describe-key", r#"{"KeyMetadata":{"KeyState":"PendingDeletion"}}"#);
     problem(&going, "key", "PendingDeletion");
-    let other = World::new();
+    let other = World::healthy();
     other.shows("arn:log", &other.key("other", Algorithm::Ed25519));
     problem(&other, "key", "record does not start");
-    let absent = World::new();
+    let absent = World::healthy();
     absent.fail("s3 cp --quiet s3://data/genesis.json", "An error occurred (404) when calling HeadObject");
     assert!(problem(&absent, "genesis", "404").mend.unwrap().contains("countersign genesis make"));
-    let half = World::new();
+    let half = World::healthy();
     half.fail("s3api head-object", "An error occurred (404) when calling HeadObject: Not Found");
     problem(&half, "genesis", "404");
-    let forged = World::new();
+    let forged = World::healthy();
     forged.answer(
         "s3 cp --quiet s3://log/log/checkpoint",
         "log.example/one\n1\nAAAA\n\n— log.example/one AAAAAAAA\n",
@@ -116,7 +116,7 @@ fn storage_keys_and_the_first_day_are_looked_at() {
 
 #[test]
 fn what_these_credentials_may_not_read_is_a_warning_and_says_so() {
-    let world = World::new();
+    let world = World::healthy();
     for key in ["log", "authorization"] {
         let call = format!("kms get-public-key --key-id arn:{key} ");
         world.fail(&call, "An error occurred (AccessDeniedException) when calling GetPublicKey");
@@ -135,14 +135,14 @@ fn what_these_credentials_may_not_read_is_a_warning_and_says_so() {
 
 #[test]
 fn a_schedule_that_was_stopped_or_is_gone_is_found() {
-    let stopped = World::new();
+    let stopped = World::healthy();
     stopped.schedule("settle", "DISABLED", "record");
     let found = problem(&stopped, "schedule", "DISABLED");
     assert_eq!(found.subject, "countersign-settle");
-    let led_astray = World::new();
+    let led_astray = World::healthy();
     led_astray.schedule("east-drift", "ENABLED", "due");
     problem(&led_astray, "schedule", "not countersign-east-drift");
-    let gone = World::new();
+    let gone = World::healthy();
     gone.fail(
         "scheduler get-schedule --name countersign-due",
         "An error occurred (ResourceNotFoundException)",
@@ -152,7 +152,7 @@ fn a_schedule_that_was_stopped_or_is_gone_is_found() {
 
 #[test]
 fn a_function_that_was_stopped_for_a_restore_is_found() {
-    let stopped = World::new();
+    let stopped = World::healthy();
     let call = "lambda get-function-concurrency --function-name countersign-record";
     stopped.answer(call, r#"{"ReservedConcurrentExecutions":0}"#);
     assert_eq!(problem(&stopped, "function", "none of it may run").subject, "countersign-record");
@@ -160,7 +160,7 @@ fn a_function_that_was_stopped_for_a_restore_is_found() {
 
 #[test]
 fn other_keys_that_the_root_key_vouched_for_are_in_order() {
-    let world = World::new();
+    let world = World::healthy();
     world.rotate();
     let found = look(&world);
     let wrong: Vec<_> = found.iter().filter(|finding| finding.grade != Grade::Good).collect();
@@ -172,7 +172,7 @@ fn other_keys_that_the_root_key_vouched_for_are_in_order() {
 
 /// The witness's stack, which has seen so many leaves of the log.
 fn witnessed(seen: u64) -> World {
-    let world = World::new();
+    let world = World::healthy();
     let key = world.key("witness", Algorithm::Ed25519);
     let vkey = NoteKey::log(world.origin(), world.log_key().public_key()).unwrap();
     let variables = json!({

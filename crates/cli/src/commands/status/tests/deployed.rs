@@ -17,7 +17,7 @@ const CONFIGURATION: &str = r#"{
 }"#;
 
 fn world() -> World {
-    let world = World::new();
+    let world = World::healthy();
     let bundle = Digest::of(b"bundle");
     let active = json!({ "bundle": bundle, "index": 0, "commit": "1".repeat(40) });
     world.answer("s3 cp --quiet s3://data/state/active-bundle", &active.to_string());
