@@ -78,7 +78,7 @@ async fn folds_anew(installation: &Installation) -> Result<()> {
     let (lived, store) =
         (LocalStore::new(&Database::open_read_only(&installation.data())?), surroundings.store().await);
     let wanted = folded(&lived).await?;
-    ensure!(wanted.len() > 20, "hardly anything happened: {:?}", wanted.keys());
+    ensure!(wanted.len() > 15, "hardly anything happened: {:?}", wanted.keys());
     for (key, bytes) in below(&lived, "").await? {
         if !FOLDED.iter().any(|prefix| key.starts_with(prefix)) {
             store.put(&key, &bytes).await?;
