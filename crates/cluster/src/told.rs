@@ -29,19 +29,28 @@ pub struct Told {
     /// Why it could not be put back, where that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<String>,
+    /// Whether the last report may not have been sent: it is kept first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
 }
 
 impl Told {
     /// Nothing was told of this change.
     #[must_use]
     pub const fn nothing(sequence: Sequence) -> Self {
-        Self { v: TOLD_VERSION, sequence, reports: 0, differs: None, stuck: None }
+        Self { v: TOLD_VERSION, sequence, reports: 0, differs: None, stuck: None, unsent: false }
     }
 
-    /// What will have been told with one report more.
+    /// The same, once it was sent.
+    #[must_use]
+    pub fn sent(&self) -> Self {
+        Self { unsent: false, ..self.clone() }
+    }
+
+    /// What will have been told with one report more, which is still to be sent.
     #[must_use]
     pub fn and(&self, differs: Option<Digest>, stuck: Option<String>) -> Self {
-        Self { differs, stuck, reports: self.reports.saturating_add(1), ..*self }
+        Self { differs, stuck, reports: self.reports.saturating_add(1), unsent: true, ..*self }
     }
 }
 
@@ -64,16 +73,19 @@ pub async fn read(fence: &impl Cluster, target: &Target, sequence: Sequence) -> 
     Ok(Held { told, kept })
 }
 
-/// Keeps what was told. `false`: somebody else wrote meanwhile.
+/// Keeps what was told.
 ///
 /// # Errors
-/// When the cluster cannot be written to.
-pub async fn write(fence: &impl Cluster, target: &Target, told: &Told, over: &Held) -> Result<bool, Failure> {
-    let text = serde_json::to_string(told).map_err(|error| {
+/// When the cluster cannot be written to, or somebody else wrote meanwhile.
+pub async fn write(fence: &impl Cluster, target: &Target, told: Told, over: &Held) -> Result<Held, Failure> {
+    let text = serde_json::to_string(&told).map_err(|error| {
         Failure::new(Reason::Invalid, format!("what was told cannot be written: {error}"))
     })?;
     let name = name_of(target);
-    Ok(keep::write(fence, (&name, FIELD), &text, over.kept.as_ref()).await?.is_some())
+    let kept = keep::write(fence, (&name, FIELD), &text, over.kept.as_ref()).await?;
+    let conflict =
+        || Failure::new(Reason::Conflict, format!("ConfigMap {name} was written by somebody else"));
+    Ok(Held { told, kept: Some(kept.ok_or_else(conflict)?) })
 }
 
 fn parse(target: &Target, text: &str) -> Result<Told, Failure> {

@@ -169,6 +169,12 @@ pub fn nonce(nonce: &Digest) -> String {
     format!("state/nonces/{}", nonce.hex())
 }
 
+/// The first leaf of a command that was superseded, by what it spends.
+#[must_use]
+pub fn superseded(nonce: &Digest) -> String {
+    format!("state/superseded/{}", nonce.hex())
+}
+
 /// Everything that a witness leaves: in a bucket of its own, which clusters read.
 pub const WITNESS: &str = "witness/";
 

@@ -112,6 +112,9 @@ pub struct DecisionRecord {
     /// For a command: names what it spends, the nonce under the key that signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Digest>,
+    /// For a command that was superseded before: the first leaf of it, which says where it stands among others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
 }
 
 /// What `record` made of a decision.

@@ -39,6 +39,9 @@ pub struct TargetState {
     /// The target takes no change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The first leaf of the hold or release that was carried out last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commanded: Option<u64>,
     /// Attempts at what is wanted that failed in a row.
     pub failures: u32,
     /// Looks in a row that found the same commit waiting for statuses.

@@ -17,6 +17,9 @@ pub struct Account {
 }
 
 impl Account {
+    /// What is told of what was seen, and not told then, and is otherwise by now.
+    pub const PAST: &str = "an earlier look found this, and was interrupted before it was told";
+
     /// The account of a look that tried nothing.
     pub fn of(drift: &[Drifted]) -> Self {
         Self { drift: drift.to_vec(), stuck: None, put_back: Vec::new() }

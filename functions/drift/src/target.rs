@@ -5,7 +5,7 @@ use std::future::Future;
 use countersign_apply::Applier;
 use countersign_cluster::diff::{self, Drifted};
 use countersign_cluster::inventory::{self, Inventory};
-use countersign_cluster::told::{self, Told};
+use countersign_cluster::told::{self, Held, Told};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::keys;
 use countersign_core::manifest::Manifest;
@@ -78,30 +78,45 @@ where
         applier.again(&due, inventory.sequence, now).await.map_err(|ending| ending.to_string())
     }
 
-    /// Tells an account, unless it is what was told last. It is sent before it is kept as told: a crash in between
-    /// repeats the same report, under the same name.
+    /// Tells an account, unless it is what was told last. It is kept before it is sent, and as sent after that: a crash in
+    /// between repeats the same report, under the same name, also where it is over by then.
     async fn tell(&self, now: Timestamp, inventory: &Inventory, account: &Account) -> Result<(), String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let held = told::read(self.cluster, &inventory.target, inventory.sequence)
+        let mut held = told::read(self.cluster, &inventory.target, inventory.sequence)
             .await
-            .map_err(|error| text(&error))?;
-        let next = next(&held.told, account)?;
-        let Some(next) = next else { return Ok(()) };
-        let outcome = outcome(now, inventory, &next, account);
+            .map_err(|error| error.to_string())?;
+        if held.told.unsent {
+            held = self.send(now, inventory, held, account).await?;
+        }
+        let Some(next) = next(&held.told, account)? else { return Ok(()) };
+        let held = self.keep(inventory, next, &held).await?;
+        self.send(now, inventory, held, account).await?;
+        Ok(())
+    }
+
+    /// Sends the report that is kept, and keeps it as sent. Its account is this one, if that differs alike.
+    async fn send(
+        &self,
+        now: Timestamp,
+        inventory: &Inventory,
+        held: Held,
+        account: &Account,
+    ) -> Result<Held, String> {
+        let alike = held.told.differs == differs(account)?;
+        let outcome = outcome(now, inventory, &held.told, Some(account).filter(|_| alike));
         tracing::info!(target = %outcome.target, result = ?outcome.result, summary = outcome.summary, "drift");
         let message = [(QueueName::Outcomes(self.name.clone()), vec![outgoing(&outcome)?])];
-        self.queue.send_all(&message).await.map_err(|error| text(&error))?;
-        told::write(self.cluster, &inventory.target, &next, &held).await.map_err(|error| text(&error))?;
-        Ok(())
+        self.queue.send_all(&message).await.map_err(|error| error.to_string())?;
+        self.keep(inventory, held.told.sent(), &held).await
+    }
+
+    async fn keep(&self, inventory: &Inventory, told: Told, over: &Held) -> Result<Held, String> {
+        told::write(self.cluster, &inventory.target, told, over).await.map_err(|error| error.to_string())
     }
 }
 
 /// What will have been told with this account; none if nothing of it is new.
 fn next(told: &Told, account: &Account) -> Result<Option<Told>, String> {
-    let differs = match account.drift.is_empty() {
-        true => None,
-        false => Some(digest(&account.drift)?),
-    };
+    let differs = differs(account)?;
     // A look that did not try to put anything back says nothing of what stood against it.
     let stuck = account.stuck.clone().or_else(|| told.stuck.clone().filter(|_| told.differs == differs));
     if (told.differs, &told.stuck) == (differs, &stuck) {
@@ -110,13 +125,18 @@ fn next(told: &Told, account: &Account) -> Result<Option<Told>, String> {
     Ok(Some(told.and(differs, stuck)))
 }
 
-fn digest(drift: &[Drifted]) -> Result<Digest, String> {
-    let bytes =
-        canonical_json(&drift).map_err(|error| format!("drift cannot be written as JSON: {error}"))?;
-    Ok(Digest::of(&bytes))
+/// The digest of how it differs; none if it does not.
+fn differs(account: &Account) -> Result<Option<Digest>, String> {
+    if account.drift.is_empty() {
+        return Ok(None);
+    }
+    let bytes = canonical_json(&account.drift)
+        .map_err(|error| format!("drift cannot be written as JSON: {error}"))?;
+    Ok(Some(Digest::of(&bytes)))
 }
 
-fn outcome(now: Timestamp, inventory: &Inventory, told: &Told, account: &Account) -> Outcome {
+/// A report as an outcome; without an account where what it told of is seen no more.
+fn outcome(now: Timestamp, inventory: &Inventory, told: &Told, account: Option<&Account>) -> Outcome {
     let report = told.reports;
     let result = match told.differs {
         Some(differs) => OutcomeResult::Drifted { report, differs },
@@ -128,8 +148,8 @@ fn outcome(now: Timestamp, inventory: &Inventory, told: &Told, account: &Account
         sequence: Some(inventory.sequence.index),
         time: now,
         result,
-        summary: account.summary(),
-        objects: account.objects(),
+        summary: account.map_or_else(|| Account::PAST.to_owned(), Account::summary),
+        objects: account.map(Account::objects).unwrap_or_default(),
     }
 }
 

@@ -133,6 +133,43 @@ async fn a_change_by_hand_is_told_once_and_once_that_it_is_over() {
 }
 
 #[tokio::test]
+async fn a_report_that_may_not_have_been_sent_is_sent_again_also_when_it_is_over() {
+    let world = World::deployed().await;
+    world.by_hand("9").await;
+    world.look(10).await;
+    let first = world.outcomes().await.remove(0);
+    // As it is kept before it is sent.
+    let interrupt = async || {
+        let key = ObjectKey {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: Some("countersign-system".to_owned()),
+            name: "drift.shop.production".to_owned(),
+        };
+        let mut object = world.cluster.get(&key).await.unwrap().unwrap();
+        let mut told: Value = serde_json::from_str(object["data"]["drift.json"].as_str().unwrap()).unwrap();
+        told["unsent"] = true.into();
+        object["data"]["drift.json"] = told.to_string().into();
+        world.cluster.compare_and_swap(&object).await.unwrap();
+    };
+    interrupt().await;
+    assert_eq!(world.look(20).await, looked(1, 1, 0));
+    let told = world.outcomes().await;
+    assert_eq!((told.len(), &told[0].result, &told[0].summary), (1, &first.result, &first.summary));
+    assert_eq!(told[0].id(), first.id(), "it counts once");
+    interrupt().await;
+    world.by_hand("1").await;
+    assert_eq!(world.look(30).await, looked(1, 0, 0));
+    let told = world.outcomes().await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!((told[0].id(), told[0].objects.len()), (first.id(), 0));
+    assert!(told[0].summary.contains("interrupted"), "{}", told[0].summary);
+    assert_eq!(told[1].result, OutcomeResult::Restored { report: 2 });
+    assert_eq!(world.look(40).await, looked(1, 0, 0));
+    assert!(world.outcomes().await.is_empty());
+}
+
+#[tokio::test]
 async fn another_change_is_told_anew_and_what_is_gone_is_told() {
     let world = World::deployed().await;
     world.by_hand("9").await;

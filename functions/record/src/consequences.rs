@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use countersign_core::authorization;
 use countersign_core::decision::{Decision, Verdict};
 use countersign_core::digest::{Digest, canonical_json};
 use countersign_core::event::{Event, EventKind};
@@ -25,22 +24,13 @@ use serde::Serialize;
 
 use crate::Recorder;
 use crate::working::Working;
+use crate::working::records::spends;
 
 /// Messages to send once state is written.
-#[derive(Debug)]
-pub struct Outbox {
-    /// The time now.
-    now: Timestamp,
-    messages: BTreeMap<QueueName, Vec<Outgoing>>,
-}
+#[derive(Debug, Default)]
+pub struct Outbox(BTreeMap<QueueName, Vec<Outgoing>>);
 
 impl Outbox {
-    /// Nothing to send yet.
-    #[must_use]
-    pub fn new(now: Timestamp) -> Self {
-        Self { now, messages: BTreeMap::new() }
-    }
-
     fn push<T: Serialize>(
         &mut self,
         queue: QueueName,
@@ -51,7 +41,7 @@ impl Outbox {
         let body = serde_json::to_string(message)
             .map_err(|error| StageError::Final(format!("a message cannot be written as JSON: {error}")))?;
         let outgoing = Outgoing { group, deduplication: name, body, delay: Duration::ZERO };
-        self.messages.entry(queue).or_default().push(outgoing);
+        self.0.entry(queue).or_default().push(outgoing);
         Ok(())
     }
 
@@ -63,7 +53,7 @@ impl Outbox {
         name: String,
         message: &Message<T>,
     ) -> Result<(), StageError> {
-        if let Some(waiting) = self.messages.get_mut(&queue) {
+        if let Some(waiting) = self.0.get_mut(&queue) {
             waiting.retain(|earlier| earlier.group != group);
         }
         self.push(queue, group, name, message)
@@ -74,10 +64,10 @@ impl Outbox {
     /// # Errors
     /// When a queue cannot be written.
     pub async fn send(self, queue: &impl Queue) -> Result<(), PortError> {
-        if self.messages.is_empty() {
+        if self.0.is_empty() {
             return Ok(());
         }
-        queue.send_all(&self.messages.into_iter().collect::<Vec<_>>()).await
+        queue.send_all(&self.0.into_iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -133,14 +123,13 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
                 let wanted = state.as_ref().and_then(|state| state.wanted.as_ref());
                 let at_tip = wanted.is_none_or(|wanted| wanted.commit != record.commit);
                 if !state.is_some_and(|state| brings(&state, record)) {
-                    self.ask_again(outbox, index, since, record, at_tip).await?;
+                    self.ask_again(working, outbox, (index, since), record, at_tip).await?;
                 }
             }
             (Disposition::Authorized, Operation::Deploy | Operation::Rollback | Operation::Remove) => {
                 self.authorize(log, working, (index, time), record).await?;
-                // What has expired a cluster would refuse, and say so. Where it is still wanted, another look is due,
-                // which was folded in.
-                if outbox.now.since(time) <= authorization::LIFETIME {
+                // Where state is folded anew, most of it was told of long ago: a cluster would refuse it, and say so.
+                if !working.told.contains(&record.attempt) {
                     let due = DeployDue { attempt: record.attempt, target: record.target.clone() };
                     let queue = QueueName::Deploys(record.target.cluster.clone());
                     let name = format!("deploy-{}", record.attempt);
@@ -170,15 +159,23 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     /// Asks again for what was superseded: a command as it was given, anything else by another look.
     async fn ask_again(
         &self,
+        working: &mut Working<'_, S>,
         outbox: &mut Outbox,
-        index: u64,
-        time: Timestamp,
+        (index, time): (u64, Timestamp),
         record: &DecisionRecord,
         at_tip: bool,
     ) -> Result<(), StageError> {
         let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
         let kind = match decision.command {
-            Some(statement) => EventKind::Command { statement },
+            Some(statement) => {
+                // Where it stands among other commands, whenever its turn comes.
+                let nonce = statement.claims().ok().and_then(|claims| spends((&statement, &claims)));
+                if let Some(nonce) = nonce.filter(|_| record.first.is_none()) {
+                    let bytes = index.to_string().into_bytes();
+                    working.later(Write::PutIfAbsent { key: keys::superseded(&nonce), bytes });
+                }
+                EventKind::Command { statement }
+            }
             None => EventKind::TargetDue { target: record.target.clone(), at_tip },
         };
         push_event(outbox, format!("again/{index}"), time, &record.follows, kind)

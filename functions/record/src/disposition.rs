@@ -18,6 +18,8 @@ pub struct Standing<'a> {
     pub head_used_elsewhere: Option<&'a str>,
     /// Whether the command's nonce is spent.
     pub nonce_spent: bool,
+    /// The first leaf of the command, if it was superseded before.
+    pub first: Option<u64>,
     /// Whether the root key signed this as the recovery of the bundle that is active.
     pub recovers: bool,
     /// Why nothing could follow from the decision, were it allowed.
@@ -34,6 +36,11 @@ pub fn of(decision: &Decision, standing: &Standing<'_>) -> (Verdict, Disposition
     if standing.nonce_spent {
         let why = "the command was carried out before: sign a new one".to_owned();
         return (Verdict::Denied, Disposition::Refused, why);
+    }
+    if is_outdated(decision, standing) {
+        let why =
+            "a later hold or release of this target was carried out while this one waited: sign a new one";
+        return (Verdict::Denied, Disposition::Refused, why.to_owned());
     }
     if !standing.recovers
         && let Some(why) = superseded(decision, standing)
@@ -54,6 +61,13 @@ pub fn of(decision: &Decision, standing: &Standing<'_>) -> (Verdict, Disposition
         Verdict::Allowed => Disposition::Authorized,
     };
     (verdict, disposition, decision.reason.clone())
+}
+
+/// Whether this is a hold or a release that was superseded, and a later one was carried out since.
+fn is_outdated(decision: &Decision, standing: &Standing<'_>) -> bool {
+    let last = standing.target.and_then(|target| target.commanded);
+    matches!(decision.operation, Operation::Hold | Operation::Release)
+        && standing.first.zip(last).is_some_and(|(first, last)| first < last)
 }
 
 /// Why the decision was overtaken while it was made, if it was.

@@ -86,6 +86,7 @@ pub fn record(decision: &Decision, disposition: Disposition) -> DecisionRecord {
         approvers: Vec::new(),
         failed: Vec::new(),
         nonce: None,
+        first: None,
     }
 }
 

@@ -39,6 +39,9 @@ pub fn decision(
     next.as_of = index + 1;
     next.follows = record.follows.clone();
     let about_commit = !matches!(record.operation, Operation::Hold | Operation::Release);
+    if !about_commit && matches!(record.disposition, Disposition::Authorized | Disposition::Unchanged) {
+        next.commanded = Some(record.first.unwrap_or(index));
+    }
     if about_commit && record.disposition != Disposition::Superseded && !asks_for_wanted {
         next.latest = look;
     }
@@ -93,6 +96,7 @@ fn first(latest: Look, record: &DecisionRecord) -> TargetState {
         outcome: None,
         drift: None,
         hold: None,
+        commanded: None,
         failures: 0,
         waits: 0,
         due: None,

@@ -10,6 +10,7 @@ pub mod leaf;
 pub mod rotation;
 pub mod working;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use countersign_core::active::ConfigurationCache;
@@ -150,7 +151,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             let (_, leaf) = leaf::of(now, record)?;
             self.append(0, &[leaf]).await?;
         }
-        self.settle(now).await
+        self.settle().await
     }
 
     /// Everything of one batch goes under one checkpoint, so it fails, and comes again, as one.
@@ -164,7 +165,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
 
     async fn record(&self, now: Timestamp, drafts: Vec<Draft>) -> Result<(), StageError> {
         // What an earlier call appended and did not finish comes first: the state below builds on it.
-        let mut log = self.settle_all(now).await?;
+        let mut log = self.settle_all().await?;
         let size = log.as_ref().map_or(0, View::size);
         let mut working = Working::new(self.store, self.settings, self.configurations);
         let mut leaves = Vec::new();
@@ -182,7 +183,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
             return Ok(());
         }
         self.append(size, &leaves).await?;
-        self.settle(now).await
+        self.settle().await
     }
 
     /// The decision that the log holds of an attempt, with its index.
@@ -213,8 +214,8 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     ///
     /// # Errors
     /// When the store, the log or a queue fails; a repeat continues where this ended.
-    pub async fn settle(&self, now: Timestamp) -> Result<(), StageError> {
-        self.settle_all(now).await.map(drop)
+    pub async fn settle(&self) -> Result<(), StageError> {
+        self.settle_all().await.map(drop)
     }
 
     async fn open(&self) -> Result<Option<View<'_, S>>, StageError> {
@@ -226,13 +227,19 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
     }
 
     /// Settles every leaf; returns the log, unless there is none yet.
-    async fn settle_all(&self, now: Timestamp) -> Result<Option<View<'_, S>>, StageError> {
+    async fn settle_all(&self) -> Result<Option<View<'_, S>>, StageError> {
         let Some(mut log) = self.open().await? else { return Ok(None) };
         let size = log.size();
         let mut settled: u64 = store::get_json(self.store, keys::SETTLED).await?.unwrap_or(0);
+        let mut told = BTreeSet::new();
+        let mut begin = settled;
+        while begin + SETTLE_STEP < size {
+            begin += SETTLE_STEP;
+            told.extend(told_of(&leaves(&mut log, begin..size.min(begin + SETTLE_STEP)).await?));
+        }
         while settled < size {
             let end = size.min(settled + SETTLE_STEP);
-            self.settle_range(&mut log, settled..end, now).await?;
+            self.settle_range(&mut log, settled..end, &mut told).await?;
             store::put_json(self.store, keys::SETTLED, &end).await?;
             settled = end;
         }
@@ -245,19 +252,34 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         &self,
         log: &mut View<'_, S>,
         range: Range<u64>,
-        now: Timestamp,
+        told: &mut BTreeSet<AttemptId>,
     ) -> Result<(), StageError> {
-        let leaves = log.leaves(range.clone()).await?;
+        let leaves = leaves(log, range).await?;
         let mut working = Working::new(self.store, self.settings, self.configurations);
-        let mut outbox = Outbox::new(now);
-        for (index, bytes) in range.zip(leaves) {
-            let leaf = understood(index, &bytes)?;
-            self.consequences(log, &mut working, &mut outbox, (index, &leaf)).await?;
+        told.extend(told_of(&leaves));
+        working.told = std::mem::take(told);
+        let mut outbox = Outbox::default();
+        for (index, leaf) in &leaves {
+            self.consequences(log, &mut working, &mut outbox, (*index, leaf)).await?;
         }
+        *told = std::mem::take(&mut working.told);
         working.write().await?;
         outbox.send(self.queue).await?;
         Ok(())
     }
+}
+
+async fn leaves<S: Store>(log: &mut View<'_, S>, range: Range<u64>) -> Result<Vec<(u64, Leaf)>, StageError> {
+    let bytes = log.leaves(range.clone()).await?;
+    range.zip(bytes).map(|(index, bytes)| Ok((index, understood(index, &bytes)?))).collect()
+}
+
+/// The attempts that a cluster has told of.
+fn told_of(leaves: &[(u64, Leaf)]) -> impl Iterator<Item = AttemptId> {
+    leaves.iter().filter_map(|(_, leaf)| match &leaf.record {
+        Record::Outcome(record) => Some(record.attempt),
+        _ => None,
+    })
 }
 
 fn understood(index: u64, bytes: &[u8]) -> Result<Leaf, StageError> {

@@ -61,7 +61,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         rotation: &[u8],
         signer: &L,
     ) -> Result<(), StageError> {
-        let size = self.settle_all(now).await?.map_or(0, |log| log.size());
+        let size = self.settle_all().await?.map_or(0, |log| log.size());
         let Epoch { epoch, log_key, authorization_key } = next.clone();
         let rotation = store::put_blob_bytes(self.store, keys::blob, rotation).await?;
         let record = Record::Rotation(RotationRecord { rotation, epoch, log_key, authorization_key });

@@ -1,6 +1,6 @@
 //! The state that a batch works on: read once, folded in memory, written at the end.
 
-mod records;
+pub(crate) mod records;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub struct Working<'a, S> {
     indexes: BTreeMap<String, u64>,
     writes: Vec<Write>,
     ended: BTreeSet<AttemptId>,
+    /// Attempts of which the log has an outcome: their authorizations were announced.
+    pub told: BTreeSet<AttemptId>,
     asking: BTreeMap<AttemptId, BTreeSet<CommitId>>,
 }
 
@@ -59,6 +61,7 @@ impl<'a, S: Store> Working<'a, S> {
             indexes: BTreeMap::new(),
             writes: Vec::new(),
             ended: BTreeSet::new(),
+            told: BTreeSet::new(),
             asking: BTreeMap::new(),
         }
     }

@@ -83,6 +83,7 @@ pub fn record(cause: &str) -> DecisionRecord {
         approvers: Vec::new(),
         failed: Vec::new(),
         nonce: None,
+        first: None,
     }
 }
 

@@ -25,6 +25,7 @@ fn standing<'a>(active: &'a ActiveBundle, target: Option<&'a TargetState>) -> St
         target,
         head_used_elsewhere: None,
         nonce_spent: false,
+        first: None,
         recovers: false,
         impossible: None,
     }
@@ -97,6 +98,21 @@ fn a_change_that_did_not_see_the_hold_is_superseded_by_it() {
     assert_is(&based('b', 3), &standing(&active, Some(&held)), Disposition::Superseded);
     let denied = Decision { verdict: Verdict::Denied, ..based('b', 3) };
     assert_is(&denied, &standing(&active, Some(&held)), Disposition::Refused);
+}
+
+#[test]
+fn a_command_that_waited_gives_way_to_one_that_was_given_later() {
+    let (active, target) = (active(), after(OutcomeResult::Applied));
+    let commanded = TargetState { commanded: Some(7), ..target };
+    for operation in [Operation::Hold, Operation::Release] {
+        let command = Decision { operation, ..decision('a', 0) };
+        let waited = |first| Standing { first, ..standing(&active, Some(&commanded)) };
+        assert_is(&command, &waited(Some(6)), Disposition::Refused);
+        let (_, disposition, _) = of(&command, &waited(Some(8)));
+        assert_ne!(disposition, Disposition::Refused, "both waited, and this was given later");
+        let (_, disposition, _) = of(&command, &waited(None));
+        assert_ne!(disposition, Disposition::Refused, "it did not wait");
+    }
 }
 
 #[test]

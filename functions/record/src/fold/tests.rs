@@ -106,10 +106,14 @@ fn a_hold_stays_until_it_is_released_and_is_no_look_at_a_commit() {
     let mut hold = record(&decided('a', 3), Disposition::Authorized);
     (hold.operation, hold.hold) = (Operation::Hold, Some(reason.clone()));
     let held = decision(Some(&before), 3, at(3), &hold).unwrap();
-    assert_eq!(held, TargetState { as_of: 4, hold: Some(reason), ..before.clone() });
+    assert_eq!(held, TargetState { as_of: 4, hold: Some(reason), commanded: Some(3), ..before.clone() });
     let mut release = record(&decided('a', 4), Disposition::Authorized);
     release.operation = Operation::Release;
-    assert_eq!(decision(Some(&held), 4, at(4), &release), Some(TargetState { as_of: 5, ..before }));
+    let released = TargetState { as_of: 5, commanded: Some(4), ..before };
+    assert_eq!(decision(Some(&held), 4, at(4), &release), Some(released.clone()));
+    release.first = Some(2);
+    let released = TargetState { commanded: Some(2), ..released };
+    assert_eq!(decision(Some(&held), 4, at(4), &release), Some(released), "it stands where it was given");
 }
 
 #[test]
@@ -119,7 +123,8 @@ fn a_command_that_changes_nothing_accepts_nothing_of_the_commit_that_it_was_give
         let mut command = record(&decided('d', 3), Disposition::Unchanged);
         command.operation = operation;
         let after = decision(Some(&before), 3, at(3), &command);
-        assert_eq!(after, Some(TargetState { as_of: 4, ..before.clone() }), "{operation:?}");
+        let expected = TargetState { as_of: 4, commanded: Some(3), ..before.clone() };
+        assert_eq!(after, Some(expected), "{operation:?}");
     }
 }
 

@@ -34,11 +34,13 @@ impl<S: Store> Working<'_, S> {
         let active = self.active().await?;
         let target = self.target(&decision.target).await?;
         let elsewhere = self.head_used_elsewhere(decision).await?;
+        let first = self.first_leaf(nonce.as_ref()).await?;
         let standing = Standing {
             active: active.as_ref(),
             target: target.as_ref(),
             head_used_elsewhere: elsewhere.as_deref(),
             nonce_spent: self.is_spent(nonce.as_ref()).await?,
+            first,
             recovers: recovers(decision, claims.as_ref(), active.as_ref(), self.settings),
             impossible: self.impossible(decision, active.as_ref()).await?,
         };
@@ -69,6 +71,7 @@ impl<S: Store> Working<'_, S> {
             approvers: approvers(decision, self.settings),
             failed: failed_rules(decision),
             nonce: nonce.filter(|_| ends),
+            first,
         })))
     }
 
@@ -125,6 +128,13 @@ impl<S: Store> Working<'_, S> {
         Ok(None)
     }
 
+    /// The first leaf of a command, if it was superseded before.
+    async fn first_leaf(&self, nonce: Option<&Digest>) -> Result<Option<u64>, PortError> {
+        let Some(nonce) = nonce else { return Ok(None) };
+        store::get_json(self.store, &keys::superseded(nonce)).await
+    }
+
+    /// Whether a command was carried out before.
     async fn is_spent(&self, nonce: Option<&Digest>) -> Result<bool, PortError> {
         let Some(nonce) = nonce else { return Ok(false) };
         Ok(self.nonces.contains(nonce) || self.store.get(&keys::nonce(nonce)).await?.is_some())
@@ -190,7 +200,7 @@ fn recovers(
 
 /// What a command spends: its nonce under the key that signed it, so that nobody can spend another's by a
 /// copy. What nobody signed spends nothing.
-fn spends((statement, claims): (&SignedStatement, &Statement)) -> Option<Digest> {
+pub(crate) fn spends((statement, claims): (&SignedStatement, &Statement)) -> Option<Digest> {
     let signer = verify_statement(statement).ok()?;
     Some(Digest::of_parts(&["nonce", &signer, &claims.nonce]))
 }

@@ -1,6 +1,7 @@
 //! What counts as drift, and what does not.
 
 use countersign_cluster::diff::{self, Drift};
+use countersign_cluster::failure::Reason;
 use countersign_cluster::inventory;
 use countersign_cluster::told::{self, Told};
 use countersign_core::digest::Digest;
@@ -119,8 +120,13 @@ pub async fn keeps_what_was_told<C: Cluster>(cluster: &C, namespace: &str) {
     let held = told::read(cluster, &bench.target, at(1)).await.expect("read");
     assert_eq!(held.told, Told::nothing(at(1)));
     let told = Told::nothing(at(1)).and(Some(Digest::of(b"1")), None);
-    assert!(told::write(cluster, &bench.target, &told, &held).await.expect("written"));
-    assert!(!told::write(cluster, &bench.target, &told, &held).await.expect("asked"), "it is there already");
+    let written = told::write(cluster, &bench.target, told.clone(), &held).await.expect("written");
+    let again =
+        told::write(cluster, &bench.target, told.clone(), &held).await.expect_err("it is there already");
+    assert_eq!(again.reason, Reason::Conflict);
+    let sent = told::write(cluster, &bench.target, told.sent(), &written).await.expect("written again");
+    assert!(told.unsent && !sent.told.unsent);
+    let told = told.sent();
     assert_eq!(told::read(cluster, &bench.target, at(1)).await.expect("read").told, told);
     assert_eq!(told::read(cluster, &bench.target, at(2)).await.expect("read").told, Told::nothing(at(2)));
     let all = inventory::all(cluster).await.expect("listed");
