@@ -172,7 +172,7 @@ pub fn nonce(nonce: &Digest) -> String {
 /// The first leaf of a command that was superseded, by what it spends.
 #[must_use]
 pub fn superseded(nonce: &Digest) -> String {
-    format!("state/superseded/{}", nonce.hex())
+    format!("state/nonces/{}.first", nonce.hex())
 }
 
 /// Everything that a witness leaves: in a bucket of its own, which clusters read.
