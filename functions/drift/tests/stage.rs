@@ -3,6 +3,7 @@
 #[path = "../../apply/tests/stage/world.rs"]
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_apply::Applier;
@@ -20,6 +21,8 @@ use countersign_core::target::ActiveBundle;
 use countersign_drift::{Drifter, Looked};
 use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
+use countersign_local::database::Database;
+use countersign_local::queue::LocalQueue;
 use serde_json::{Value, json};
 
 use world::{World, at, config, east};
@@ -134,12 +137,16 @@ async fn a_change_by_hand_is_told_once_and_once_that_it_is_over() {
 
 #[tokio::test]
 async fn a_report_that_may_not_have_been_sent_is_sent_again_also_when_it_is_over() {
-    let world = World::deployed().await;
+    let mut world = World::deployed().await;
     world.by_hand("9").await;
     world.look(10).await;
     let first = world.outcomes().await.remove(0);
-    // As it is kept before it is sent.
-    let interrupt = async || {
+    // As it is kept before it is sent; and the queue has forgotten what was sent.
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let queue = |folder: usize| {
+        LocalQueue::new(&Database::open(folders[folder].path()).unwrap(), Arc::new(|| at(0)), 1_000)
+    };
+    let interrupt = async |world: &World| {
         let key = ObjectKey {
             api_version: "v1".to_owned(),
             kind: "ConfigMap".to_owned(),
@@ -152,12 +159,14 @@ async fn a_report_that_may_not_have_been_sent_is_sent_again_also_when_it_is_over
         object["data"]["drift.json"] = told.to_string().into();
         world.cluster.compare_and_swap(&object).await.unwrap();
     };
-    interrupt().await;
+    interrupt(&world).await;
+    world.queue = queue(0);
     assert_eq!(world.look(20).await, looked(1, 1, 0));
     let told = world.outcomes().await;
     assert_eq!((told.len(), &told[0].result, &told[0].summary), (1, &first.result, &first.summary));
     assert_eq!(told[0].id(), first.id(), "it counts once");
-    interrupt().await;
+    interrupt(&world).await;
+    world.queue = queue(1);
     world.by_hand("1").await;
     assert_eq!(world.look(30).await, looked(1, 0, 0));
     let told = world.outcomes().await;
