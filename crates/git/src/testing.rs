@@ -9,6 +9,7 @@ use git2::{Oid, Signature, Time};
 use crate::repository::{Repository, commit_id};
 
 pub(crate) mod server;
+pub(crate) mod world;
 
 /// A bare repository in a temporary folder.
 pub(crate) struct Place {

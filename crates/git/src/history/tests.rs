@@ -6,49 +6,25 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use countersign_core::facts::Relation;
 use countersign_core::names::CommitId;
 use git2::Oid;
 
 use crate::error::GitError;
-use crate::mirror::{Depths, Limits, Repositories, Source, boundary};
+use crate::mirror::{Depths, Source, boundary};
 use crate::repository::Repository;
-use crate::testing::server::{Served, serve};
-use crate::testing::{Place, has_git};
+use crate::testing::server::serve;
+use crate::testing::world::World;
 
 /// Little enough for histories of a test to go beyond it.
 const LITTLE: Depths = Depths { first: 8, one: 4, step: 8, most: 16 };
 
-/// A repository to serve, the server, and where mirrors go.
-struct World {
-    origin: Place,
-    served: Served,
-    kept: tempfile::TempDir,
+fn world() -> Option<World> {
+    World::new(LITTLE)
 }
 
 impl World {
-    fn new() -> Option<Self> {
-        let origin = Place::new();
-        let served = serve(origin.folder.path());
-        has_git().then(|| Self { origin, served, kept: tempfile::tempdir().unwrap() })
-    }
-
-    fn repositories(&self) -> Repositories {
-        Repositories::new(self.kept.path()).reaching(LITTLE)
-    }
-
-    fn source(&self, mode: &str) -> Source {
-        Source { url: format!("{}/{mode}", self.served.base), credential: None, also: vec![] }
-    }
-
-    fn fetch(&self, mode: &str) -> Result<Repository, GitError> {
-        let id = "forge/team/shop".parse().unwrap();
-        let never = Arc::new(|| false);
-        self.repositories().fetch(&id, &self.source(mode), &Limits::default(), &(never as _))
-    }
-
     /// So many commits on a branch, the first one first.
     fn line(&self, branch: &str, from: Option<&CommitId>, length: usize) -> Vec<CommitId> {
         let mut line: Vec<CommitId> = Vec::new();
@@ -59,11 +35,6 @@ impl World {
         }
         self.origin.point(&format!("refs/heads/{branch}"), line.last().unwrap());
         line
-    }
-
-    /// The requests since this was asked last.
-    fn requests(&self) -> usize {
-        std::mem::take(&mut *self.served.requests.lock().unwrap()).len()
     }
 
     fn git(&self, words: &[&str]) {
@@ -94,7 +65,7 @@ fn commits(repository: &Repository) -> usize {
 
 #[test]
 fn of_a_long_history_the_newest_part_comes_first_and_more_when_it_is_asked_for() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 100);
     let tip = &line[99];
     let found = world.fetch("good").unwrap();
@@ -102,13 +73,13 @@ fn of_a_long_history_the_newest_part_comes_first_and_more_when_it_is_asked_for()
     world.requests();
     assert_eq!(found.tree_id(tip).unwrap(), world.origin.open().tree_id(tip).unwrap());
     assert!(!found.holds(&line[90]));
-    assert_eq!(world.requests(), 0, "the tip is here");
+    assert_eq!(world.requests().len(), 0, "the tip is here");
 
     let deploy = ["deploy".to_owned()];
     let range = found.range(Some(&line[90]), tip, &deploy, 50).unwrap();
     assert_eq!(range, world.origin.open().range(Some(&line[90]), tip, &deploy, 50).unwrap());
     assert_eq!((range.relation, range.commits.len()), (Relation::Descends, 9));
-    assert_eq!(world.requests(), 2, "the commit itself, and what lies between");
+    assert_eq!(world.requests().len(), 2, "the commit itself, and what lies between");
     assert!(!found.holds(&line[50]), "no more than is needed");
 
     assert_eq!(found.proposed(tip, &[], 1000).unwrap().len(), 100);
@@ -116,12 +87,12 @@ fn of_a_long_history_the_newest_part_comes_first_and_more_when_it_is_asked_for()
     world.requests();
     let unknown: CommitId = "1".repeat(40).parse().unwrap();
     assert!(!found.has(&unknown).unwrap());
-    assert_eq!(world.requests(), 0, "where all is here, nothing is asked");
+    assert_eq!(world.requests().len(), 0, "where all is here, nothing is asked");
 }
 
 #[test]
 fn a_push_brings_what_is_new_and_joins_what_is_here() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 50);
     let before = cut(&world.fetch("good").unwrap());
     let pushed = world.line("main", line.last(), 2);
@@ -141,7 +112,7 @@ fn a_push_brings_what_is_new_and_joins_what_is_here() {
 
 #[test]
 fn a_commit_that_nobody_has_is_gone() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 30);
     for mode in ["good", "old"] {
         let found = world.fetch(mode).unwrap();
@@ -152,13 +123,13 @@ fn a_commit_that_nobody_has_is_gone() {
         assert_eq!((range.relation, range.from_gone), (Relation::Diverges, true), "{mode}");
         world.requests();
         assert!(!found.has(&unknown).unwrap());
-        assert_eq!(world.requests(), 0, "{mode}: it is asked for once");
+        assert_eq!(world.requests().len(), 0, "{mode}: it is asked for once");
     }
 }
 
 #[test]
 fn a_server_without_depth_gives_all() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 30);
     for mode in ["flat", "oldflat"] {
         let found = world.fetch(mode).unwrap();
@@ -179,7 +150,7 @@ fn a_server_without_depth_gives_all() {
 
 #[test]
 fn a_rewritten_branch_is_told_from_what_descends() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     for mode in ["good", "old"] {
         let line = world.line("main", None, 40);
         world.fetch(mode).unwrap();
@@ -192,7 +163,7 @@ fn a_rewritten_branch_is_told_from_what_descends() {
 
 #[test]
 fn what_builds_on_a_history_that_the_server_forgot_is_fetched_anew() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     for mode in ["good", "old"] {
         let line = world.line("main", None, 40);
         world.fetch(mode).unwrap();
@@ -211,7 +182,7 @@ fn what_builds_on_a_history_that_the_server_forgot_is_fetched_anew() {
 
 #[test]
 fn a_server_that_has_a_part_itself_gives_that_and_no_wrong_answer() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 40);
     let part = tempfile::tempdir().unwrap();
     let url = format!("file://{}", world.origin.folder.path().display());
@@ -236,7 +207,7 @@ fn a_server_that_has_a_part_itself_gives_that_and_no_wrong_answer() {
 
 #[test]
 fn what_was_not_fetched_is_not_told_as_missing_where_nothing_may_be_asked() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 40);
     drop(world.fetch("good").unwrap());
     let id = "forge/team/shop".parse().unwrap();
@@ -246,12 +217,12 @@ fn what_was_not_fetched_is_not_told_as_missing_where_nothing_may_be_asked() {
     for error in [kept.has(&line[2]).unwrap_err(), kept.proposed(&line[39], &[], 1000).unwrap_err()] {
         assert!(matches!(&error, GitError::Retry(why) if why.contains("not fetched")), "{error:?}");
     }
-    assert_eq!(world.requests(), 0);
+    assert_eq!(world.requests().len(), 0);
 }
 
 #[test]
 fn a_kill_between_any_two_steps_leaves_what_the_next_fetch_heals() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 40);
     let place = mirror(&world.fetch("good").unwrap());
     let stray: String = (0..3).map(|at| format!("{at:040x}\n")).collect();
@@ -281,12 +252,12 @@ fn a_kill_between_any_two_steps_leaves_what_the_next_fetch_heals() {
 
 #[test]
 fn two_that_read_one_mirror_both_see_what_either_brings() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let line = world.line("main", None, 60);
     let (one, other) = (world.fetch("good").unwrap(), world.fetch("good").unwrap());
     assert_eq!(one.proposed(&line[59], &[], 1000).unwrap().len(), 60);
     world.requests();
     assert_eq!(other.proposed(&line[59], &[], 1000).unwrap().len(), 60);
     assert!(other.has(&line[0]).unwrap());
-    assert_eq!(world.requests(), 0);
+    assert_eq!(world.requests().len(), 0);
 }

@@ -1,13 +1,11 @@
+mod full;
+
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::testing::server::{Served, serve};
-use crate::testing::{Place, has_git};
-
-fn never() -> GiveUp {
-    Arc::new(|| false)
-}
+use crate::testing::Place;
+use crate::testing::world::{World, id, never};
 
 /// Gives up after so many pulses.
 fn soon(pulses: usize) -> GiveUp {
@@ -17,37 +15,11 @@ fn soon(pulses: usize) -> GiveUp {
     })
 }
 
-fn id() -> RepositoryId {
-    "forge/team/shop".parse().unwrap()
-}
-
-/// A repository to serve, the URL of the server, and where mirrors go.
-struct World {
-    origin: Place,
-    served: Served,
-    kept: tempfile::TempDir,
+fn world() -> Option<World> {
+    World::new(Depths::default())
 }
 
 impl World {
-    fn new() -> Option<Self> {
-        let origin = Place::new();
-        let served = serve(origin.folder.path());
-        has_git().then(|| Self { origin, served, kept: tempfile::tempdir().unwrap() })
-    }
-
-    fn source(&self, mode: &str) -> Source {
-        Source { url: format!("{}/{mode}", self.served.base), credential: None, also: vec![] }
-    }
-
-    fn fetch(&self, mode: &str) -> Result<Repository, GitError> {
-        Repositories::new(self.kept.path()).fetch(&id(), &self.source(mode), &Limits::default(), &never())
-    }
-
-    /// The requests since this was asked last.
-    fn requests(&self) -> Vec<String> {
-        std::mem::take(&mut *self.served.requests.lock().unwrap())
-    }
-
     fn refusal(&self, mode: &str) -> GitError {
         self.fetch(mode).err().unwrap_or_else(|| panic!("{mode}: fetched"))
     }
@@ -55,7 +27,7 @@ impl World {
 
 #[test]
 fn a_mirror_follows_its_source_also_backwards() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &one);
     world.origin.point("refs/heads/old", &one);
@@ -83,7 +55,7 @@ fn a_mirror_follows_its_source_also_backwards() {
 
 #[test]
 fn heads_of_pull_requests_are_mirrored_when_named_and_stay() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let main = world.origin.commit(&[], &[("a", "1")]);
     let head = world.origin.commit(&[&main], &[("a", "2")]);
     world.origin.point("refs/heads/main", &main);
@@ -99,7 +71,7 @@ fn heads_of_pull_requests_are_mirrored_when_named_and_stay() {
 
 #[test]
 fn failures_say_whether_another_try_helps() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &one);
     let refused = |mode: &str, wanted: &str| match world.refusal(mode) {
@@ -126,7 +98,7 @@ fn failures_say_whether_another_try_helps() {
 
 #[test]
 fn a_repository_that_moved_on_its_host_is_found() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     assert!(world.fetch("moved").unwrap().has(&commit).unwrap());
@@ -134,7 +106,7 @@ fn a_repository_that_moved_on_its_host_is_found() {
 
 #[test]
 fn a_credential_opens_and_is_never_shown_or_given_to_another_host() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let fetch = |mode: &str, secret: &str| {
@@ -166,7 +138,7 @@ fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_server_that_only_speaks_the_old_protocol_is_understood() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &one);
     let tagged = world.origin.git.find_object(git2::Oid::from_str(one.as_str()).unwrap(), None).unwrap();
@@ -188,7 +160,7 @@ fn a_server_that_only_speaks_the_old_protocol_is_understood() {
 
 #[test]
 fn a_look_at_what_did_not_change_is_one_request_and_a_change_is_two() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &one);
     let repositories = Repositories::new(world.kept.path());
@@ -207,7 +179,7 @@ fn a_look_at_what_did_not_change_is_one_request_and_a_change_is_two() {
 
 #[test]
 fn tips_are_told_without_fetching_alike_near_and_far() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     for name in ["refs/heads/main", "refs/heads/mainly", "refs/heads/other", "refs/pull/1/head"] {
         world.origin.point(name, &one);
@@ -227,7 +199,7 @@ fn tips_are_told_without_fetching_alike_near_and_far() {
 
 #[test]
 fn an_incremental_fetch_brings_only_what_is_new() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let noise: String = (0..200_000_u32)
         .map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26))
         .collect();
@@ -250,7 +222,7 @@ fn an_incremental_fetch_brings_only_what_is_new() {
 
 #[test]
 fn too_many_bytes_or_objects_end_a_fetch() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let noise: String = (0..200_000_u32)
         .map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26))
         .collect();
@@ -267,7 +239,7 @@ fn too_many_bytes_or_objects_end_a_fetch() {
 
 #[test]
 fn a_server_that_hangs_or_drips_is_left_at_the_deadline_and_holds_up_nothing() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let repositories = Repositories::new(world.kept.path());
@@ -283,7 +255,7 @@ fn a_server_that_hangs_or_drips_is_left_at_the_deadline_and_holds_up_nothing() {
 
 #[test]
 fn mirrors_beyond_their_bound_go_by_their_last_use_and_never_while_read() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let bounds = Bounds { all: 0, one: u64::MAX };
@@ -307,7 +279,7 @@ fn mirrors_beyond_their_bound_go_by_their_last_use_and_never_while_read() {
 
 #[test]
 fn a_mirror_beyond_its_own_bound_is_fetched_anew_unless_it_is_read() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     let two = world.origin.commit(&[], &[("a", "2")]);
     world.origin.point("refs/heads/main", &one);
@@ -324,7 +296,7 @@ fn a_mirror_beyond_its_own_bound_is_fetched_anew_unless_it_is_read() {
 
 #[test]
 fn what_a_killed_fetch_left_is_healed_by_the_next() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let one = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &one);
     world.fetch("good").unwrap();
@@ -351,7 +323,7 @@ fn what_a_killed_fetch_left_is_healed_by_the_next() {
 
 #[test]
 fn fetches_of_one_repository_take_turns() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let (repositories, source) = (Repositories::new(world.kept.path()), world.source("good"));
@@ -373,7 +345,7 @@ fn fetches_of_one_repository_take_turns() {
 
 #[test]
 fn a_broken_mirror_is_made_anew() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let commit = world.origin.commit(&[], &[("a", "1")]);
     world.origin.point("refs/heads/main", &commit);
     let repositories = Repositories::new(world.kept.path());

@@ -138,7 +138,7 @@ fn a_part_of_a_random_history_gives_the_answers_of_all_of_it() {
         prop_oneof![3 => Just("good"), 1 => Just("old")],
     );
     let ran = runner.run(&strategy, |(steps, named, questions, mode)| {
-        let Some(world) = World::new() else { return Ok(()) };
+        let Some(world) = super::world() else { return Ok(()) };
         let made = build(&world, &steps, &named);
         let whole = world.origin.open();
         drop(world.fetch(mode).unwrap());
