@@ -34,6 +34,8 @@ pub mod aws;
 pub mod bases;
 pub mod control;
 pub mod deployed;
+#[cfg(test)]
+pub mod fixture;
 pub mod folder;
 pub mod judged;
 pub mod place;

@@ -9,14 +9,14 @@ use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::time::Timestamp;
 use countersign_ledger::checkpoint::{Checkpoint, SignedCheckpoint};
 use countersign_ledger::epochs::{Epoch, ROTATION_VERSION, Rotation};
-use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
+use countersign_ledger::genesis::Genesis;
 use countersign_ledger::{epochs, genesis};
 use countersign_local::key_file::KeyFile;
 use rand_core::OsRng;
 use serde_json::{Value, json};
 
 use crate::commands::aws::Aws;
-use crate::commands::block_on;
+use crate::commands::{block_on, fixture};
 use crate::installation::now;
 
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:countersign";
@@ -73,22 +73,8 @@ impl World {
         };
         let (root, log) = (key("root", Algorithm::Ed25519), key("log", Algorithm::Ed25519));
         let authorization = key("authorization", Algorithm::EcdsaP256Sha256);
-        let genesis = Genesis {
-            v: GENESIS_VERSION,
-            origin: "log.example/one".to_owned(),
-            epoch: 1,
-            root_key: root.public_key().clone(),
-            log_key: log.public_key().clone(),
-            authorization_key: authorization.public_key().clone(),
-            hosts: [].into(),
-            control: serde_json::from_value(
-                json!({ "repository": "local/control", "reference": "refs/heads/main" }),
-            )
-            .unwrap(),
-            commit: "1".repeat(40).parse().unwrap(),
-            bundle: Digest::of(b"bundle"),
-            created: Timestamp::default(),
-        };
+        let keys = [root.public_key(), log.public_key(), authorization.public_key()];
+        let genesis = fixture::genesis("log.example/one", keys);
         let signed = block_on(async { Ok(genesis::sign(&root, &genesis).await?) }).unwrap();
         let world = Self { folder, root, log, genesis };
         world.answer("s3 cp --quiet s3://data/genesis.json", &String::from_utf8(signed).unwrap());

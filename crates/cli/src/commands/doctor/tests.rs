@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use countersign_cluster::keep;
 use countersign_core::configuration::Cluster as Configured;
-use countersign_core::digest::Digest;
 use countersign_core::ports::cluster::Cluster as _;
 use countersign_core::ports::signer::{Algorithm, Signer as _};
-use countersign_core::time::Timestamp;
 use countersign_ledger::epochs::{Epochs, FIRST_EPOCH};
-use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
+use countersign_ledger::genesis::Genesis;
 use countersign_ledger::log::append;
 use countersign_ledger::note::NoteKey;
 use countersign_ledger::trust::{Trust, Witnesses};
@@ -25,6 +23,7 @@ use futures_util::FutureExt as _;
 use rand_core::OsRng;
 
 use super::*;
+use crate::commands::fixture;
 use crate::installation::{DataFolder, now};
 
 /// A data folder with its keys and genesis, and a log of a few leaves that mean nothing.
@@ -48,22 +47,8 @@ impl World {
         let log = key(data.log_key(FIRST_EPOCH), Algorithm::Ed25519);
         let authorization = key(data.authorization_key(FIRST_EPOCH), Algorithm::EcdsaP256Sha256);
         fs::write(data.pseudonym_secret(), "0".repeat(64)).unwrap();
-        let genesis = Genesis {
-            v: GENESIS_VERSION,
-            origin: "log.example/one".to_owned(),
-            epoch: 1,
-            root_key: root.public_key().clone(),
-            log_key: log.public_key().clone(),
-            authorization_key: authorization.public_key().clone(),
-            hosts: [].into(),
-            control: serde_json::from_value(
-                json!({ "repository": "local/control", "reference": "refs/heads/main" }),
-            )
-            .unwrap(),
-            commit: "1".repeat(40).parse().unwrap(),
-            bundle: Digest::of(b"bundle"),
-            created: Timestamp::default(),
-        };
+        let keys = [root.public_key(), log.public_key(), authorization.public_key()];
+        let genesis = fixture::genesis("log.example/one", keys);
         let signed = countersign_ledger::genesis::sign(&root, &genesis).now_or_never().unwrap().unwrap();
         fs::write(data.genesis(), signed).unwrap();
         fs::write(data.root_public_key(), serde_json::to_vec(root.public_key()).unwrap()).unwrap();

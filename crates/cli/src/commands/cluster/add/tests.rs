@@ -1,11 +1,11 @@
 use countersign_core::ports::signer::{Algorithm, Signer as _};
 use countersign_core::time::Timestamp;
 use countersign_ledger::epochs::{self, Epoch, ROTATION_VERSION, Rotation};
-use countersign_ledger::genesis::{GENESIS_VERSION, Genesis};
 use countersign_local::key_file::KeyFile;
 use rand_core::OsRng;
 
 use super::*;
+use crate::commands::fixture;
 
 fn key(folder: &Path, name: &str, algorithm: Algorithm) -> KeyFile {
     KeyFile::generate(&folder.join(name), algorithm, &mut OsRng).unwrap()
@@ -13,22 +13,12 @@ fn key(folder: &Path, name: &str, algorithm: Algorithm) -> KeyFile {
 
 fn epochs(folder: &Path, name: &str) -> Epochs {
     let key = |kind, algorithm| key(folder, &format!("{name}-{kind}"), algorithm).public_key().clone();
-    Epochs::new(&Genesis {
-        v: GENESIS_VERSION,
-        origin: name.into(),
-        epoch: 1,
-        root_key: key("root", Algorithm::Ed25519),
-        log_key: key("log", Algorithm::Ed25519),
-        authorization_key: key("authorization", Algorithm::EcdsaP256Sha256),
-        hosts: [].into(),
-        control: serde_json::from_value(
-            json!({ "repository": "local/control", "reference": "refs/heads/main" }),
-        )
-        .unwrap(),
-        commit: "1".repeat(40).parse().unwrap(),
-        bundle: countersign_core::digest::Digest::of(b""),
-        created: Timestamp::default(),
-    })
+    let keys = [
+        key("root", Algorithm::Ed25519),
+        key("log", Algorithm::Ed25519),
+        key("authorization", Algorithm::EcdsaP256Sha256),
+    ];
+    Epochs::new(&fixture::genesis(name, keys.each_ref()))
 }
 
 /// The same installation, with other keys.
