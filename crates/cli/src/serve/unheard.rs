@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use anyhow::bail;
 use countersign_core::configuration::{Configuration, HostKind};
 use countersign_core::keys;
 use countersign_core::names::RepositoryId;
@@ -23,7 +24,7 @@ impl Unheard {
     /// Takes each command that no hook told of, as if one had told of it now. Other statements are read by every look.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or a command cannot be taken now.
     pub async fn take(&mut self, node: &Node) -> anyhow::Result<()> {
         let Some(active) = node.configurations.active(&node.store).await? else { return Ok(()) };
         for repository in plain(&active.configuration) {
@@ -37,9 +38,19 @@ impl Unheard {
             });
             for statement in found.iter().filter(|statement| is_command(statement, now())) {
                 let key = format!("{}{}", keys::statements(&repository), statement.id().hex());
-                if node.store.get(&key).await?.is_none() {
-                    tracing::info!(%repository, statement = %statement.id(), "no hook told of this command");
-                    receiver(node).statement(&statement.to_bytes(), now()).await;
+                if node.store.get(&key).await?.is_some() {
+                    continue;
+                }
+                tracing::info!(%repository, statement = %statement.id(), "no hook told of this command");
+                let answer = receiver(node).statement(&statement.to_bytes(), now()).await;
+                if answer.status >= 500 {
+                    // It is looked for again, with all others.
+                    self.0.remove(&repository);
+                    bail!(
+                        "statement {} of {repository} cannot be taken now: {}",
+                        statement.id(),
+                        answer.text
+                    );
                 }
             }
         }
