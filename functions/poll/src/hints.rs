@@ -198,7 +198,7 @@ impl<S: Store, Q: Queue, F: ForgeRead> Poller<'_, S, Q, F> {
         let statuses = self.statuses(asked.repository, &one.head, asked.contexts).await?;
         let mut said: Vec<_> = statuses
             .iter()
-            .map(|status| format!("{} {} {:?}", status.context, status.id, status.state))
+            .map(|status| format!("{} {} {}", status.context, status.id, status.said))
             .collect();
         said.sort_unstable();
         let version = std::iter::once(one.version.clone()).chain(said).collect::<Vec<_>>().join("\n");

@@ -3,8 +3,10 @@
 mod bases;
 mod faults;
 mod looks;
+mod meanwhile;
 mod owners;
 mod previews;
 mod private;
 mod statuses;
+mod watched;
 mod world;

@@ -1,6 +1,5 @@
 //! A repository that two applications live in, and what the stage made of events about it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use countersign_core::keys;
 use countersign_core::message::{FactsGathered, Message, QueueName, ReportDue};
 use countersign_core::names::{AttemptId, CommitId, Reference, RepositoryId, Target};
 use countersign_core::ports::PortError;
-use countersign_core::ports::forge::{Evidence, ForgeRead, GitCredential, OpenPullRequest};
+use countersign_core::ports::forge::GitCredential;
 use countersign_core::ports::queue::Queue;
-use countersign_core::ports::store::{self, Store, Version, Versioned, Written};
-use countersign_core::review::{PullRequest, PullRequestState, Status};
+use countersign_core::ports::store::{self, Store};
+use countersign_core::review::{PullRequest, Status};
 use countersign_core::stage::{Incoming, StageError};
 use countersign_core::target::{ActiveBundle, TargetState};
 use countersign_core::time::Timestamp;
@@ -29,20 +28,8 @@ use countersign_local::store::LocalStore;
 use countersign_render::budget::Budget;
 use serde_json::json;
 
-/// A store that remembers what was read.
-pub struct Watched {
-    inner: LocalStore,
-    reads: Mutex<Vec<String>>,
-}
-
-/// Plain Git, while something else happens.
-pub struct Meanwhile<'a> {
-    plain: PlainForge,
-    pull_requests: Vec<PullRequest>,
-    statuses: Vec<Status>,
-    happens: &'a (dyn Fn() -> Result<(), PortError> + Sync),
-    credential: Option<GitCredential>,
-}
+use crate::meanwhile::Meanwhile;
+use crate::watched::Watched;
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -354,85 +341,4 @@ impl World {
 
 pub fn pushed(to: &CommitId) -> EventKind {
     EventKind::Pushed { reference: main_branch(), before: None, after: to.clone(), forced: false }
-}
-
-impl Watched {
-    /// How often a key was read since this was asked last.
-    pub fn reads_of(&self, key: &str) -> usize {
-        std::mem::take(&mut *self.reads.lock().unwrap()).iter().filter(|read| *read == key).count()
-    }
-}
-
-impl ForgeRead for Meanwhile<'_> {
-    async fn git_credential(&self, _: &RepositoryId) -> Result<Option<GitCredential>, PortError> {
-        Ok(self.credential.clone())
-    }
-
-    async fn open_pull_requests(&self, _: &RepositoryId) -> Result<Option<Vec<OpenPullRequest>>, PortError> {
-        let open = self.pull_requests.iter().filter(|request| request.state == PullRequestState::Open);
-        let listed = open.map(|request| OpenPullRequest {
-            id: request.id.clone(),
-            base: request.base.clone(),
-            head: request.head.clone(),
-            fork: request.fork,
-            version: String::new(),
-        });
-        Ok(Some(listed.collect()))
-    }
-
-    async fn statuses(
-        &self,
-        _: &RepositoryId,
-        commit: &CommitId,
-        contexts: &BTreeSet<String>,
-    ) -> Result<Vec<Status>, PortError> {
-        (self.happens)()?;
-        let found = self.statuses.iter();
-        let found = found.filter(|status| status.commit == *commit && contexts.contains(&status.context));
-        Ok(found.cloned().collect())
-    }
-
-    async fn evidence(
-        &self,
-        repository: &RepositoryId,
-        base: &Reference,
-        commits: &[CommitId],
-    ) -> Result<Evidence, PortError> {
-        (self.happens)()?;
-        let mut evidence = self.plain.evidence(repository, base, commits).await?;
-        evidence.pull_requests.extend(self.pull_requests.clone());
-        Ok(evidence)
-    }
-}
-
-impl Store for Watched {
-    async fn get(&self, key: &str) -> Result<Option<Versioned>, PortError> {
-        self.reads.lock().unwrap().push(key.to_owned());
-        self.inner.get(key).await
-    }
-
-    async fn put(&self, key: &str, bytes: &[u8]) -> Result<Version, PortError> {
-        self.inner.put(key, bytes).await
-    }
-
-    async fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<Written, PortError> {
-        self.inner.put_if_absent(key, bytes).await
-    }
-
-    async fn compare_and_swap(
-        &self,
-        key: &str,
-        expected: &Version,
-        bytes: &[u8],
-    ) -> Result<Written, PortError> {
-        self.inner.compare_and_swap(key, expected, bytes).await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>, PortError> {
-        self.inner.list(prefix, after, limit).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.inner.delete(key).await
-    }
 }
