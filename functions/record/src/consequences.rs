@@ -165,8 +165,8 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         record: &DecisionRecord,
         at_tip: bool,
     ) -> Result<(), StageError> {
-        let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
-        let kind = match decision.command {
+        let decision = self.decision(record).await?;
+        let kind = match decision.and_then(|decision| decision.command) {
             Some(statement) => {
                 // Where it stands among other commands, whenever its turn comes.
                 let nonce = statement.claims().ok().and_then(|claims| spends((&statement, &claims)));
@@ -181,6 +181,14 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         push_event(outbox, format!("again/{index}"), time, &record.follows, kind)
     }
 
+    /// The decision of a leaf; none where its blob was deleted, as to erase whoever it names.
+    async fn decision(&self, record: &DecisionRecord) -> Result<Option<Decision>, StageError> {
+        match self.store.get(&keys::blob(&record.decision)).await? {
+            Some(_) => Ok(Some(store::get_blob(self.store, keys::blob, &record.decision).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Keeps the names behind the pseudonyms of a leaf in blobs that can be deleted.
     async fn name_approvers(
         &self,
@@ -190,7 +198,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
         if record.approvers.is_empty() {
             return Ok(());
         }
-        let decision: Decision = store::get_blob(self.store, keys::blob, &record.decision).await?;
+        let Some(decision) = self.decision(record).await? else { return Ok(()) };
         for person in decision.approvals.iter().filter(|a| a.counts).filter_map(|a| a.person.as_ref()) {
             let key = keys::person(&self.settings.pseudonym(person.as_str()));
             working.later(Write::PutIfAbsent { key, bytes: person.as_str().as_bytes().to_vec() });

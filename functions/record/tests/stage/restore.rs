@@ -129,6 +129,43 @@ async fn it_is_as_it_was_and_nothing_old_is_deployed() {
     assert!(reports > 0, "the latest state is told again");
 }
 
+/// It is folded in parts; what a later one tells of an authorization is known to the part that announces it.
+#[tokio::test]
+async fn what_is_told_in_a_later_part_of_the_log_is_not_announced_again() {
+    let world = World::new().await;
+    let [first, _, _] = decisions(&world);
+    world.decide(10, &[&first]).await;
+    for batch in 0..4 {
+        let denied = (0..90).map(|number| Decision {
+            verdict: Verdict::Denied,
+            ..world.decision(&target("cart"), 'b', 100 * batch + number)
+        });
+        let denied: Vec<_> = denied.collect();
+        world.decide(11, &denied.iter().collect::<Vec<_>>()).await;
+    }
+    assert!(world.leaves().await.len() > 300, "more than one part");
+    lose(&world, "state/").await;
+    let due = DeployDue { attempt: first.attempt, target: first.target.clone() };
+    assert_eq!(settle(&world, lost_at()).await.0, [due], "no cluster has told of it");
+    let told = outcome(&first, Some(1), OutcomeResult::Healthy);
+    let told = world.recorder().outcomes(&east(), at(500), &[told]).await;
+    told.into_iter().for_each(|told| told.unwrap());
+    lose(&world, "state/").await;
+    assert_eq!(settle(&world, lost_at()).await.0, []);
+}
+
+#[tokio::test]
+async fn what_was_deleted_to_erase_somebody_stops_nothing() {
+    let world = lived().await;
+    let before = folded(&world).await;
+    for prefix in ["state/", "blobs/", "people/"] {
+        lose(&world, prefix).await;
+    }
+    settle(&world, lost_at()).await;
+    assert_eq!(folded(&world).await, before);
+    assert_eq!(world.store.list("people/", None, 1).await.unwrap(), [] as [&str; 0], "nobody is named again");
+}
+
 /// Reports are a fold as well, and authorizations are issued as of the leaf's time: the same as they were.
 #[tokio::test]
 async fn reports_that_were_lost_too_are_as_they_were() {
