@@ -159,7 +159,9 @@ async fn a_rollout_that_hangs_is_told_and_followed_further() {
     assert!(outcomes[0].summary.contains("Deployment shop/web"), "{}", outcomes[0].summary);
     let told = ObservationDue { told: true, ..due.clone() };
     assert_eq!(world.look(&told, 611).await, (vec![], true), "it is told once");
-    let (_, again) = world.look(&due, 3_601).await;
+    let (_, again) = world.look(&due, 24 * 3_600).await;
+    assert!(again, "only the clock says that it is late");
+    let (_, again) = world.look(&ObservationDue { looks: 360, ..due }, 3_601).await;
     assert!(!again, "nobody looks for ever");
 }
 
