@@ -9,6 +9,8 @@ pub mod repository;
 pub mod tree;
 
 mod wire;
+#[cfg(feature = "fuzzing")]
+pub use wire::fuzzing;
 
 mod changes;
 mod commit;

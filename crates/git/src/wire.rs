@@ -11,6 +11,9 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod ssh;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+
 use git2::Oid;
 
 use crate::error::GitError;

@@ -44,7 +44,7 @@ struct Answer<'a> {
 }
 
 /// What a server understands.
-enum Protocol {
+pub(super) enum Protocol {
     /// It was not asked yet.
     Unknown,
     /// Version 2.
@@ -245,7 +245,7 @@ impl Answer<'_> {
 }
 
 /// Reads a greeting to its end.
-fn greeted(from: &mut impl Read) -> Result<Protocol, Trouble> {
+pub(super) fn greeted(from: &mut impl Read) -> Result<Protocol, Trouble> {
     let mut first = packets::read(from)?;
     if matches!(&first, Packet::Data(line) if line.starts_with(b"# service=git-upload-pack")) {
         packets::read(from)?;
@@ -324,7 +324,7 @@ pub(crate) fn shallow_copy() -> Trouble {
 }
 
 /// One line of version 2's list; none where the name is not UTF-8, which no configuration can name.
-fn listed(line: &[u8]) -> Result<Option<(String, Tip)>, Trouble> {
+pub(super) fn listed(line: &[u8]) -> Result<Option<(String, Tip)>, Trouble> {
     let wrong = || Trouble::Garbage("a reference is not listed as Git lists it".to_owned());
     let Ok(text) = std::str::from_utf8(line) else { return Ok(None) };
     let mut words = text.trim_end_matches('\n').split(' ');
