@@ -66,7 +66,8 @@ deploy: ## Deploy a stack with sam (STACK=core, cluster, witness or link; PARAME
 	@bash infra/deploy.sh $(STACK) $(PARAMETERS)
 
 bench: tools ## Measure how fast changes arrive, and where the time goes (BENCH="--only one --samples 20" for less)
-	@cargo build --quiet --release $(if $(findstring cloud,$(BENCH)),--workspace --features "$(CLOUD)" --bins,-p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench)
+	@cargo build --quiet --release $(if $(findstring cloud,$(BENCH)),--features "$(CLOUD)" $(foreach name,$(LAMBDAS),-p countersign-$(name) --bin countersign-$(name))) \
+		-p countersign-cli -p countersign-tests --bin countersign --bin countersign-bench
 	@$(CARGO_TARGET_DIR)/release/countersign-bench --results $(CARGO_TARGET_DIR)/bench.json $(BENCH)
 
 bench-render: ## Measure builds of kustomizations beside kustomize 5.8.2, and looks at large and long repositories
