@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod looked;
 mod pace;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_cluster::failure::{Failure, Reason};
 use countersign_cluster::health::{self, Overview, Status};
 use countersign_cluster::prune::{self, Pruning};
 use countersign_cluster::{inventory, parallel, plan};
+use countersign_core::digest::Digest;
 use countersign_core::facts::{ObjectKey, Operation};
 use countersign_core::keys;
 use countersign_core::manifest::Manifest;
@@ -20,6 +23,8 @@ use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::time::Timestamp;
 
+pub use looked::Looked;
+
 /// The stage of one cluster, with the ports that it touches the world through.
 pub struct Observer<'a, S, Q, C> {
     /// The cluster's name: outcomes go to its queue.
@@ -30,6 +35,8 @@ pub struct Observer<'a, S, Q, C> {
     pub queue: &'a Q,
     /// The cluster.
     pub cluster: &'a C,
+    /// What this process looked at already.
+    pub looked: &'a Looked,
 }
 
 /// How many targets are looked at side by side.
@@ -84,25 +91,38 @@ impl Account {
 impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
     /// Takes a batch of the cluster's `observations` queue, several targets side by side.
     pub async fn handle(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
-        let tasks = batch.iter().map(|message| self.message(now, message)).collect();
-        let (mut told, mut again, mut results) = (Vec::new(), Vec::new(), Vec::new());
-        for found in parallel::some(TARGETS, tasks).await {
-            results.push(found.map(|found| {
+        let bodies: Vec<_> = batch.iter().map(|message| Digest::of(message.body.as_bytes())).collect();
+        let mut copies = BTreeSet::new();
+        let mut is_new = |body: &Digest| !self.looked.holds(body) && copies.insert(*body);
+        let (new, tasks) = bodies
+            .iter()
+            .zip(batch)
+            .filter(|(body, _)| is_new(body))
+            .map(|(body, message)| (*body, self.message(now, message)))
+            .collect::<(Vec<_>, Vec<_>)>();
+        let (mut told, mut again, mut results) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (body, found) in new.into_iter().zip(parallel::some(TARGETS, tasks).await) {
+            let result = found.map(|found| {
                 told.extend(found.outcome);
                 again.extend(found.again);
-            }));
+            });
+            results.insert(body, result);
         }
         let outcomes = (QueueName::Outcomes(self.name.clone()), told);
         let observations = (QueueName::Observations(self.name.clone()), again);
         let messages: Vec<_> =
             [outcomes, observations].into_iter().filter(|(_, messages)| !messages.is_empty()).collect();
-        match self.queue.send_all(&messages).await {
-            Ok(()) => results,
-            Err(error) => {
-                let error = StageError::from(error);
-                results.into_iter().map(|result| result.and(Err(error.clone()))).collect()
-            }
+        if let Err(error) = self.queue.send_all(&messages).await {
+            let error = StageError::from(error);
+            results
+                .values_mut()
+                .filter(|result| result.is_ok())
+                .for_each(|result| *result = Err(error.clone()));
         }
+        for (body, _) in results.iter().filter(|(_, result)| result.is_ok()) {
+            self.looked.add(*body);
+        }
+        bodies.iter().map(|body| results.get(body).cloned().unwrap_or(Ok(()))).collect()
     }
 
     async fn message(&self, now: Timestamp, message: &Incoming) -> Result<Told, StageError> {
