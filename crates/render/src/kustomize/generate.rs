@@ -275,7 +275,7 @@ pub(crate) fn absorb(
 }
 
 /// How many steps it takes to merge a value.
-const COMBINED: usize = 16;
+const COMBINED: usize = 24;
 
 /// What a generated object becomes where `old` has its name.
 fn combine(old: &Resource, mut new: Resource) -> Resource {
