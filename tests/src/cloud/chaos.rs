@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinHandle;
@@ -174,18 +174,32 @@ fn push(cloud: &Cloud, chaos: &Chaos) -> Result<(String, String)> {
         shop.push()?;
         anyhow::Ok(greeting)
     };
-    for number in 0..chaos.changes {
-        if number == chaos.changes / 2 {
-            gateway.faults().set(Rates { kms_denied: true, ..RATES });
-        }
+    let half = chaos.changes / 2;
+    for _ in 0..half {
         change()?;
     }
+    gateway.faults().set(Rates { kms_denied: true, ..RATES });
+    // Pushes go on meanwhile.
+    let mut left = chaos.changes - half;
+    let denied = || !missing(&gateway.suffered()).contains(&("kms.Sign", Fate::Denied));
+    while left > 0 && !denied() {
+        change()?;
+        left -= 1;
+    }
     cloud.until("KMS has denied a signature", || {
-        ensure!(!missing(&gateway.suffered()).contains(&("kms.Sign", Fate::Denied)), "it did not");
+        ensure!(denied(), "it did not");
         Ok(())
     })?;
-    std::thread::sleep(DENIAL);
+    let since = Instant::now();
+    while left > 0 && since.elapsed() < DENIAL {
+        change()?;
+        left -= 1;
+    }
+    std::thread::sleep(DENIAL.saturating_sub(since.elapsed()));
     gateway.faults().set(RATES);
+    for _ in 0..left {
+        change()?;
+    }
     let mut greeting = change()?;
     for _ in 0..MORE_CHANGES {
         if missing(&gateway.suffered()).is_empty() {
