@@ -55,6 +55,11 @@ const BETWEEN_KILLS: i64 = 3_000;
 /// For how long KMS goes on denying once it has begun.
 const DENIAL: Duration = Duration::from_secs(3);
 
+/// How long it may take until the last change runs once nothing goes wrong any more, whatever waits: the least of it, and
+/// for each change.
+const LEAST: Duration = Duration::from_mins(5);
+const ONE_BY_ONE: Duration = Duration::from_secs(1);
+
 /// How many more changes are pushed at most until all has gone wrong that is to, and the pause before each.
 const MORE_CHANGES: u32 = 60;
 const BETWEEN_MORE: Duration = Duration::from_secs(2);
@@ -124,6 +129,9 @@ pub fn run(chaos: &Chaos) -> Result<Survived> {
     killer.abort();
     cloud.stack.services.gateway.faults().set(Rates::default());
     cloud.stack.mappings.repeat(0);
+    let patience = LEAST + ONE_BY_ONE * u32::try_from(chaos.changes)?;
+    cloud
+        .until_within(patience, &format!("the last change, {last}, runs"), || cloud.runs("staging", &last))?;
     let account = settled(&cloud, &last, &greeting)?;
     let gateway = &cloud.stack.services.gateway;
     let kills = kills.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -225,7 +233,6 @@ fn missing(suffered: &Suffered) -> Vec<(&'static str, Fate)> {
 }
 
 fn settled(cloud: &Cloud, last: &str, greeting: &str) -> Result<Account> {
-    cloud.until_runs("staging", last)?;
     let found = cloud.greeting()?;
     ensure!(found == greeting, "the last change runs, and {found} is on the cluster");
     // What failed may be tried again and succeed, once; whatever else it ended with is its end.

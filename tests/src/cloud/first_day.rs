@@ -144,11 +144,19 @@ impl Cloud {
     /// # Errors
     /// When it does not in time; the message holds the end of every function's log.
     pub fn until<T>(&self, what: &str, look: impl Fn() -> Result<T>) -> Result<T> {
+        self.until_within(PATIENCE, what, look)
+    }
+
+    /// As [`Cloud::until`], for what takes longer.
+    ///
+    /// # Errors
+    /// As [`Cloud::until`].
+    pub fn until_within<T>(&self, patience: Duration, what: &str, look: impl Fn() -> Result<T>) -> Result<T> {
         let begun = Instant::now();
         loop {
             match look() {
                 Ok(found) => return Ok(found),
-                Err(error) if begun.elapsed() > PATIENCE => bail!(
+                Err(error) if begun.elapsed() > patience => bail!(
                     "waited in vain: {what} ({error:#})\n{}refused: {:?}\n--- gitea\n{}",
                     self.stack.services.logs(),
                     self.stack.services.gateway.refused(),

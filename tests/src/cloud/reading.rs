@@ -71,12 +71,18 @@ impl Cloud {
     /// # Errors
     /// When it does not get there in time.
     pub fn until_runs(&self, environment: &str, commit: &str) -> Result<Value> {
-        self.until(&format!("{commit} runs in {environment}"), || {
-            let state = self.target(environment)?;
-            let healthy = state["outcome"]["result"]["is"] == "healthy";
-            ensure!(healthy && state["running"]["commit"] == commit, "{state}");
-            Ok(state)
-        })
+        self.until(&format!("{commit} runs in {environment}"), || self.runs(environment, commit))
+    }
+
+    /// The state of the sample in an environment, where a commit runs and is healthy.
+    ///
+    /// # Errors
+    /// When it does not, or is not.
+    pub fn runs(&self, environment: &str, commit: &str) -> Result<Value> {
+        let state = self.target(environment)?;
+        let healthy = state["outcome"]["result"]["is"] == "healthy";
+        ensure!(healthy && state["running"]["commit"] == commit, "{state}");
+        Ok(state)
     }
 
     /// Waits until Countersign's status of an environment on a commit of the sample is `state`; returns its description.
