@@ -51,16 +51,46 @@ pub(crate) fn operations(context: &mut Context<'_>, node: Node) -> Outcome<Vec<O
     }
 }
 
-/// Spells booleans and integers as JSON does: kustomize reads an object anew from the JSON that a patch makes of it, and
-/// what takes one of them for a text later takes that.
-fn spell_as_json(node: &mut Node) {
+/// Spells booleans and numbers as Go does: kustomize reads an object anew from the JSON that a patch makes of it, where
+/// every number is a `float64`, and what takes one of them for a text later takes that.
+pub(crate) fn spell_anew(node: &mut Node) {
     match &mut node.content {
-        Content::Scalar(scalar) if matches!(scalar.kind, Kind::Bool | Kind::Int) => {
+        Content::Scalar(scalar) if scalar.kind == Kind::Bool => {
             scalar.text = scalar.value().to_string().into();
         }
+        Content::Scalar(scalar) if matches!(scalar.kind, Kind::Int | Kind::Float) => {
+            let value = scalar.value();
+            // An integer that a `float64` cannot hold stays as it is.
+            match value.as_f64().filter(|number| scalar.kind == Kind::Float || number.abs() < EXACT) {
+                Some(number) => {
+                    scalar.text = go_float(number).into();
+                    if number.fract() == 0.0 && number.abs() < EXACT {
+                        scalar.kind = Kind::Int;
+                    }
+                }
+                None => scalar.text = value.to_string().into(),
+            }
+        }
         Content::Scalar(_) => {}
-        Content::List(items) => items.iter_mut().for_each(spell_as_json),
-        Content::Map(map) => map.iter_mut().for_each(|field| spell_as_json(&mut field.value)),
+        Content::List(items) => items.iter_mut().for_each(spell_anew),
+        Content::Map(map) => map.iter_mut().for_each(|field| spell_anew(&mut field.value)),
+    }
+}
+
+/// Every integer that is less than this is a `float64` of its own.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A number as Go's `strconv.FormatFloat` writes it with the format `g` and as few digits as tell it from others.
+fn go_float(number: f64) -> String {
+    let text = format!("{number:e}");
+    let parts =
+        text.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?)));
+    match parts {
+        Some((digits, exponent)) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -75,7 +105,7 @@ fn operation(context: &mut Context<'_>, node: Node) -> Outcome<Operation> {
         return wrong(at, "an operation has no path", "write a JSON pointer");
     };
     let mut value = fields.take("value").map(|field| field.value).or(null);
-    value.iter_mut().for_each(spell_as_json);
+    value.iter_mut().for_each(spell_anew);
     let from = fields.string("from")?;
     // RFC 6902, section 4: members that are not defined are ignored.
     fields.ignore(context);

@@ -122,7 +122,8 @@ impl Each for Namespace {
             resource.remember();
         }
         self.set_all(context, resource)?;
-        if self.seen.insert(Name::of(resource)) {
+        // What only adds a value leaves two of one name to a later step, which may tell them apart by their hashes.
+        if !self.remembers || self.seen.insert(Name::of(resource)) {
             return Ok(());
         }
         let message = format!("in this namespace {} is there twice", resource.id());

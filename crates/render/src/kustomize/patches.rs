@@ -374,6 +374,7 @@ fn json(
         // kustomize reads the object anew from what a JSON patch makes of it.
         shared::part(builder.context, resource)?;
         json_patch::apply(builder.context, &mut resource.node, operations)?;
+        json_patch::spell_anew(&mut resource.node);
         if operations.iter().any(Operation::forgets_notes) {
             resource.origin = None;
             resource.transformations.clear();

@@ -83,7 +83,8 @@ impl Scalar {
             Kind::Null if self.share == HOLLOW => Value::from(""),
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool(scalar::is_true(&self.text)),
-            Kind::Int | Kind::Float => scalar::number_value(&self.text),
+            Kind::Int => scalar::integer_value(&self.text),
+            Kind::Float => scalar::number_value(&self.text),
             Kind::Time => time::in_full(&self.text).map_or_else(|| Value::from(&*self.text), Value::from),
             Kind::Str | Kind::Unwritable => Value::from(&*self.text),
         }

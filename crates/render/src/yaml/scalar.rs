@@ -93,6 +93,17 @@ pub(crate) fn number_value(text: &str) -> Value {
     .unwrap_or_else(|| Value::from(text))
 }
 
+/// The value of what is known to be an integer, also where it is spelled with an exponent.
+pub(crate) fn integer_value(text: &str) -> Value {
+    match number_value(text) {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().map(|number| format!("{number}"));
+            whole.and_then(|whole| whole.parse::<i64>().ok()).map_or(Value::Number(number), Value::from)
+        }
+        value => value,
+    }
+}
+
 /// `text`, short enough for a message.
 pub(crate) fn shown(text: &str) -> String {
     if text.chars().count() <= 60 {
