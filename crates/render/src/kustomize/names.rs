@@ -1,6 +1,6 @@
 //! Names that other objects refer to: when an object was renamed, so is what names it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::config::NameReference;
 use super::context::{Context, Outcome, wrong};
@@ -16,6 +16,8 @@ struct Renamed<'r> {
     resources: &'r [Resource],
     /// By an earlier name: the namespace that counts now, and which object it is.
     places: HashMap<&'r str, Vec<(&'r str, usize)>>,
+    /// By the namespace that objects had at first: those that they have now.
+    began: HashMap<&'r str, HashSet<&'r str>>,
 }
 
 /// A kind that may be named, and the field that may name it.
@@ -84,10 +86,16 @@ impl<'r> Renamed<'r> {
     /// When two are called the same now, as a JSON patch may have it; kustomize panics over it.
     fn new(resources: &'r [Resource]) -> Outcome<Self> {
         let mut places: HashMap<&str, Vec<(&str, usize)>> = HashMap::with_capacity(resources.len());
+        let mut began: HashMap<&str, HashSet<&str>> = HashMap::new();
+        let mut last = None;
         let mut names = Names::of(resources.len());
         for (index, resource) in resources.iter().enumerate() {
             names.add(resource)?;
             let namespace = resource.id().effective();
+            let both = (resource.original_id().effective(), namespace);
+            if last.replace(both) != Some(both) {
+                began.entry(both.0).or_default().insert(namespace);
+            }
             for previous in &resource.previous {
                 let found = places.entry(&previous.name).or_default();
                 if found.last() != Some(&(namespace, index)) {
@@ -99,7 +107,7 @@ impl<'r> Renamed<'r> {
                 }
             }
         }
-        Ok(Self { resources, places })
+        Ok(Self { resources, places, began })
     }
 
     /// Whether a value, or an item of it, is or holds a name that an object had.
@@ -125,15 +133,41 @@ impl<'r> Renamed<'r> {
     /// The objects that were called `name` and that `referrer` can reach, in order.
     fn candidates(&self, name: &str, referrer: &Resource) -> Vec<&'r Resource> {
         let Some(places) = self.places.get(name) else { return Vec::new() };
-        let id = referrer.id();
-        let mut namespaces = vec![id.effective(), NO_NAMESPACE];
-        namespaces.extend(bound_namespaces(referrer));
-        let reached = places.iter().filter(|(namespace, _)| id.cluster || namespaces.contains(namespace));
+        let namespaces = reached(referrer);
+        let is_reached = |namespace| namespaces.as_ref().is_none_or(|reached| reached.contains(namespace));
+        let reached = places.iter().filter(|(namespace, _)| is_reached(namespace));
         let mut found: Vec<usize> = reached.map(|(_, index)| *index).collect();
         found.sort_unstable();
         found.dedup();
         found.into_iter().filter_map(|index| self.resources.get(index)).collect()
     }
+
+    /// Of these, those that were in a namespace at first; where nothing that `referrer` can reach was, whatever it is
+    /// called, those that are in it now.
+    fn in_namespace(
+        &self,
+        mut candidates: Vec<&'r Resource>,
+        namespace: &str,
+        referrer: &Resource,
+    ) -> Vec<&'r Resource> {
+        let now = self.began.get(namespace);
+        let any = now.is_some_and(|now| match reached(referrer) {
+            Some(reached) => reached.iter().any(|namespace| now.contains(namespace)),
+            None => true,
+        });
+        candidates.retain(|one| {
+            let id = if any { one.original_id() } else { one.id() };
+            id.effective() == namespace
+        });
+        candidates
+    }
+}
+
+/// The namespaces of what an object can name; none where it can name everything.
+fn reached(referrer: &Resource) -> Option<Vec<&str>> {
+    let id = referrer.id();
+    let namespaces = [id.effective(), NO_NAMESPACE].into_iter().chain(bound_namespaces(referrer));
+    (!id.cluster).then(|| namespaces.collect())
 }
 
 /// Refuses a role binding that names a service account of a namespace that is left out.
@@ -270,7 +304,7 @@ impl Referrer<'_, '_> {
     fn select(&self, name: &str, map: Option<Option<&str>>, at: At) -> Outcome<Option<Found>> {
         let mut candidates = self.renamed.candidates(name, self.resource);
         if let Some(Some(namespace)) = map {
-            candidates = in_namespace(candidates, namespace);
+            candidates = self.renamed.in_namespace(candidates, namespace, self.resource);
         }
         candidates.retain(|candidate| candidate.previous_ids().any(|id| id.is_selected(self.target)));
         if let Some(role) = self.role() {
@@ -311,16 +345,6 @@ impl Referrer<'_, '_> {
             || candidate.kind() == "ServiceAccount"
             || own.effective() == other.effective()
     }
-}
-
-/// Those that were in a namespace at first; if there are none, those that are in it now.
-fn in_namespace<'r>(candidates: Vec<&'r Resource>, namespace: &str) -> Vec<&'r Resource> {
-    let first: Vec<_> =
-        candidates.iter().copied().filter(|one| one.original_id().effective() == namespace).collect();
-    if !first.is_empty() {
-        return first;
-    }
-    candidates.into_iter().filter(|one| one.id().effective() == namespace).collect()
 }
 
 /// Whether two objects were given the same prefixes and suffixes by the kustomizations that both went through.
