@@ -1,11 +1,13 @@
 //! JSON patches (RFC 6902), as the reader that kustomize uses takes them: an index may count from the end, and
 //! `replace` sets a field that is missing.
 
+use serde_json::Value;
+
 use super::context::{Called, Context, Outcome, wrong};
 use super::fields::{Fields, Said};
 use super::fieldspec::MOVED;
 use crate::yaml::Place;
-use crate::yaml::node::{At, Content, Kind, Node, Text, Weight};
+use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, Weight};
 use crate::yaml::scalar::shown;
 
 /// What an operation does.
@@ -53,27 +55,44 @@ pub(crate) fn operations(context: &mut Context<'_>, node: Node) -> Outcome<Vec<O
 
 /// Spells booleans and numbers as Go does: kustomize reads an object anew from the JSON that a patch makes of it, where
 /// every number is a `float64`, and what takes one of them for a text later takes that.
-pub(crate) fn spell_anew(node: &mut Node) {
+pub(crate) fn spell_anew(context: &mut Context<'_>, node: &mut Node) -> Outcome<()> {
+    let at = node.at;
     match &mut node.content {
         Content::Scalar(scalar) if scalar.kind == Kind::Bool => {
             scalar.text = scalar.value().to_string().into();
         }
         Content::Scalar(scalar) if matches!(scalar.kind, Kind::Int | Kind::Float) => {
-            let value = scalar.value();
-            // An integer that a `float64` cannot hold stays as it is.
-            match value.as_f64().filter(|number| scalar.kind == Kind::Float || number.abs() < EXACT) {
-                Some(number) => {
-                    scalar.text = go_float(number).into();
-                    if number.fract() == 0.0 && number.abs() < EXACT {
-                        scalar.kind = Kind::Int;
-                    }
-                }
-                None => scalar.text = value.to_string().into(),
+            if !is_short(&scalar.text) {
+                context.steps(at, SPELLED)?;
+                spell_number(scalar);
             }
         }
         Content::Scalar(_) => {}
-        Content::List(items) => items.iter_mut().for_each(spell_anew),
-        Content::Map(map) => map.iter_mut().for_each(|field| spell_anew(&mut field.value)),
+        Content::List(items) => items.iter_mut().try_for_each(|item| spell_anew(context, item))?,
+        Content::Map(map) => map.iter_mut().try_for_each(|field| spell_anew(context, &mut field.value))?,
+    }
+    Ok(())
+}
+
+/// How many steps it takes to spell a number.
+const SPELLED: usize = 16;
+
+/// Whether a number is spelled as Go spells it, as nearly all are that are read.
+fn is_short(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (1..=6).contains(&text.len()) && (text == "0" || !text.starts_with('0'))
+}
+
+fn spell_number(scalar: &mut Scalar) {
+    let Value::Number(value) = scalar.value() else { return };
+    let float = value.as_f64().filter(|float| scalar.kind == Kind::Float || float.abs() < EXACT);
+    scalar.text = match float {
+        Some(float) => go_float(float).into(),
+        // An integer that a `float64` may not hold stays as it is.
+        None => value.to_string().into(),
+    };
+    if float.is_some_and(|float| float.fract() == 0.0 && float.abs() < EXACT) {
+        scalar.kind = Kind::Int;
     }
 }
 
@@ -105,7 +124,7 @@ fn operation(context: &mut Context<'_>, node: Node) -> Outcome<Operation> {
         return wrong(at, "an operation has no path", "write a JSON pointer");
     };
     let mut value = fields.take("value").map(|field| field.value).or(null);
-    value.iter_mut().for_each(spell_anew);
+    value.iter_mut().try_for_each(|value| spell_anew(context, value))?;
     let from = fields.string("from")?;
     // RFC 6902, section 4: members that are not defined are ignored.
     fields.ignore(context);
@@ -330,5 +349,36 @@ impl Operation {
             }
         };
         if is_same { Ok(()) } else { Err("the value is another one".to_owned()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_spelled_as_go_spells_them() {
+        let spelled = |text: &str, kind| {
+            let mut scalar = Scalar { text: text.into(), kind, quoted: false, share: 0 };
+            spell_number(&mut scalar);
+            (scalar.text.to_string(), scalar.value())
+        };
+        for (text, wanted) in [("999999", "999999"), ("1000000", "1e+06"), ("-1234567", "-1.234567e+06")] {
+            let value = Value::from(text.parse::<i64>().unwrap());
+            assert_eq!(spelled(text, Kind::Int), (wanted.to_owned(), value));
+        }
+        for (text, wanted, value) in [
+            ("1.50", "1.5", Value::from(1.5)),
+            ("0.0001", "0.0001", Value::from(0.0001)),
+            ("0.00001", "1e-05", Value::from(0.00001)),
+            ("1e3", "1000", Value::from(1000)),
+            ("1e21", "1e+21", Value::from(1e21)),
+            ("2097153.5", "2.0971535e+06", Value::from(2_097_153.5)),
+        ] {
+            assert_eq!(spelled(text, Kind::Float), (wanted.to_owned(), value), "{text}");
+        }
+        let large = "9007199254740993";
+        let value = Value::from(9_007_199_254_740_993_u64);
+        assert_eq!(spelled(large, Kind::Int), (large.to_owned(), value), "it stays exact");
     }
 }

@@ -135,8 +135,8 @@ impl<'r> Renamed<'r> {
         let Some(places) = self.places.get(name) else { return Vec::new() };
         let namespaces = reached(referrer);
         let is_reached = |namespace| namespaces.as_ref().is_none_or(|reached| reached.contains(namespace));
-        let reached = places.iter().filter(|(namespace, _)| is_reached(namespace));
-        let mut found: Vec<usize> = reached.map(|(_, index)| *index).collect();
+        let places = places.iter().filter(|(namespace, _)| is_reached(namespace));
+        let mut found: Vec<usize> = places.map(|(_, index)| *index).collect();
         found.sort_unstable();
         found.dedup();
         found.into_iter().filter_map(|index| self.resources.get(index)).collect()
@@ -150,6 +150,9 @@ impl<'r> Renamed<'r> {
         namespace: &str,
         referrer: &Resource,
     ) -> Vec<&'r Resource> {
+        if candidates.is_empty() {
+            return candidates;
+        }
         let now = self.began.get(namespace);
         let any = now.is_some_and(|now| match reached(referrer) {
             Some(reached) => reached.iter().any(|namespace| now.contains(namespace)),

@@ -26,7 +26,7 @@ pub(crate) struct Namespace {
     specs: Specs,
     pub(crate) unset_only: bool,
     pub(crate) subjects: Subjects,
-    /// Whether objects are still found by the namespace that they had.
+    /// Whether objects are still found by the namespace that they had, and two of one name are refused at once.
     pub(crate) remembers: bool,
     /// The namespace of an object itself.
     own: FieldSpec,

@@ -373,8 +373,8 @@ fn json(
         }
         // kustomize reads the object anew from what a JSON patch makes of it.
         shared::part(builder.context, resource)?;
+        json_patch::spell_anew(builder.context, &mut resource.node)?;
         json_patch::apply(builder.context, &mut resource.node, operations)?;
-        json_patch::spell_anew(&mut resource.node);
         if operations.iter().any(Operation::forgets_notes) {
             resource.origin = None;
             resource.transformations.clear();

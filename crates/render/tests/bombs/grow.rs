@@ -122,6 +122,12 @@ pub fn ports() -> Files {
     one(&format!("{RESOURCES}{patch}"), &format!("{head}{ports}"))
 }
 
+pub fn numbers() -> Files {
+    let patch = "- target: {kind: F}\n  patch: '- {op: add, path: /a, value: 1}'\n".repeat(1_000);
+    let object = format!("{WIDGET}list:\n{}", "- 1234567\n".repeat(100_000));
+    one(&format!("{RESOURCES}patches:\n{patch}"), &object)
+}
+
 pub fn items() -> Files {
     let object = format!("{WIDGET}list:\n{}", "- a\n".repeat(100_000));
     let operations = "    - {op: add, path: /list/0, value: b}\n".repeat(20_000);

@@ -110,6 +110,7 @@ pub fn all() -> Vec<Bomb> {
         bomb("replacement at 4,000 levels", grow::deep_replacement(), "", nested, (1, 1)),
         bomb("4,000 copies into each other", grow::deep_copies(), "", nested, (3, 33)),
         bomb("8,000 ports", grow::ports(), "", steps, (3, 25)),
+        bomb("1,000 patches of 100,000 numbers", grow::numbers(), "", steps, (12, 5_300)),
         bomb("20,000 items before 100,000", grow::items(), "", steps, (21, 5_341)),
         bomb("key written twice", twice(), "", "is written twice", (1, 1)),
         bomb("two bases with one object", two_bases(), "c", "ConfigMap x is here twice", (1, 1)),
