@@ -183,10 +183,7 @@ impl<S: Store, Q: Queue, L: Signer, A: Signer> Recorder<'_, S, Q, L, A> {
 
     /// The decision of a leaf; none where its blob was deleted, as to erase whoever it names.
     async fn decision(&self, record: &DecisionRecord) -> Result<Option<Decision>, StageError> {
-        match self.store.get(&keys::blob(&record.decision)).await? {
-            Some(_) => Ok(Some(store::get_blob(self.store, keys::blob, &record.decision).await?)),
-            None => Ok(None),
-        }
+        Ok(store::find_blob(self.store, keys::blob, &record.decision).await?)
     }
 
     /// Keeps the names behind the pseudonyms of a leaf in blobs that can be deleted.

@@ -225,12 +225,21 @@ pub async fn get_blob_bytes(
     digest: &Digest,
 ) -> Result<Vec<u8>, PortError> {
     let key = key_of(digest);
-    let found = store.get(&key).await?;
-    let bytes = found.ok_or_else(|| PortError::Refused(format!("{key}: not in the store")))?.bytes;
-    if Digest::of(&bytes) != *digest {
+    let found = find_blob_bytes(store, &key, digest).await?;
+    found.ok_or_else(|| PortError::Refused(format!("{key}: not in the store")))
+}
+
+/// As [`get_blob_bytes`], by the key; none where there are none.
+async fn find_blob_bytes(
+    store: &impl Store,
+    key: &str,
+    digest: &Digest,
+) -> Result<Option<Vec<u8>>, PortError> {
+    let Some(found) = store.get(key).await? else { return Ok(None) };
+    if Digest::of(&found.bytes) != *digest {
         return Err(PortError::Refused(format!("{key}: the store holds other bytes than the digest names")));
     }
-    Ok(bytes)
+    Ok(Some(found.bytes))
 }
 
 /// Reads the JSON that `digest` names.
@@ -244,6 +253,20 @@ pub async fn get_blob<T: DeserializeOwned>(
 ) -> Result<T, PortError> {
     let key = key_of(digest);
     from_json(&key, &get_blob_bytes(store, key_of, digest).await?)
+}
+
+/// As [`get_blob`]; none where there is none, as of what may be deleted.
+///
+/// # Errors
+/// When the store holds other bytes or another shape, or the store's own error.
+pub async fn find_blob<T: DeserializeOwned>(
+    store: &impl Store,
+    key_of: impl Fn(&Digest) -> String + Send,
+    digest: &Digest,
+) -> Result<Option<T>, PortError> {
+    let key = key_of(digest);
+    let found = find_blob_bytes(store, &key, digest).await?;
+    found.map(|bytes| from_json(&key, &bytes)).transpose()
 }
 
 fn to_json(key: &str, value: &impl Serialize) -> Result<Vec<u8>, PortError> {
