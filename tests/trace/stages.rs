@@ -28,7 +28,7 @@ use countersign_local::queue::LocalQueue;
 use countersign_local::secrets::LocalSecrets;
 use countersign_local::simulated::SimulatedCluster;
 use countersign_local::store::LocalStore;
-use countersign_observe::{Looked, Observer};
+use countersign_observe::{Answered, Observer};
 use countersign_receive::{Answer, Receiver, Request};
 use countersign_record::{Recorder, Settings};
 use countersign_render::budget::Budget;
@@ -159,7 +159,7 @@ impl<'a> Stages<'a> {
                 Applier { name, store, queue: sends, cluster, pause }.handle(now, batch).await
             }
             QueueName::Observations(_) => {
-                Observer { name, store, queue: sends, cluster, looked: &Looked::default() }
+                Observer { name, store, queue: sends, cluster, answered: &Answered::default() }
                     .handle(now, batch)
                     .await
             }

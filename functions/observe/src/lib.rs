@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod looked;
+mod answered;
 mod pace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use countersign_core::ports::store::{self, Store};
 use countersign_core::stage::{BatchResult, Incoming, StageError};
 use countersign_core::time::Timestamp;
 
-pub use looked::Looked;
+pub use answered::Answered;
 
 /// The stage of one cluster, with the ports that it touches the world through.
 pub struct Observer<'a, S, Q, C> {
@@ -35,8 +35,8 @@ pub struct Observer<'a, S, Q, C> {
     pub queue: &'a Q,
     /// The cluster.
     pub cluster: &'a C,
-    /// What this process looked at already.
-    pub looked: &'a Looked,
+    /// What this process answered already.
+    pub answered: &'a Answered,
 }
 
 /// How many targets are looked at side by side.
@@ -93,7 +93,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
     pub async fn handle(&self, now: Timestamp, batch: &[Incoming]) -> BatchResult {
         let bodies: Vec<_> = batch.iter().map(|message| Digest::of(message.body.as_bytes())).collect();
         let mut copies = BTreeSet::new();
-        let mut is_new = |body: &Digest| !self.looked.holds(body) && copies.insert(*body);
+        let mut is_new = |body: &Digest| !self.answered.holds(body) && copies.insert(*body);
         let (new, tasks) = bodies
             .iter()
             .zip(batch)
@@ -120,7 +120,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
                 .for_each(|result| *result = Err(error.clone()));
         }
         for (body, _) in results.iter().filter(|(_, result)| result.is_ok()) {
-            self.looked.add(*body);
+            self.answered.add(*body);
         }
         bodies.iter().map(|body| results.get(body).cloned().unwrap_or(Ok(()))).collect()
     }

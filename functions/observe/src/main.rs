@@ -6,7 +6,7 @@ use countersign_aws::lambda::{Start, max_receives, now, variable};
 use countersign_cluster::kube::KubeCluster;
 use countersign_core::message::QueueName;
 use countersign_core::names::ClusterName;
-use countersign_observe::{Looked, Observer};
+use countersign_observe::{Answered, Observer};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,12 +17,12 @@ async fn main() -> Result<(), Error> {
     let batches = Batches::limited(queue, max_receives()?);
     let observations = &QueueName::Observations(name.clone());
     let connection = &Connection::new(&start.config, &variable("COUNTERSIGN_EKS_CLUSTER")?);
-    let looked = &Looked::default();
+    let answered = &Answered::default();
     let answer = |event: LambdaEvent<_>| async move {
         let connect =
             async |eks: &Reached| KubeCluster::of_bearer(&eks.endpoint, &eks.authority, &eks.token).await;
         let cluster = &connection.client(connect).await?;
-        let stage = Observer { name, store, queue, cluster, looked };
+        let stage = Observer { name, store, queue, cluster, answered };
         let work = async |batch: &_| stage.handle(now(), batch).await;
         Ok::<_, Error>(batches.answer(observations, &event.context, event.payload, work).await)
     };

@@ -22,7 +22,7 @@ use countersign_local::database::Database;
 use countersign_local::queue::LocalQueue;
 use countersign_local::simulated::SimulatedCluster;
 use countersign_local::store::LocalStore;
-use countersign_observe::{Looked, Observer};
+use countersign_observe::{Answered, Observer};
 use serde_json::{Value, json};
 
 struct World {
@@ -104,15 +104,15 @@ impl World {
 
     /// Looks once at `seconds`; the outcomes that were told, and whether another look was sent.
     async fn look(&self, due: &ObservationDue, seconds: i64) -> (Vec<Outcome>, bool) {
-        let (outcomes, again) = self.take(&Looked::default(), &[due], seconds).await;
+        let (outcomes, again) = self.take(&Answered::default(), &[due], seconds).await;
         (outcomes, again > 0)
     }
 
     /// Takes messages in one batch; the outcomes that were told, and how many looks more were sent.
-    async fn take(&self, looked: &Looked, due: &[&ObservationDue], seconds: i64) -> (Vec<Outcome>, u32) {
+    async fn take(&self, answered: &Answered, due: &[&ObservationDue], seconds: i64) -> (Vec<Outcome>, u32) {
         let name = east();
         let (store, queue, cluster) = (&self.store, &self.queue, &self.cluster);
-        let stage = Observer { name: &name, store, queue, cluster, looked };
+        let stage = Observer { name: &name, store, queue, cluster, answered };
         let message = |due: &&ObservationDue| {
             let body = serde_json::to_string(&Message::new("trace", *due)).unwrap();
             Incoming { id: "1".to_owned(), group: "g".to_owned(), body, receive_count: 1 }
@@ -179,13 +179,13 @@ async fn a_rollout_that_hangs_is_told_and_followed_further() {
 async fn a_message_that_comes_again_is_answered_by_one_look() {
     let world = World::new().await;
     let (due, _) = world.apply(5, vec![deployment("web:does-not-start")]).await;
-    let looked = Looked::default();
-    assert_eq!(world.take(&looked, &[&due, &due], 1).await, (vec![], 1), "two copies in one batch");
-    assert_eq!(world.take(&looked, &[&due], 2).await, (vec![], 0), "a copy that comes later");
+    let answered = Answered::default();
+    assert_eq!(world.take(&answered, &[&due, &due], 1).await, (vec![], 1), "two copies in one batch");
+    assert_eq!(world.take(&answered, &[&due], 2).await, (vec![], 0), "a copy that comes later");
     let next = ObservationDue { looks: 1, ..due.clone() };
-    assert_eq!(world.take(&looked, &[&due, &next], 3).await, (vec![], 1));
+    assert_eq!(world.take(&answered, &[&due, &next], 3).await, (vec![], 1));
     assert_eq!(
-        world.take(&Looked::default(), &[&due], 4).await,
+        world.take(&Answered::default(), &[&due], 4).await,
         (vec![], 1),
         "a process that knows of nothing"
     );

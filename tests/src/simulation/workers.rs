@@ -16,7 +16,7 @@ use countersign_drift::Drifter;
 use countersign_evaluate::{Evaluator, bundles};
 use countersign_gather::Gatherer;
 use countersign_git::mirror::{GiveUp, Repositories};
-use countersign_observe::{Looked, Observer};
+use countersign_observe::{Answered, Observer};
 use countersign_poll::Poller;
 use countersign_render::budget::Budget;
 use countersign_report::Reporter;
@@ -195,8 +195,8 @@ impl World {
         let (name, zone) = (name_of(cluster), CLUSTERS[cluster].0);
         let (store, queue) = (self.store_of("observe"), self.queue_of("observe"));
         let cluster = &self.clusters[cluster];
-        let looked = Looked::default();
-        let stage = Observer { name: &name, store: &store, queue: &queue, cluster, looked: &looked };
+        let answered = Answered::default();
+        let stage = Observer { name: &name, store: &store, queue: &queue, cluster, answered: &answered };
         self.pump("observe", QueueName::Observations(name.clone()), 10, async |batch| {
             let _ = cluster.inner.advance(self.sim.true_time());
             stage.handle(self.sim.clock(zone), batch).await

@@ -16,7 +16,7 @@ use countersign_core::ports::cluster::Cluster;
 use countersign_drift::Drifter;
 use countersign_ledger::trust::Trust;
 use countersign_local::simulated::SimulatedCluster;
-use countersign_observe::{Looked, Observer};
+use countersign_observe::{Answered, Observer};
 use tokio::sync::watch;
 
 use super::node::Node;
@@ -156,7 +156,7 @@ async fn pump_for<C: Cluster>(
             .await;
         }
         Work::Observe => {
-            let stage = Observer { name, store, queue, cluster, looked: &Looked::default() };
+            let stage = Observer { name, store, queue, cluster, answered: &Answered::default() };
             let observations = QueueName::Observations(name.clone());
             pump::run(node, &observations, BATCH, stop.clone(), async |batch| {
                 advance();

@@ -1,11 +1,11 @@
-//! Which looks were made already.
+//! Which messages were answered already.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use countersign_core::digest::Digest;
 
-/// How many looks are remembered.
+/// How many messages are remembered.
 const KEPT: usize = 4_096;
 
 /// The messages whose looks were made, and what follows from them sent, by the digests of their bodies.
@@ -14,7 +14,7 @@ const KEPT: usize = 4_096;
 /// rollout does, and be copied as well. What is remembered here is forgotten with the process: then a copy costs
 /// looks, and changes nothing.
 #[derive(Debug, Default)]
-pub struct Looked(Mutex<Recent>);
+pub struct Answered(Mutex<Recent>);
 
 #[derive(Debug, Default)]
 struct Recent {
@@ -22,7 +22,7 @@ struct Recent {
     oldest_first: VecDeque<Digest>,
 }
 
-impl Looked {
+impl Answered {
     pub(crate) fn holds(&self, body: &Digest) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).found.contains(body)
     }
@@ -46,12 +46,12 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten_first() {
-        let looked = Looked::default();
+        let answered = Answered::default();
         let bodies: Vec<_> = (0..=KEPT).map(|number| Digest::of(number.to_string().as_bytes())).collect();
         for body in bodies.iter().chain(&bodies[KEPT - 1..]) {
-            looked.add(*body);
+            answered.add(*body);
         }
-        assert!(!looked.holds(&bodies[0]));
-        assert!(bodies[1..].iter().all(|body| looked.holds(body)));
+        assert!(!answered.holds(&bodies[0]));
+        assert!(bodies[1..].iter().all(|body| answered.holds(body)));
     }
 }
