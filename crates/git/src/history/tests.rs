@@ -15,7 +15,7 @@ use crate::error::GitError;
 use crate::mirror::{Depths, Source, boundary};
 use crate::repository::Repository;
 use crate::testing::server::serve;
-use crate::testing::world::World;
+use crate::testing::world::{World, id};
 
 /// Little enough for histories of a test to go beyond it.
 const LITTLE: Depths = Depths { first: 8, one: 4, step: 8, most: 16 };
@@ -201,7 +201,7 @@ fn a_server_that_has_a_part_itself_gives_that_and_no_wrong_answer() {
     }
     assert!(matches!(world.fetch("old"), Err(GitError::Denied(_))));
     let source = Source { url: part.path().join("x.git").display().to_string(), ..world.source("") };
-    let local = world.repositories().open(&"forge/team/shop".parse().unwrap(), &source);
+    let local = world.repositories().open(&id(), &source);
     assert!(matches!(local.err(), Some(GitError::Denied(why)) if why.contains("unshallow")));
 }
 
@@ -210,8 +210,7 @@ fn what_was_not_fetched_is_not_told_as_missing_where_nothing_may_be_asked() {
     let Some(world) = world() else { return };
     let line = world.line("main", None, 40);
     drop(world.fetch("good").unwrap());
-    let id = "forge/team/shop".parse().unwrap();
-    let kept = world.repositories().open(&id, &world.source("good")).unwrap();
+    let kept = world.repositories().open(&id(), &world.source("good")).unwrap();
     world.requests();
     assert!(kept.tree(&line[39]).is_ok());
     for error in [kept.has(&line[2]).unwrap_err(), kept.proposed(&line[39], &[], 1000).unwrap_err()] {

@@ -15,6 +15,16 @@ fn soon(pulses: usize) -> GiveUp {
     })
 }
 
+/// Text that no pack makes much smaller.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
 fn world() -> Option<World> {
     World::new(Depths::default())
 }
@@ -200,9 +210,7 @@ fn tips_are_told_without_fetching_alike_near_and_far() {
 #[test]
 fn an_incremental_fetch_brings_only_what_is_new() {
     let Some(world) = world() else { return };
-    let noise: String = (0..200_000_u32)
-        .map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26))
-        .collect();
+    let noise = noise(200_000);
     let one = world.origin.commit(&[], &[("a", &noise)]);
     world.origin.point("refs/heads/main", &one);
     world.fetch("good").unwrap();
@@ -223,9 +231,7 @@ fn an_incremental_fetch_brings_only_what_is_new() {
 #[test]
 fn too_many_bytes_or_objects_end_a_fetch() {
     let Some(world) = world() else { return };
-    let noise: String = (0..200_000_u32)
-        .map(|at| char::from(b'a' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 26))
-        .collect();
+    let noise = noise(200_000);
     let commit = world.origin.commit(&[], &[("a", &noise), ("b", "1")]);
     world.origin.point("refs/heads/main", &commit);
     for limits in [Limits { bytes: 1000, objects: 100 }, Limits { bytes: 10_000_000, objects: 3 }] {

@@ -15,16 +15,6 @@ fn mount(options: &str, place: &Path) {
     assert!(done.unwrap().success(), "a disk with {options}");
 }
 
-/// Bytes that no pack makes much smaller.
-fn noise(length: usize) -> String {
-    let mut state = 1_u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'0' + (state >> 58) as u8)
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
 #[test]
 fn a_full_disk_is_named_and_the_next_fetch_brings_all() {
     if env::var_os(MAY_MOUNT).is_some() {
