@@ -139,7 +139,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
             Err(why) => {
                 tracing::warn!(trace, target = %due.target, why, "cannot look now");
                 let summary = format!("its health cannot be read: {why}");
-                let late = (elapsed > pace::DEADLINE && !due.told)
+                let late = (pace::is_late_unread(elapsed) && !due.told)
                     .then_some((OutcomeResult::Unhealthy, Account { summary, objects: Vec::new() }));
                 (late, pace::next_unread(due.looks, elapsed))
             }
@@ -163,7 +163,7 @@ impl<S: Store, Q: Queue, C: Cluster> Observer<'_, S, Q, C> {
         let wanted = plan::keys(&manifest.objects).map_err(|error| error.to_string())?;
         let overview =
             health::of_all(self.cluster, &wanted).await.map_err(|error: ClusterError| error.to_string())?;
-        let late = elapsed > pace::DEADLINE;
+        let late = pace::is_late(due.looks, elapsed);
         let Some(healthy) = overview.healthy() else {
             tracing::debug!(target = %due.target, summary = overview.summary(), "not healthy yet");
             let bad = late || overview.status() == Status::Failed;
