@@ -14,21 +14,31 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The fields of a Secret that are shown. Any other could hold a value, also a misspelt `stringData`.
 const SHOWN: [&str; 5] = ["apiVersion", "immutable", "kind", "metadata", "type"];
 
-/// `value` with every value of a Secret masked, also of one that stands within another object.
+/// `object` with every value of a Secret masked, also of one that stands within another object.
 #[must_use]
-pub fn mask(value: &Value) -> Value {
-    match value {
+pub fn mask(object: &Value) -> Value {
+    match object {
         Value::Object(fields) if is_secret(fields) => Value::Object(masked(fields)),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(key, value)| (key.clone(), mask(value))).collect())
+        other => mask_within(other),
+    }
+}
+
+fn mask_within(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) if is_secret(fields) && fields.contains_key("metadata") => {
+            Value::Object(masked(fields))
         }
-        Value::Array(items) => Value::Array(items.iter().map(mask).collect()),
+        Value::Object(fields) if is_secret(fields) => Value::Object(masked_reference(fields)),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(key, value)| (key.clone(), mask_within(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(mask_within).collect()),
         scalar => scalar.clone(),
     }
 }
 
 /// Whether these are the fields of a Secret.
-pub(crate) fn is_secret(fields: &Map<String, Value>) -> bool {
+fn is_secret(fields: &Map<String, Value>) -> bool {
     let text = |key: &str| fields.get(key).and_then(Value::as_str);
     // The core group has no slash; whatever its version, or without one, the values are secret.
     text("kind") == Some("Secret") && !text("apiVersion").unwrap_or_default().contains('/')
@@ -45,6 +55,14 @@ fn masked(fields: &Map<String, Value>) -> Map<String, Value> {
     if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
         hide(value);
     }
+    fields
+}
+
+/// What names a Secret, as a certificate's reference does, says which one it is: people and rules go by that. What holds values
+/// without being an object, as what a policy generates does, holds them in a map or a list.
+fn masked_reference(fields: &Map<String, Value>) -> Map<String, Value> {
+    let mut fields = fields.clone();
+    fields.values_mut().filter(|value| value.is_object() || value.is_array()).for_each(hide);
     fields
 }
 

@@ -30,3 +30,15 @@ fn a_secret_is_found_within_another_object_and_in_any_version() {
     let configmap = json!({"kind": "ConfigMap", "apiVersion": "v1", "data": {"a": "b"}});
     assert_eq!(mask(&configmap), configmap);
 }
+
+#[test]
+fn what_names_a_secret_says_which() {
+    let listener = json!({"kind": "Gateway", "apiVersion": "gateway.networking.k8s.io/v1",
+        "spec": {"certificateRefs": [{"kind": "Secret", "name": "shop-tls", "namespace": "certificates"}]}});
+    assert_eq!(mask(&listener), listener);
+    let rule = json!({"kind": "ClusterPolicy", "apiVersion": "kyverno.io/v1", "spec": {"generate":
+        {"kind": "Secret", "apiVersion": "v1", "name": "pull", "data": {"stringData": {"a": "hunter2"}}}}});
+    let masked = mask(&rule);
+    assert_eq!(masked["spec"]["generate"]["name"], "pull");
+    assert_eq!(masked["spec"]["generate"]["data"]["stringData"]["a"], MASK);
+}
