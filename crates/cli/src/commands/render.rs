@@ -98,9 +98,9 @@ pub struct RenderArguments {
     /// Say above each YAML document which file and line it came from, and which fields came from elsewhere.
     #[arg(long)]
     pub origins: bool,
-    /// Print the values of Secrets in clear.
+    /// Print `(masked)` instead of the values of Secrets.
     #[arg(long)]
-    pub show_secrets: bool,
+    pub mask_secrets: bool,
 }
 
 /// Renders a path. `document` says that the result is for a program.
@@ -202,25 +202,25 @@ fn rendered(
     }
     // A program reads the document, a person the text: of a large result only one is made.
     if for_program {
-        return Printed::done(String::new(), &document(&rendered, arguments.show_secrets)?);
+        return Printed::done(String::new(), &document(&rendered, arguments.mask_secrets)?);
     }
     let text = match arguments.format {
         ObjectForm::Yaml => yaml(&rendered, arguments),
-        ObjectForm::Json => serde_json::to_string_pretty(&list(&rendered, arguments.show_secrets))?,
+        ObjectForm::Json => serde_json::to_string_pretty(&list(&rendered, arguments.mask_secrets))?,
     };
     Printed::done(text, &Value::Null)
 }
 
-/// The object, its Secrets' values masked unless they are asked for.
-fn shown(object: &RenderedObject, secrets: bool) -> Value {
+/// The object as it would be applied, unless its Secrets' values are to be masked.
+fn shown(object: &RenderedObject, masked: bool) -> Value {
     let whole = object.object();
-    if secrets { whole } else { mask(&whole) }
+    if masked { mask(&whole) } else { whole }
 }
 
 fn yaml(rendered: &Rendered, arguments: &RenderArguments) -> String {
     let mut text = String::new();
     for object in &rendered.objects {
-        let document = to_yaml([&shown(object, arguments.show_secrets)]);
+        let document = to_yaml([&shown(object, arguments.mask_secrets)]);
         match document.strip_prefix("---\n").filter(|_| arguments.origins) {
             Some(rest) => {
                 text += &format!("---\n# {}\n", super::shown::clean(&object.origin.to_string()));
@@ -240,15 +240,15 @@ fn origins(rendered: &Rendered, object: &RenderedObject) -> String {
     elsewhere.map(|(field, at)| super::shown::clean(&format!("#   {field}: {at}")) + "\n").collect()
 }
 
-fn list(rendered: &Rendered, secrets: bool) -> Value {
-    let items: Vec<_> = rendered.objects.iter().map(|object| shown(object, secrets)).collect();
+fn list(rendered: &Rendered, masked: bool) -> Value {
+    let items: Vec<_> = rendered.objects.iter().map(|object| shown(object, masked)).collect();
     json!({ "apiVersion": "v1", "kind": "List", "items": items })
 }
 
-fn document(rendered: &Rendered, secrets: bool) -> anyhow::Result<Value> {
+fn document(rendered: &Rendered, masked: bool) -> anyhow::Result<Value> {
     let objects = rendered.objects.iter().map(|object| {
         let places = rendered.places(object);
-        json!({ "origin": object.origin, "fields": places, "object": shown(object, secrets) })
+        json!({ "origin": object.origin, "fields": places, "object": shown(object, masked) })
     });
     Ok(json!({
         "rendered": true,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-fn arguments(origins: bool, show_secrets: bool) -> RenderArguments {
+fn arguments(origins: bool, mask_secrets: bool) -> RenderArguments {
     RenderArguments {
         path: "a".into(),
         repo: None,
@@ -14,7 +14,7 @@ fn arguments(origins: bool, show_secrets: bool) -> RenderArguments {
         bases: Vec::new(),
         max_objects: 100,
         origins,
-        show_secrets,
+        mask_secrets,
     }
 }
 
@@ -25,17 +25,13 @@ fn tree(text: &str) -> BTreeMap<String, Vec<u8>> {
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";
 
 #[test]
-fn secrets_are_masked_unless_they_are_asked_for() {
+fn secrets_are_printed_unless_they_are_to_be_masked() {
     let printed = rendered(&tree(SECRET), "a", &arguments(false, false), false).unwrap();
-    assert!(
-        !printed.text.contains("hunter2") && printed.text.contains("namespace: shop"),
-        "{}",
-        printed.text
-    );
-    let for_program = rendered(&tree(SECRET), "a", &arguments(false, false), true).unwrap();
-    assert!(!for_program.document.to_string().contains("hunter2"));
+    assert!(printed.text.contains("hunter2") && printed.text.contains("namespace: shop"), "{}", printed.text);
     let printed = rendered(&tree(SECRET), "a", &arguments(false, true), false).unwrap();
-    assert!(printed.text.contains("hunter2"), "{}", printed.text);
+    assert!(!printed.text.contains("hunter2"), "{}", printed.text);
+    let for_program = rendered(&tree(SECRET), "a", &arguments(false, true), true).unwrap();
+    assert!(!for_program.document.to_string().contains("hunter2"));
 }
 
 #[test]
