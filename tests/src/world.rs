@@ -9,7 +9,6 @@ pub mod control_plane;
 pub mod flux;
 pub mod gitea;
 pub mod ports;
-pub mod proxy;
 pub mod script;
 pub mod servers;
 pub mod tools;

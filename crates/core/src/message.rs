@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::event::Event;
 use crate::names::{AttemptId, ClusterName, CommitId, EnvironmentName, RepositoryId, Target};
-use crate::outcome::Outcome;
 use crate::time::Timestamp;
 
 /// The version of the messages that this release writes.
@@ -15,7 +13,7 @@ pub const MESSAGE_VERSION: u32 = 1;
 /// came by, never from its body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueueName {
-    /// receive, poll, record → gather; grouped by [`Event::group`].
+    /// receive, poll, record → gather: an [`Event`](crate::event::Event), grouped by what it says.
     Events,
     /// gather → evaluate; grouped by target.
     Facts,
@@ -25,7 +23,7 @@ pub enum QueueName {
     Deploys(ClusterName),
     /// apply, observe → observe of one cluster; not ordered, delayed.
     Observations(ClusterName),
-    /// apply, observe, drift of one cluster → record; grouped by target.
+    /// apply, observe, drift of one cluster → record: an [`Outcome`](crate::outcome::Outcome), grouped by target.
     Outcomes(ClusterName),
     /// record → report; grouped by repository, commit and environment.
     Reports,
@@ -104,9 +102,6 @@ impl<T> Message<T> {
     }
 }
 
-/// On `events`.
-pub type EventMessage = Message<Event>;
-
 /// On `facts`: facts were gathered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -163,9 +158,6 @@ pub struct ObservationDue {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub told: bool,
 }
-
-/// On `outcomes-CLUSTER`.
-pub type OutcomeMessage = Message<Outcome>;
 
 /// On `reports`: something about a commit in an environment changed. The state is read, not the message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -63,24 +63,6 @@ pub async fn call<T>(name: &str, work: impl Future<Output = Result<T, PortError>
     Ok(done)
 }
 
-/// Passes the point `NAME/before`, and `NAME/after` once what is returned is dropped: for work that is begun in one
-/// place and ends in another.
-#[must_use]
-pub fn during(name: &'static str) -> During {
-    reach(|| format!("{name}/before"));
-    During(name)
-}
-
-/// Work between two points.
-#[derive(Debug)]
-pub struct During(&'static str);
-
-impl Drop for During {
-    fn drop(&mut self) {
-        reach(|| format!("{}/after", self.0));
-    }
-}
-
 /// How far the clock of this process is ahead, in milliseconds.
 #[must_use]
 pub fn clock() -> i64 {

@@ -10,7 +10,7 @@ use countersign_cluster::{inventory, keep};
 use countersign_core::authorization::ProvenAuthorization;
 use countersign_core::keys;
 use countersign_core::leaf::{DecisionRecord, Disposition, Leaf, Record};
-use countersign_core::message::{DeployDue, Message, OutcomeMessage, QueueName};
+use countersign_core::message::{DeployDue, Message, QueueName};
 use countersign_core::names::{AttemptId, ClusterName, Target};
 use countersign_core::outcome::Outcome;
 use countersign_core::ports::cluster::Cluster as _;
@@ -142,7 +142,7 @@ impl Stopped {
         let outcomes = QueueName::Outcomes(name);
         let told = queue.receive(&outcomes, 1, Duration::from_secs(60), Duration::ZERO).await?;
         let told = told.first().context("nothing was told")?;
-        let outcome = serde_json::from_str::<OutcomeMessage>(&told.message.body)?.body;
+        let outcome = serde_json::from_str::<Message<Outcome>>(&told.message.body)?.body;
         queue.acknowledge(&outcomes, &told.receipt).await?;
         ensure!(outcome.attempt == attempt, "the outcome is about another attempt");
         Ok(Presented { outcome, touched: self.objects(cluster).await? != before })
