@@ -202,15 +202,30 @@ impl Weighing<'_> {
             let teams = list(self.requirement.eligible_teams.iter().map(TeamName::as_str));
             return Some(format!("is in no team that may approve here ({teams})"));
         }
-        self.outdated(vote, person).or_else(|| self.unbound(vote)).or_else(|| self.partial(vote, person))
+        self.misplaced(vote)
+            .or_else(|| self.outdated(vote, person))
+            .or_else(|| self.unbound(vote))
+            .or_else(|| self.partial(vote, person))
+    }
+
+    /// Why the pull request that it was given on carries no approval, whatever else has the same head.
+    fn misplaced(&self, vote: &Vote) -> Option<String> {
+        let source = vote.source.as_ref()?;
+        let own = self.proposals.iter().find(|proposal| !proposal.signed && proposal.id == *source)?;
+        own.refused.clone().filter(|_| own.fork || !self.is_of_lone_tip(vote))
+    }
+
+    /// Whether an approval of the tip itself can explain it, and this is one.
+    fn is_of_lone_tip(&self, vote: &Vote) -> bool {
+        self.facts.range.stands_alone() && vote.commit == self.facts.change.commit
     }
 
     /// Why it is no longer this person's word.
     fn outdated(&self, vote: &Vote, person: &PersonName) -> Option<String> {
-        let latest = self
-            .votes
-            .iter()
-            .rfind(|other| other.person.as_ref() == Some(person) && other.about == vote.about)?;
+        let latest = self.votes.iter().rfind(|other| {
+            let same = other.person.as_ref() == Some(person) && other.about == vote.about;
+            same && !(other.approves && self.misplaced(other).is_some())
+        })?;
         if latest.id == vote.id && latest.source == vote.source {
             return None;
         }
@@ -225,8 +240,7 @@ impl Weighing<'_> {
         if vote.commit != vote.about {
             return Some(format!("the proposed head is {} now", short(&vote.about)));
         }
-        let change = &self.facts.change;
-        if self.facts.range.stands_alone() && vote.commit == change.commit {
+        if self.is_of_lone_tip(vote) {
             return self.stale(vote);
         }
         let about: Vec<_> = self.proposals.iter().filter(|proposal| proposal.head == vote.about).collect();

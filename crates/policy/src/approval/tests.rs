@@ -208,6 +208,29 @@ fn a_proposal_for_something_else_carries_no_approval() {
 }
 
 #[test]
+fn an_approval_of_a_fork_stays_one_beside_a_pull_request_of_the_same_head() {
+    let fork = |f: &mut Facts| {
+        let mut fork = pull_request();
+        (fork.id, fork.fork) = ("8".into(), true);
+        fork.reviews = vec![approval("r8", 2, 'b', 20)];
+        f.pull_requests.push(fork);
+    };
+    let mut beside = facts(bundle());
+    fork(&mut beside);
+    let approvals = weigh_under(&configuration(), &beside, &VerifiedSignatures::default()).approvals;
+    let counts: Vec<_> = approvals.iter().map(|approval| (approval.id.as_str(), approval.counts)).collect();
+    assert_eq!(counts, [("r1", true), ("r8", false)]);
+    assert!(approvals[1].reason.contains("comes from a fork"), "{}", approvals[1].reason);
+    beside.pull_requests[0].reviews.clear();
+    for relation in [beside.range.relation, Relation::Initial, Relation::Diverges] {
+        beside.range.relation = relation;
+        beside.change.commit = commit('b');
+        let evidence = weigh_under(&configuration(), &beside, &VerifiedSignatures::default());
+        assert_eq!(evidence.approvers(&commit('b')).len(), 0, "{relation:?}");
+    }
+}
+
+#[test]
 fn what_is_not_known_does_not_count() {
     refused(|f| f.proposed.clear(), "are not known");
     refused(|f| drop(f.proposed.insert(commit('b'), Vec::new())), "are not known");
