@@ -67,8 +67,8 @@ where
         self.tell(done.into_iter().map(|(_, told)| told).collect()).await
     }
 
-    /// Tells all outcomes, and only then asks for what was applied to be observed, so that what is observed
-    /// comes after it in the log. A crash in between repeats all of it.
+    /// Asks for what was applied to be observed, and then tells all outcomes. A crash in between repeats all of it, and
+    /// what was applied is followed even where the cluster is away by then and the repetition fails.
     async fn tell(&self, told: Vec<Result<Told, StageError>>) -> BatchResult {
         let (mut outcomes, mut observations, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for told in told {
@@ -80,7 +80,7 @@ where
         let outcomes = (QueueName::Outcomes(self.name.clone()), outcomes);
         let observations = (QueueName::Observations(self.name.clone()), observations);
         let messages: Vec<_> =
-            [outcomes, observations].into_iter().filter(|(_, messages)| !messages.is_empty()).collect();
+            [observations, outcomes].into_iter().filter(|(_, messages)| !messages.is_empty()).collect();
         match self.queue.send_all(&messages).await {
             Ok(()) => results,
             Err(error) => {

@@ -187,7 +187,9 @@ fn told(world: &World) -> Result<(), String> {
                     continue;
                 }
                 let known = results.get(&record.attempt);
-                let late = record.result == OutcomeResult::Applied && known.is_some();
+                let is_known =
+                    known.is_some_and(|known| known.is_end() || *known == OutcomeResult::Unhealthy);
+                let late = record.result == OutcomeResult::Applied && is_known;
                 if !late && !known.is_some_and(OutcomeResult::is_end) {
                     results.insert(record.attempt, record.result.clone());
                 }

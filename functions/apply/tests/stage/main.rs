@@ -11,22 +11,63 @@ use countersign_core::keys;
 use countersign_core::message::{DeployDue, Message, ObservationDue, QueueName};
 use countersign_core::names::AttemptId;
 use countersign_core::outcome::{Action, Check, Outcome, OutcomeResult};
+use countersign_core::ports::PortError;
 use countersign_core::ports::cluster::Cluster as _;
-use countersign_core::ports::queue::Queue as _;
+use countersign_core::ports::queue::{Delivery, Outgoing, Queue};
 use countersign_core::ports::store::Store as _;
 use countersign_core::stage::{Incoming, StageError};
 use countersign_ledger::epochs::Epochs;
 use countersign_ledger::trust::{Trust, Witnesses};
+use countersign_local::queue::LocalQueue;
 use serde_json::{Value, json};
 
 use world::{World, at, config, east, target};
 
+/// A queue of a process that dies when it has sent to one queue.
+struct Dying<'a>(&'a LocalQueue);
+
+impl Queue for Dying<'_> {
+    async fn send(&self, queue: &QueueName, messages: &[Outgoing]) -> Result<(), PortError> {
+        self.0.send(queue, messages).await
+    }
+
+    async fn send_all(&self, messages: &[(QueueName, Vec<Outgoing>)]) -> Result<(), PortError> {
+        self.0.send(&messages[0].0, &messages[0].1).await?;
+        Err(PortError::Unavailable("the process died".to_owned()))
+    }
+
+    async fn receive(
+        &self,
+        queue: &QueueName,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        self.0.receive(queue, max, visibility, wait).await
+    }
+
+    async fn acknowledge(&self, queue: &QueueName, receipt: &str) -> Result<(), PortError> {
+        self.0.acknowledge(queue, receipt).await
+    }
+
+    async fn extend(&self, queue: &QueueName, receipt: &str, visibility: Duration) -> Result<(), PortError> {
+        self.0.extend(queue, receipt, visibility).await
+    }
+
+    async fn bury(&self, queue: &QueueName, receipt: &str, reason: &str) -> Result<(), PortError> {
+        self.0.bury(queue, receipt, reason).await
+    }
+}
+
 impl World {
     async fn apply(&self, due: &DeployDue, seconds: i64) -> Result<(), StageError> {
+        self.apply_by(&self.queue, due, seconds).await
+    }
+
+    async fn apply_by(&self, queue: &impl Queue, due: &DeployDue, seconds: i64) -> Result<(), StageError> {
         let name = east();
         let pause = || std::future::ready(());
-        let stage =
-            Applier { name: &name, store: &self.store, queue: &self.queue, cluster: &self.cluster, pause };
+        let stage = Applier { name: &name, store: &self.store, queue, cluster: &self.cluster, pause };
         let body = serde_json::to_string(&Message::new("trace", due)).unwrap();
         let message = Incoming { id: "1".to_owned(), group: "g".to_owned(), body, receive_count: 1 };
         stage.handle(at(seconds), &[message]).await.pop().unwrap()
@@ -83,6 +124,15 @@ async fn what_is_authorized_is_applied_recorded_and_observed() {
     // Again, and long after it expired: the cluster holds it, so it may be applied again.
     world.apply(&due, 100_000).await.unwrap();
     assert!(world.outcomes().await.is_empty(), "the same is not told twice");
+}
+
+#[tokio::test]
+async fn what_was_applied_is_followed_though_the_process_dies_before_it_is_told() {
+    let world = World::trusting().await;
+    let (due, _) = world.authorize("e1", vec![config("shop", "1")]).await;
+    assert!(world.apply_by(&Dying(&world.queue), &due, 5).await.is_err());
+    assert_eq!(world.value().await, Some(json!("1")));
+    assert_eq!((world.observations().await.len(), world.outcomes().await.len()), (1, 0));
 }
 
 #[tokio::test]
