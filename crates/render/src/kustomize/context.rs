@@ -8,6 +8,7 @@ use countersign_core::tree::{EntryKind, Tree, TreeError};
 
 use crate::budget::{Budget, Exhausted, Meter};
 use crate::closure::Closure;
+use crate::problems::MOST_WARNINGS;
 use crate::remote::{RemoteBase, Remotes};
 use crate::yaml::node::{At, Node};
 use crate::yaml::scalar::Dialect;
@@ -149,7 +150,7 @@ impl<'a> Context<'a> {
     /// Warns, once for each place.
     pub(crate) fn warn(&mut self, at: At, message: &str, help: &str) {
         let problem = Problem { message: message.into(), at: self.position(at), help: Some(help.into()) };
-        if self.warnings.len() < crate::problems::MOST_WARNINGS && !self.warnings.contains(&problem) {
+        if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&problem) {
             self.warnings.push(problem);
         }
     }
@@ -318,10 +319,10 @@ impl<'a> Context<'a> {
         let mut soft: Option<Fault> = None;
         let mut warnings: Vec<Fault> = Vec::new();
         let keep = &mut |fault: Fault| {
-            if fault.warning {
-                warnings.push(fault);
-            } else {
+            if !fault.warning {
                 soft.get_or_insert(fault);
+            } else if warnings.len() < MOST_WARNINGS {
+                warnings.push(fault);
             }
         };
         let parsed = read(&text, &mut self.meter, keep);

@@ -50,6 +50,22 @@ fn every_deprecated_field_is_told_of_with_its_successor() {
 }
 
 #[test]
+fn a_folded_text_that_kustomize_prints_otherwise_is_told_of() {
+    let told = |text: &str| {
+        let text = format!("{CONFIG}data:\n  a: >\n{text}");
+        warnings("resources: [f.yaml]\n", &[("app/f.yaml", &text)])
+    };
+    let expected = "app/f.yaml:6: kustomize prints this folded text with an empty line more where a line is indented \
+                    further: here it stays as it is written";
+    for text in ["    x\n      y\n", "    x\n\n      y\n    x\n", "    x\n      y\n\n    x\n      y\n"] {
+        assert_eq!(told(text), [expected], "{text}");
+    }
+    for text in ["    x\n    y\n", "    x\n\n    y\n", "    x\n\n"] {
+        assert!(told(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_file_itself_is_told_at_that_file() {
     let both = told(built("resources: [c.yaml]\n", &[("app/Kustomization", "")]));
     let expected = "app/Kustomization:1: the folder \"app\" has both kustomization.yaml and Kustomization";
