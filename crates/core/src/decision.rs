@@ -82,6 +82,17 @@ pub struct Decision {
     pub explained: Vec<ExplainedHead>,
 }
 
+/// The rule that denies every change of a held target: it is judged only where one is held.
+const HOLD: &str = "countersign.hold";
+
+impl Decision {
+    /// Whether the target was held when the facts were gathered.
+    #[must_use]
+    pub fn found_held(&self) -> bool {
+        self.rules.iter().any(|result| result.rule == HOLD)
+    }
+}
+
 /// What a decision says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -91,6 +91,9 @@ fn superseded(decision: &Decision, standing: &Standing<'_>) -> Option<String> {
     if changes && target.hold.is_some() && decision.verdict == Verdict::Allowed {
         return Some("the target was held meanwhile".to_owned());
     }
+    if target.hold.is_none() && decision.found_held() {
+        return Some("the target was released meanwhile".to_owned());
+    }
     let moved = target.wanted.as_ref().map(|wanted| wanted.sequence) != decision.based_on;
     moved.then(|| "another change of this target was authorized meanwhile".to_owned())
 }

@@ -42,7 +42,7 @@ pub fn check(world: &World) {
         let removed = target.placement.state == PlacementState::Removed;
         let heals = target.environment.self_heal;
         if let Err(why) = settled(world, &target.target, removed)
-            .and_then(|()| shown(world, &target.target, &files, (removed, heals)))
+            .and_then(|running| shown(world, &target.target, running, &files, (removed, heals)))
         {
             world.sim.violate(format!("in the end {}: {why}", target.target));
         }
@@ -52,8 +52,8 @@ pub fn check(world: &World) {
     }
 }
 
-/// What is wanted runs.
-fn settled(world: &World, target: &Target, removed: bool) -> Result<(), String> {
+/// What is wanted runs; the attempt that it does by.
+fn settled(world: &World, target: &Target, removed: bool) -> Result<Option<AttemptId>, String> {
     let state: Option<TargetState> =
         immediate(store::get_json(&world.store, &keys::target(target))).map_err(|error| error.to_string())?;
     let Some(state) = state else { return Err("was never looked at".to_owned()) };
@@ -74,10 +74,12 @@ fn settled(world: &World, target: &Target, removed: bool) -> Result<(), String> 
     let ended = state.outcome.as_ref().map(|outcome| &outcome.result);
     // Where nothing was ever deployed, a removal is done without an attempt that could end.
     if removed && state.wanted.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     match ended {
-        Some(OutcomeResult::Healthy | OutcomeResult::Removed) => Ok(()),
+        Some(OutcomeResult::Healthy | OutcomeResult::Removed) => {
+            Ok(state.running.map(|running| running.attempt))
+        }
         _ => Err(format!("is said to be {}", result_name(ended))),
     }
 }
@@ -86,6 +88,7 @@ fn settled(world: &World, target: &Target, removed: bool) -> Result<(), String> 
 fn shown(
     world: &World,
     target: &Target,
+    running: Option<AttemptId>,
     files: &Files,
     (removed, heals): (bool, bool),
 ) -> Result<(), String> {
@@ -111,7 +114,7 @@ fn shown(
         }
     }
     // Where drift is not put back, it is told, and stays told exactly as long as it is there.
-    let told = drift(world, target);
+    let told = running.is_some_and(|running| drift(world, running));
     match differs {
         Some(differs) if heals || !told => Err(differs),
         None if told => Err("is said to drift, and does not".to_owned()),
@@ -119,11 +122,14 @@ fn shown(
     }
 }
 
-/// Whether drift from what the target runs was told last.
-fn drift(world: &World, target: &Target) -> bool {
+/// Whether drift from what the target runs was told last, of the attempt that runs: what a later change took over is
+/// nothing that drifts.
+fn drift(world: &World, running: AttemptId) -> bool {
     let seen = world.watch.seen();
     let last = seen.leaves.iter().rev().find_map(|leaf| match &leaf.record {
-        Record::Outcome(record) if record.target == *target => Some(&record.result),
+        Record::Outcome(record) if record.attempt == running && record.result.is_drift() => {
+            Some(&record.result)
+        }
         _ => None,
     });
     matches!(last, Some(OutcomeResult::Drifted { .. }))

@@ -289,6 +289,7 @@ fn a_held_target_takes_no_change() {
         "{}",
         decision.reason
     );
+    assert!(decision.found_held());
     let rollback = changed(|f| {
         f.history.hold = hold;
         f.change.operation = Operation::Rollback;

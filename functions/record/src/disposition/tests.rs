@@ -1,3 +1,4 @@
+use countersign_core::decision::RuleResult;
 use countersign_core::digest::Digest;
 use countersign_core::facts::Hold;
 use countersign_core::outcome::OutcomeResult;
@@ -43,6 +44,13 @@ fn assert_is(decision: &Decision, standing: &Standing<'_>, expected: Disposition
     let follows = matches!(found, Disposition::Authorized | Disposition::Unchanged);
     assert!(!follows || verdict == Verdict::Allowed, "what is not allowed has no effect");
     reason
+}
+
+/// The rule of a held target, as it failed.
+fn hold() -> RuleResult {
+    let json = serde_json::json!({"rule": "countersign.hold", "title": "", "description": "", "remedy": "",
+        "severity": "error", "controls": [], "outcome": "failed", "violations": []});
+    serde_json::from_value(json).unwrap()
 }
 
 #[test]
@@ -97,6 +105,18 @@ fn a_change_that_did_not_see_the_hold_is_superseded_by_it() {
     };
     assert_is(&based('b', 3), &standing(&active, Some(&held)), Disposition::Superseded);
     let denied = Decision { verdict: Verdict::Denied, ..based('b', 3) };
+    assert_is(&denied, &standing(&active, Some(&held)), Disposition::Refused);
+}
+
+#[test]
+fn a_change_that_did_not_see_the_release_is_superseded_by_it() {
+    let active = active();
+    let released = after(OutcomeResult::Applied);
+    let held =
+        TargetState { hold: Some(Hold { reason: "incident".to_owned(), since: at(2) }), ..released.clone() };
+    let denied = Decision { verdict: Verdict::Denied, rules: vec![hold()], ..based('b', 3) };
+    let reason = assert_is(&denied, &standing(&active, Some(&released)), Disposition::Superseded);
+    assert!(reason.contains("released meanwhile"), "{reason}");
     assert_is(&denied, &standing(&active, Some(&held)), Disposition::Refused);
 }
 
