@@ -121,21 +121,6 @@ fn not_crowded(text: &str, most: u64) -> Result<(), Fault> {
     Err(Fault::new(1, message, "split the file; a file that is JSON may be named .json"))
 }
 
-/// What is said of a folded text that is not what kustomize prints.
-const GROWS: &str = "kustomize prints this folded text with an empty line more where a line is indented further: here it \
-                     stays as it is written";
-
-/// Whether a line that is indented further follows one that is not: before it, kustomize writes an empty line.
-fn grows(folded: &str) -> bool {
-    let mut after_text = false;
-    folded.split('\n').filter(|line| !line.is_empty()).any(|line| {
-        let indented = line.starts_with([' ', '\t']);
-        let found = after_text && indented;
-        after_text = !indented;
-        found
-    })
-}
-
 /// How many characters the text has, if its last line holds something and no line end comes after it.
 fn open_end(text: &str) -> Option<usize> {
     let last = text.rsplit(['\n', '\r']).next()?;
@@ -208,8 +193,9 @@ impl<'i> Composer<'i, '_, '_, '_> {
                 let plain = style == ScalarStyle::Plain;
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let text = if block { self.ended(&text, span) } else { &text };
-                if style == ScalarStyle::Folded && self.dialect == Dialect::Kustomize && grows(text) {
-                    let fault = Fault::new(line, GROWS, "in quotes, or with |, it is the same in both");
+                if style == ScalarStyle::Folded && self.dialect == Dialect::Kustomize && scalar::grows(text) {
+                    let fault =
+                        Fault::new(line, scalar::GROWS, "in quotes, or with |, it is the same in both");
                     (self.soft)(Fault { warning: true, ..fault });
                 }
                 let tag = tag.as_deref();

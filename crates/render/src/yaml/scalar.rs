@@ -10,6 +10,10 @@ use super::time;
 /// The help for a text whose meaning is refused.
 pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 
+/// What is said of a folded text that is not what kustomize prints.
+pub(crate) const GROWS: &str = "kustomize prints this folded text with an empty line more where a line is indented \
+                                further: here it stays as it is written";
+
 /// Whose rules say what an unquoted text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -20,6 +24,17 @@ pub(crate) enum Dialect {
     Configuration,
     /// kustomize's reader of objects and patches, where they are text.
     Kustomize,
+}
+
+/// Whether a line that is indented further follows one that is not: before it, kustomize writes an empty line.
+pub(crate) fn grows(folded: &str) -> bool {
+    let mut after_text = false;
+    folded.split('\n').filter(|line| !line.is_empty()).any(|line| {
+        let indented = line.starts_with([' ', '\t']);
+        let found = after_text && indented;
+        after_text = !indented;
+        found
+    })
 }
 
 /// What a scalar is. `plain` says that it is not quoted.
