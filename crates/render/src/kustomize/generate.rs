@@ -295,7 +295,7 @@ fn combine(old: &Resource, mut new: Resource) -> Resource {
             new.origin.clone_from(&old.origin);
         }
     }
-    new.set_name(old.name(), at);
+    new.set_written_name(old.written_name(), at);
     new.set_namespace(old.namespace(), at);
     new.previous.clone_from(&old.previous);
     new.prefixes.clone_from(&old.prefixes);

@@ -226,7 +226,7 @@ fn apply(
     let Some(resource) = set.get_mut(at) else { return Ok(()) };
     builder.context.steps(patch.node.at, SELECTION + resource.previous.len())?;
     let (name, namespace, kind) =
-        (resource.name().to_owned(), resource.namespace().to_owned(), resource.kind().to_owned());
+        (resource.written_name(), resource.namespace().to_owned(), resource.kind().to_owned());
     if rename || change_kind {
         resource.remember();
     }
@@ -250,7 +250,7 @@ fn apply(
         resource.set_kind(&kind, place);
     }
     if !rename {
-        resource.set_name(&name, place);
+        resource.set_written_name(name, place);
     }
     resource.set_namespace(&namespace, place);
     set.renamed(at);

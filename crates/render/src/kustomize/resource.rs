@@ -181,6 +181,21 @@ impl Resource {
         set_string(self.metadata_mut(at), "name", name, at);
     }
 
+    /// The name as it is written: it may be a number.
+    pub(crate) fn written_name(&self) -> Option<Node> {
+        self.node.get("metadata")?.get("name").cloned()
+    }
+
+    /// Sets a name as it was written: one that is a number stays one, whatever is there.
+    pub(crate) fn set_written_name(&mut self, name: Option<Node>, at: At) {
+        let Some(name) = name else { return };
+        let text = name.raw().cloned().unwrap_or_else(|| Text::from(""));
+        if let Some(metadata) = self.metadata_mut(at) {
+            metadata.set(&Text::from("name"), name.at, name);
+        }
+        self.set_name(&text, at);
+    }
+
     /// Sets the namespace; none if it is empty.
     pub(crate) fn set_namespace(&mut self, namespace: &str, at: At) {
         let metadata = self.metadata_mut(at);
@@ -217,7 +232,7 @@ impl Resource {
 fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
     let Some(map) = map else { return };
     match map.get_mut(key) {
-        Some(node) if node.text() == Some(text) => {
+        Some(node) if node.raw().is_some_and(|raw| **raw == *text) => {
             if let Content::Scalar(scalar) = &mut node.content {
                 scalar.share = UNTAGGED;
             }
