@@ -7,6 +7,7 @@ use super::origin::Origin;
 use super::shared::Shares;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::scalar::plain_kind;
 
 /// A name that an object had before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,13 +229,16 @@ impl Resource {
     }
 }
 
-/// Sets a field to a text, where it is another one.
+/// Sets a field to a text. What stands without quotes then says itself what it is.
 fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
     let Some(map) = map else { return };
     match map.get_mut(key) {
         Some(node) if node.raw().is_some_and(|raw| **raw == *text) => {
             if let Content::Scalar(scalar) = &mut node.content {
                 scalar.share = UNTAGGED;
+                if !scalar.quoted {
+                    scalar.kind = plain_kind(text);
+                }
             }
         }
         Some(node) => {
