@@ -14,6 +14,9 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The fields of a Secret that are shown. Any other could hold a value, also a misspelt `stringData`.
 const SHOWN: [&str; 5] = ["apiVersion", "immutable", "kind", "metadata", "type"];
 
+/// What tells which Secret is meant where one is named, as by a certificate's reference: people and rules go by that.
+const NAMES: [&str; 6] = ["apiGroup", "group", "key", "name", "namespace", "uid"];
+
 /// `object` with every value of a Secret masked, also of one that stands within another object.
 #[must_use]
 pub fn mask(object: &Value) -> Value {
@@ -25,10 +28,16 @@ pub fn mask(object: &Value) -> Value {
 
 fn mask_within(value: &Value) -> Value {
     match value {
-        Value::Object(fields) if is_secret(fields) && fields.contains_key("metadata") => {
-            Value::Object(masked(fields))
+        Value::Object(fields) if is_secret(fields) => {
+            let mut masked = masked(fields);
+            // What has no metadata is no object, and names one.
+            let names =
+                fields.iter().filter(|(key, value)| NAMES.contains(&key.as_str()) && value.is_string());
+            if !fields.contains_key("metadata") {
+                masked.extend(names.map(|(key, value)| (key.clone(), value.clone())));
+            }
+            Value::Object(masked)
         }
-        Value::Object(fields) if is_secret(fields) => Value::Object(masked_reference(fields)),
         Value::Object(fields) => {
             Value::Object(fields.iter().map(|(key, value)| (key.clone(), mask_within(value))).collect())
         }
@@ -55,14 +64,6 @@ fn masked(fields: &Map<String, Value>) -> Map<String, Value> {
     if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
         hide(value);
     }
-    fields
-}
-
-/// What names a Secret, as a certificate's reference does, says which one it is: people and rules go by that. What holds values
-/// without being an object, as what a policy generates does, holds them in a map or a list.
-fn masked_reference(fields: &Map<String, Value>) -> Map<String, Value> {
-    let mut fields = fields.clone();
-    fields.values_mut().filter(|value| value.is_object() || value.is_array()).for_each(hide);
     fields
 }
 

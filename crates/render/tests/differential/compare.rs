@@ -68,7 +68,7 @@ struct Known {
     floats: bool,
     /// Of a block that keeps its line ends kustomize writes one more, where a comment ends the file.
     line_ends: bool,
-    /// kustomize reads the items of a list in brackets, where a null that is not written becomes an empty text.
+    /// kustomize reads the items of a list in brackets, where a null that a replacement creates becomes an empty text.
     lists: bool,
 }
 
@@ -80,7 +80,9 @@ impl Known {
         Self {
             floats: texts.iter().any(|text| ["op: ", "\"op\":"].iter().any(|op| text.contains(op))),
             line_ends: texts.iter().any(|text| text.contains("|+") && ends_in_a_comment(text)),
-            lists: texts.iter().any(|text| text.contains("List\nitems:")),
+            lists: ["List\nitems:", "create: true"]
+                .iter()
+                .all(|part| texts.iter().any(|text| text.contains(part))),
         }
     }
 
