@@ -180,6 +180,7 @@ fn what_is_not_supported_is_named_with_its_line() {
             "the plugin X of example.com/v1",
         ),
         ("openapi: {version: v1.30.0}", "is not built in"),
+        ("openapi: {version: v1.21.2, path: s.json}", "both path and version"),
         ("buildMetadata: [x]", "is no option of buildMetadata"),
         ("kind: Other", "is not Kustomization or Component"),
         ("apiVersion: v9", "the API version of this kind is"),

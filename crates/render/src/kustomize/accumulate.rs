@@ -163,7 +163,7 @@ impl Builder<'_, '_> {
         }
         let kustomization = load(self.context, root, path.at)?;
         if let Some(schema) = &kustomization.schema {
-            self.schemas.read(self.context, root, schema, false)?;
+            self.schemas.read(self.context, root, schema)?;
         }
         let origin = target.origin.as_ref().map(|origin| origin.below(&path.value));
         Ok(Target { root: root.clone(), kustomization, above, origin })

@@ -20,7 +20,7 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     let kustomization = load(context, &root, at)?;
     let mut schemas = Schemas::default();
     if let Some(schema) = &kustomization.schema {
-        schemas.read(context, &root, schema, true)?;
+        schemas.read(context, &root, schema)?;
     }
     let origin = (!kustomization.build_metadata.is_empty()).then(Origin::default);
     let order = kustomization.order.clone().unwrap_or_else(|| order.clone());

@@ -36,6 +36,14 @@ pub(crate) struct GeneratorOptions {
     pub(crate) immutable: bool,
 }
 
+/// What is known of the fields of each kind.
+#[derive(Debug)]
+pub(crate) enum Schema {
+    BuiltIn,
+    /// What a file says.
+    File(Said<Text>),
+}
+
 /// A kustomization.
 pub(crate) struct Kustomization {
     /// Where it begins.
@@ -67,7 +75,7 @@ pub(crate) struct Kustomization {
     pub(crate) transformers: Vec<Said<Text>>,
     pub(crate) validators: Vec<Said<Text>>,
     pub(crate) build_metadata: Vec<Said<Text>>,
-    pub(crate) schema: Option<Said<Text>>,
+    pub(crate) schema: Option<Schema>,
 }
 
 /// What to do instead of having charts rendered.
@@ -285,22 +293,25 @@ fn build_metadata(fields: &mut Fields) -> Outcome<Vec<Said<Text>>> {
     }
 }
 
-/// The path of a schema.
-fn openapi(fields: &mut Fields) -> Outcome<Option<Said<Text>>> {
+fn openapi(fields: &mut Fields) -> Outcome<Option<Schema>> {
     let Some(field) = fields.take("openapi") else { return Ok(None) };
-    let mut path = None;
+    let mut schema = None;
     for (key, value) in pairs(field.value, "openapi")? {
-        match &*key {
-            "path" => path = Some(value),
-            "version" if &*value.value == "v1.21.2" => {}
+        let at = value.at;
+        let named = match &*key {
+            "path" => Schema::File(value),
+            "version" if &*value.value == "v1.21.2" => Schema::BuiltIn,
             "version" => {
                 let message = format!("the OpenAPI version {:?} is not built in", value.value);
-                return wrong(value.at, message, "remove it: v1.21.2 is the only one");
+                return wrong(at, message, "remove it: v1.21.2 is the only one");
             }
-            _ => return wrong(value.at, format!("openapi has no field {key:?}"), "write path, and a file"),
+            _ => return wrong(at, format!("openapi has no field {key:?}"), "write path, and a file"),
+        };
+        if schema.replace(named).is_some() {
+            return wrong(at, "openapi has both path and version", "write one of them");
         }
     }
-    Ok(path)
+    Ok(schema)
 }
 
 /// The texts of a list that may also be one text.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::context::{Context, Outcome, Root, wrong};
-use super::fields::Said;
 use super::id::{Scopes, group_version, is_cluster_scoped, is_namespaced};
+use super::kustomization::Schema;
 use crate::yaml::map::{Field, Map};
 use crate::yaml::node::{Node, Text};
 use crate::yaml::scalar::Dialect;
@@ -144,24 +144,39 @@ impl<'s> Cursor<'s> {
     }
 }
 
+/// When kustomize reads what is built in. It does so when it first merges, unless there is another schema by then.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Need {
+    #[default]
+    Never,
+    /// With the next schema, and after it: it has looked for the scope of a kind that is not built in.
+    Later,
+    Now,
+}
+
 /// The schemas of a build.
 #[derive(Default)]
 pub(crate) struct Schemas {
+    /// Whether a kustomization has named one.
+    named: bool,
     custom: Option<Table>,
-    /// Whether what is built in is known beside it: kustomize reads that when it looks for the scope of a kind that is not
-    /// built in, unless there is another schema by then.
-    with_built_in: bool,
-    /// Whether it has looked for one so far.
-    looked: Cell<bool>,
+    /// How much of what is built in was needed until there was another.
+    built_in: Cell<Need>,
     pub(crate) scopes: Scopes,
 }
 
 impl Schemas {
+    /// Where a merge begins.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
-        let tables = match &self.custom {
-            None => [Some(&*BUILT_IN), None],
-            Some(custom) if self.with_built_in => [Some(&*BUILT_IN), Some(custom)],
-            Some(custom) => [Some(custom), None],
+        let tables = match (&self.custom, self.built_in.get()) {
+            (None, _) => {
+                self.built_in.set(Need::Now);
+                [Some(&*BUILT_IN), None]
+            }
+            (Some(custom), Need::Never) => [Some(custom), None],
+            // What is read last wins.
+            (Some(custom), Need::Later) => [Some(&*BUILT_IN), Some(custom)],
+            (Some(custom), Need::Now) => [Some(custom), Some(&*BUILT_IN)],
         };
         Cursor { tables, here: None }
     }
@@ -171,22 +186,18 @@ impl Schemas {
         let text = |key| object.get(key).and_then(Node::raw).map_or("", |text| &**text);
         let (version, kind) = (text("apiVersion"), text("kind"));
         let (group, short) = group_version(version);
-        if !is_namespaced(version, kind) && !is_cluster_scoped(group, short, kind) {
-            self.looked.set(true);
+        let first = self.custom.is_none() && self.built_in.get() == Need::Never;
+        if first && !is_namespaced(version, kind) && !is_cluster_scoped(group, short, kind) {
+            self.built_in.set(Need::Later);
         }
     }
 
-    /// Reads a schema. Only the first of a build counts, unless `always`.
-    pub(crate) fn read(
-        &mut self,
-        context: &mut Context<'_>,
-        root: &Root,
-        path: &Said<Text>,
-        always: bool,
-    ) -> Outcome<()> {
-        if self.custom.is_some() && !always {
+    /// Reads the schema that a kustomization names: only the first of a build counts.
+    pub(crate) fn read(&mut self, context: &mut Context<'_>, root: &Root, schema: &Schema) -> Outcome<()> {
+        if std::mem::replace(&mut self.named, true) {
             return Ok(());
         }
+        let Schema::File(path) = schema else { return Ok(()) };
         let read = context.read(root, &path.value, path.at)?;
         let json = read.bytes.first() == Some(&b'{');
         let documents = context.parse(read.file, 1, &read.bytes, Dialect::Kubernetes, json)?;
@@ -196,8 +207,12 @@ impl Schemas {
             return wrong(path.at, "the schema has no definitions", "write an OpenAPI v2 document");
         }
         let none = Map::default();
-        self.custom = Some(Definitions::read(definitions.unwrap_or(&none)));
-        self.with_built_in = self.looked.get();
+        let (table, missing) = Definitions::read(definitions.unwrap_or(&none));
+        if let Some(pointer) = missing.filter(|_| self.built_in.get() != Need::Never) {
+            let message = format!("the schema refers to {pointer}, which is not in it");
+            return wrong(path.at, message, "add the definition to the schema");
+        }
+        self.custom = Some(table);
         // Objects ask for what is known from now on, whenever they were made.
         let _known_already = self.scopes.set(cluster_kinds(paths.unwrap_or(&none)));
         Ok(())
@@ -212,18 +227,22 @@ struct Definitions<'d> {
     known: HashMap<String, TypeId>,
     /// What is not read yet.
     waiting: Vec<(TypeId, &'d Node)>,
+    /// A reference to a type of Kubernetes that leads nowhere.
+    missing: Option<&'d str>,
 }
 
 /// The most references that lead to each other.
 const MOST_REFERENCES: usize = 100;
 
 impl<'d> Definitions<'d> {
-    fn read(definitions: &'d Map) -> Table {
+    /// Reads definitions; tells of a reference that only what is built in could answer.
+    fn read(definitions: &'d Map) -> (Table, Option<&'d str>) {
         let mut reading = Self {
             definitions,
             table: Table { lists_all: true, ..Table::default() },
             known: HashMap::new(),
             waiting: Vec::new(),
+            missing: None,
         };
         for Field { key, value, .. } in definitions.iter() {
             let id = reading.referred(format!("#/definitions/{}", crate::yaml::node::escaped(key)), value);
@@ -236,14 +255,17 @@ impl<'d> Definitions<'d> {
                 *place = made;
             }
         }
-        reading.table
+        (reading.table, reading.missing)
     }
 
     /// The type of a schema that stands where it is used, or is referred to; none if the reference leads nowhere.
     fn of(&mut self, schema: &'d Node) -> Option<TypeId> {
         let Some(mut pointer) = reference(schema) else { return Some(self.wait(schema)) };
         for _ in 0..MOST_REFERENCES {
-            let node = self.at(pointer)?;
+            let Some(node) = self.at(pointer) else {
+                self.missing = Some(pointer).filter(|pointer| pointer.contains("/io.k8s.")).or(self.missing);
+                return None;
+            };
             match reference(node) {
                 Some(next) => pointer = next,
                 None => return Some(self.referred(pointer.to_owned(), node)),

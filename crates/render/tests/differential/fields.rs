@@ -197,8 +197,12 @@ pub fn definitions(layer: &mut Writing, draw: &mut Draw<'_>) {
         layer.add("crds", file);
         return;
     }
-    let file = layer.file("json", schema(draw));
-    layer.set("openapi", format!("\n  path: {file}"));
+    if draw.one_in(6) {
+        layer.set("openapi", "\n  version: v1.21.2".to_owned());
+    } else {
+        let file = layer.file("json", schema(draw));
+        layer.set("openapi", format!("\n  path: {file}"));
+    }
     let head = "apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: merged\n";
     if layer.is_new("Widget merged") {
         let file = layer.file("yaml", format!("{head}spec:\n  list: [{{name: a, v: 1, w: 1}}, {{name: b}}]\n  deep:\n    k:\n    - name: a\n      v: 1\n"));
