@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::config::NameReference;
 use super::context::{Context, Outcome, wrong};
 use super::fieldspec::{FieldSpec, Make, READ, Room, SPECS, Visit, set_text};
-use super::id::{Gvk, NO_NAMESPACE};
+use super::id::{DEFAULT_NAMESPACE, Gvk, Id, NO_NAMESPACE};
 use super::resource::Resource;
 use super::set::{Names, ResourceSet};
 use crate::yaml::map::Map;
@@ -14,9 +14,9 @@ use crate::yaml::node::{At, Content, Node, Text};
 /// The objects that were renamed, by what they were called.
 struct Renamed<'r> {
     resources: &'r [Resource],
-    /// By an earlier name: the namespace that counts now, and which object it is.
+    /// By an earlier name: the namespace that is [`written`] now, and which object it is.
     places: HashMap<&'r str, Vec<(&'r str, usize)>>,
-    /// By the namespace that objects had at first: those that they have now.
+    /// By the namespace that counted for objects at first: those that are [`written`] now.
     began: HashMap<&'r str, HashSet<&'r str>>,
 }
 
@@ -91,7 +91,7 @@ impl<'r> Renamed<'r> {
         let mut names = Names::of(resources.len());
         for (index, resource) in resources.iter().enumerate() {
             names.add(resource)?;
-            let namespace = resource.id().effective();
+            let namespace = written(&resource.id());
             let both = (resource.original_id().effective(), namespace);
             if last.replace(both) != Some(both) {
                 began.entry(both.0).or_default().insert(namespace);
@@ -166,11 +166,24 @@ impl<'r> Renamed<'r> {
     }
 }
 
-/// The namespaces of what an object can name; none where it can name everything.
+/// The namespace that is written in an object; it is empty where none is.
+fn written<'i>(id: &Id<'i>) -> &'i str {
+    if id.cluster { NO_NAMESPACE } else { id.namespace }
+}
+
+/// The namespaces, as they are [`written`], of what an object can name; none where it can name everything. One without
+/// stands in the default one for objects beside it, and not for a role binding of another namespace.
 fn reached(referrer: &Resource) -> Option<Vec<&str>> {
     let id = referrer.id();
-    let namespaces = [id.effective(), NO_NAMESPACE].into_iter().chain(bound_namespaces(referrer));
-    (!id.cluster).then(|| namespaces.collect())
+    if id.cluster {
+        return None;
+    }
+    let mut namespaces = vec![id.effective(), NO_NAMESPACE];
+    if id.effective() == DEFAULT_NAMESPACE {
+        namespaces.push("");
+    }
+    namespaces.extend(bound_namespaces(referrer));
+    Some(namespaces)
 }
 
 /// Refuses a role binding that names a service account of a namespace that is left out.
