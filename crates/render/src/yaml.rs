@@ -10,6 +10,7 @@ pub(crate) mod json;
 mod layout;
 pub(crate) mod map;
 pub(crate) mod node;
+pub(crate) mod plain;
 pub(crate) mod scalar;
 pub(crate) mod time;
 pub mod write;

@@ -10,8 +10,8 @@ use crate::budget::{Budget, Exhausted, Meter};
 use crate::closure::Closure;
 use crate::problems::MOST_WARNINGS;
 use crate::remote::{RemoteBase, Remotes};
-use crate::yaml::node::{At, Node};
-use crate::yaml::scalar::Dialect;
+use crate::yaml::node::{At, FOLDED, Node, Scalar};
+use crate::yaml::scalar::{self, Dialect};
 use crate::yaml::{self, Fault, Place, Soft};
 
 /// Why a build ends: what is wrong, where.
@@ -152,6 +152,13 @@ impl<'a> Context<'a> {
         let problem = Problem { message: message.into(), at: self.position(at), help: Some(help.into()) };
         if self.warnings.len() < MOST_WARNINGS && !self.warnings.contains(&problem) {
             self.warnings.push(problem);
+        }
+    }
+
+    /// Warns of a text that takes the place of a folded one, if kustomize prints it otherwise.
+    pub(crate) fn warn_of_folding(&mut self, at: At, scalar: &Scalar) {
+        if scalar.share == FOLDED && scalar::grows(&scalar.text) {
+            self.warn(at, scalar::GROWS, scalar::UNFOLD_IT);
         }
     }
 

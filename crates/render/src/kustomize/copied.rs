@@ -94,7 +94,9 @@ impl Copied {
             }
         };
         let (quoted, share) = (old.quoted, old.share);
-        *field = Node { at, content: Content::Scalar(Scalar { text, kind, quoted, share }) };
+        let scalar = Scalar { text, kind, quoted, share };
+        room.context.warn_of_folding(at, &scalar);
+        *field = Node { at, content: Content::Scalar(scalar) };
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use super::resource::{Behavior, Resource};
 use super::set::ResourceSet;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, Text};
+use crate::yaml::plain;
 
 /// What a generator makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,11 +172,7 @@ impl Generator {
                 (Made::Secret, Ok(text)) => (&mut data, wrapped_base64(text.as_bytes())),
                 (Made::Secret, Err(error)) => (&mut data, wrapped_base64(error.as_bytes())),
             };
-            map.set(
-                &key,
-                at,
-                Node { at, content: Content::Scalar(Scalar { quoted: true, ..Scalar::string(text) }) },
-            );
+            map.set(&key, at, Node { at, content: Content::Scalar(plain::made(text)) });
         }
         for (field, map) in [("data", data), ("binaryData", binary)] {
             if !map.is_empty() || (self.made == Made::Secret && field == "data") {
@@ -316,16 +313,14 @@ fn merge_texts(new: &mut Resource, old: &Resource, path: &[&str]) {
     let mut merged = Map::default();
     for map in [at_path(&old.node, path), at_path(&new.node, path)].into_iter().flatten() {
         for field in map.iter() {
-            let (text, quoted) = match &field.value.content {
+            let text = match &field.value.content {
                 // Of data, kustomize takes a null for an empty text.
-                Content::Scalar(scalar) if scalar.kind == Kind::Null && path.len() == 1 => {
-                    (Text::from(""), false)
-                }
-                Content::Scalar(scalar) => (scalar.text.clone(), scalar.quoted),
-                _ => (Text::from(""), false),
+                Content::Scalar(scalar) if scalar.kind == Kind::Null && path.len() == 1 => Text::from(""),
+                Content::Scalar(scalar) => scalar.text.clone(),
+                _ => Text::from(""),
             };
-            let scalar = Scalar { text, kind: Kind::Str, quoted, share: 0 };
-            merged.set(&field.key, field.at, Node { at: field.value.at, content: Content::Scalar(scalar) });
+            let content = Content::Scalar(plain::made(text));
+            merged.set(&field.key, field.at, Node { at: field.value.at, content });
         }
     }
     let Some((last, parents)) = path.split_last() else { return };

@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::context::{Called, Context, Outcome, wrong};
 use super::fields::{Fields, Said};
-use super::fieldspec::MOVED;
+use super::fieldspec::{MOVED, READ};
 use crate::yaml::Place;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, Weight};
+use crate::yaml::plain::is_written_plain;
 use crate::yaml::scalar::shown;
 
 /// What an operation does.
@@ -53,8 +54,8 @@ pub(crate) fn operations(context: &mut Context<'_>, node: Node) -> Outcome<Vec<O
     }
 }
 
-/// Spells booleans and numbers as Go does: kustomize reads an object anew from the JSON that a patch makes of it, where
-/// every number is a `float64`, and what takes one of them for a text later takes that.
+/// Spells values as Go does: kustomize reads an object anew from the JSON that a patch makes of it, where every number is a
+/// `float64`, and what takes one of them for a text later takes that. Of texts only those are in quotes that have to be.
 pub(crate) fn spell_anew(context: &mut Context<'_>, node: &mut Node) -> Outcome<()> {
     let at = node.at;
     match &mut node.content {
@@ -66,6 +67,14 @@ pub(crate) fn spell_anew(context: &mut Context<'_>, node: &mut Node) -> Outcome<
                 context.steps(at, SPELLED)?;
                 spell_number(scalar);
             }
+        }
+        Content::Scalar(scalar) if scalar.kind == Kind::Str => {
+            context.steps(at, scalar.text.len() / READ)?;
+            scalar.quoted = !is_written_plain(&scalar.text);
+        }
+        Content::Scalar(scalar) if scalar.kind == Kind::Time => {
+            *scalar = Scalar::string(scalar.value().as_str().unwrap_or_default());
+            scalar.quoted = true;
         }
         Content::Scalar(_) => {}
         Content::List(items) => items.iter_mut().try_for_each(|item| spell_anew(context, item))?,

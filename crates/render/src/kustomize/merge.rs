@@ -1,10 +1,12 @@
 //! Strategic merge: a patch that looks like the object, with lists that are merged by a key.
 
 use super::context::{Context, Outcome, wrong};
+use super::fieldspec::READ;
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
 use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, UNTAGGED};
+use crate::yaml::plain::is_read_otherwise;
 
 /// The key of a directive.
 pub(super) const DIRECTIVE: &str = "$patch";
@@ -88,9 +90,14 @@ impl Merger<'_, '_> {
         match kind {
             Shape::Scalar => {
                 let text = |node: Option<&Node>| node.and_then(Node::raw).map_or(0, |text| text.len());
+                self.context.steps(at, text(old) / READ)?;
                 let more = text(new).saturating_sub(text(old));
                 self.grow(at, if old.is_none() { NODE_BYTES + more } else { more })?;
-                Ok(scalar(object, patch))
+                let merged = scalar(object, patch);
+                if let (Some(_), Some(scalar)) = (patch, merged.as_ref().and_then(Node::as_scalar)) {
+                    self.context.warn_of_folding(at, scalar);
+                }
+                Ok(merged)
             }
             Shape::Map => self.map(object, patch, cursor),
             Shape::List => self.list(object, patch, cursor),
@@ -247,18 +254,20 @@ fn nothing(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
     if patch.is_none() { object.filter(spelled) } else { None }
 }
 
-/// A value of which it is said what it is.
-fn tagged(mut node: Node) -> Node {
+/// A value that is written again: a text that would not be one without quotes is in quotes from now on.
+fn rewritten(mut node: Node) -> Node {
     if let Content::Scalar(scalar) = &mut node.content
-        && scalar.share == UNTAGGED
+        && (scalar.kind == Kind::Str || scalar.share == UNTAGGED)
+        && !scalar.quoted
+        && is_read_otherwise(&scalar.text)
     {
-        (scalar.kind, scalar.share) = (Kind::Str, 0);
+        (scalar.kind, scalar.quoted) = (Kind::Str, true);
     }
     node
 }
 
 fn scalar(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
-    let Some(patch) = patch else { return object.map(tagged) };
+    let Some(patch) = patch else { return object.map(rewritten) };
     if patch.is_null() {
         return None;
     }

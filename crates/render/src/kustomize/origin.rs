@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::context::{Context, Outcome};
 use super::each::Each;
+use super::fieldspec::READ;
 use super::resource::Resource;
 use crate::yaml::node::{At, Node, Text};
 
@@ -124,6 +125,9 @@ impl Each for Note {
         } else {
             resource.transformations.push(self.origin.clone());
         }
+        let bytes = resource.texts("annotations").map(|(_, text)| text.len()).sum::<usize>();
+        context.steps(self.at, bytes / READ)?;
+        resource.stringify("annotations");
         Ok(())
     }
 }

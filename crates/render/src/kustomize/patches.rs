@@ -237,15 +237,15 @@ fn apply(
         let message = "$patch: replace of a whole object has no effect";
         builder.context.warn(patch.node.at, message, "name its fields, or remove the object from resources");
         resource.node = object;
-        return Ok(());
+    } else {
+        let merged = Merger { context: builder.context }.merge(Some(object), Some(&patch.node), cursor)?;
+        let Some(node) = merged.filter(|node| !node.is_nothing()) else {
+            resource.empty = true;
+            return Ok(());
+        };
+        resource.node = node;
+        shared::settle(builder.context, resource)?;
     }
-    let merged = Merger { context: builder.context }.merge(Some(object), Some(&patch.node), cursor)?;
-    let Some(node) = merged.filter(|node| !node.is_nothing()) else {
-        resource.empty = true;
-        return Ok(());
-    };
-    resource.node = node;
-    shared::settle(builder.context, resource)?;
     if !change_kind {
         resource.set_kind(&kind, place);
     }

@@ -7,6 +7,7 @@ use super::origin::Origin;
 use super::shared::Shares;
 use crate::yaml::map::Map;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::plain;
 use crate::yaml::scalar::plain_kind;
 
 /// A name that an object had before.
@@ -221,10 +222,8 @@ impl Resource {
             return;
         };
         for field in map.iter_mut() {
-            match &mut field.value.content {
-                Content::Scalar(scalar) => scalar.kind = Kind::Str,
-                other => *other = Content::Scalar(Scalar::string("")),
-            }
+            let text = field.value.raw().cloned().unwrap_or_else(|| Text::from(""));
+            field.value.content = Content::Scalar(plain::made(text));
         }
     }
 }
@@ -232,20 +231,14 @@ impl Resource {
 /// Sets a field to a text. What stands without quotes then says itself what it is.
 fn set_string(map: Option<&mut Map>, key: &str, text: &str, at: At) {
     let Some(map) = map else { return };
-    match map.get_mut(key) {
-        Some(node) if node.raw().is_some_and(|raw| **raw == *text) => {
-            if let Content::Scalar(scalar) = &mut node.content {
-                scalar.share = UNTAGGED;
-                if !scalar.quoted {
-                    scalar.kind = plain_kind(text);
-                }
-            }
-        }
-        Some(node) => {
-            let quoted = node.as_scalar().is_some_and(|scalar| scalar.quoted);
-            let scalar = Scalar { text: text.into(), kind: Kind::Str, quoted, share: UNTAGGED };
-            *node = Node { at, content: Content::Scalar(scalar) };
-        }
-        None => map.set(&Text::from(key), at, Node::string(at, text)),
+    let Some(node) = map.get_mut(key) else {
+        let scalar = Scalar { share: UNTAGGED, ..plain::made(text) };
+        return map.set(&Text::from(key), at, Node { at, content: Content::Scalar(scalar) });
+    };
+    if node.raw().is_none_or(|raw| **raw != *text) {
+        node.at = at;
     }
+    let quoted = node.as_scalar().is_some_and(|scalar| scalar.quoted);
+    let kind = if quoted { Kind::Str } else { plain_kind(text) };
+    node.content = Content::Scalar(Scalar { text: text.into(), kind, quoted, share: UNTAGGED });
 }

@@ -19,6 +19,7 @@ use super::set::ResourceSet;
 use super::shared::{self, Numbers};
 use super::{patches, replacements};
 use crate::yaml::node::{At, Content, NODE_BYTES, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::plain::is_read_otherwise;
 
 /// What is noted about each transformer that has run.
 struct Notes<'t> {
@@ -184,22 +185,28 @@ fn set_texts(
     context.steps(at, 4 + specs.len() / SPECS)?;
     let specs = of(specs, &resource.id());
     let mut numbers = Numbers::new(resource, pairs.len());
+    // Whatever is in quotes once stays so where the value is written next.
+    let mut quoted = vec![false; pairs.len()];
     let act = |room: &mut Room<'_, '_>, node: &mut Node| {
         let what = node.what();
         let Content::Map(map) = &mut node.content else {
             return wrong(node.at, format!("this is {what}, not a mapping of texts"), "correct the object");
         };
         room.steps(pairs.len())?;
-        for (index, (key, said)) in pairs.iter().enumerate() {
+        for (index, ((key, said), quoted)) in pairs.iter().zip(&mut quoted).enumerate() {
             let (share, before) = match map.get(key).map(Node::as_scalar) {
-                Some(old) => old.map_or((0, 0), |scalar| (scalar.share, scalar.text.len())),
+                Some(old) => {
+                    *quoted = old.is_some_and(|scalar| scalar.quoted);
+                    old.map_or((0, 0), |scalar| (scalar.share, scalar.text.len()))
+                }
                 None => {
                     room.new_field(map, key)?;
+                    *quoted |= is_read_otherwise(&said.value);
                     (numbers.take(index), 0)
                 }
             };
             room.grow(said.value.len().saturating_sub(before))?;
-            let scalar = Scalar { share, ..Scalar::string(said.value.clone()) };
+            let scalar = Scalar { share, quoted: *quoted, ..Scalar::string(said.value.clone()) };
             map.set(key, said.at, Node { at: said.at, content: Content::Scalar(scalar) });
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::str::Chars;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::map::{Field, Map};
-use super::node::{At, Content, HOLLOW, Kind, Node, Scalar, Text, Weight};
+use super::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar, Text, Weight};
 use super::scalar::Dialect;
 use super::{Fault, Meter, Place, Soft, keep, layout, scalar};
 
@@ -193,14 +193,20 @@ impl<'i> Composer<'i, '_, '_, '_> {
                 let plain = style == ScalarStyle::Plain;
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let text = if block { self.ended(&text, span) } else { &text };
-                if style == ScalarStyle::Folded && self.dialect == Dialect::Kustomize && scalar::grows(text) {
-                    let fault =
-                        Fault::new(line, scalar::GROWS, "in quotes, or with |, it is the same in both");
+                let folded = style == ScalarStyle::Folded && self.dialect == Dialect::Kustomize;
+                if folded && scalar::grows(text) {
+                    let fault = Fault::new(line, scalar::GROWS, scalar::UNFOLD_IT);
                     (self.soft)(Fault { warning: true, ..fault });
                 }
                 let tag = tag.as_deref();
                 let merge = text == "<<" && tag.map_or(plain, is_merge);
-                (self.scalar(text, plain, tag, merge, line), anchor, merge)
+                let mut content = self.scalar(text, plain, tag, merge, line);
+                if let Content::Scalar(scalar) = &mut content
+                    && folded
+                {
+                    scalar.share = FOLDED;
+                }
+                (content, anchor, merge)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "seq", line);

@@ -59,7 +59,7 @@ pub(crate) struct Scalar {
     /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
     pub(crate) quoted: bool,
     /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none,
-    /// [`UNTAGGED`] where kustomize does not say what the value is, and [`HOLLOW`].
+    /// [`UNTAGGED`] where kustomize does not say what the value is, [`HOLLOW`] and [`FOLDED`].
     pub(crate) share: u16,
 }
 
@@ -70,6 +70,9 @@ pub(crate) const UNTAGGED: u16 = u16::MAX;
 /// The mark of a null of which nothing is written within brackets, as in `{a: }`. It is a null as long as kustomize builds;
 /// when kustomize writes it, it puts quotes there, so that it comes out as an empty text.
 pub(crate) const HOLLOW: u16 = u16::MAX - 1;
+
+/// The mark of a text that is folded: whatever replaces it is folded as well when kustomize writes it.
+pub(crate) const FOLDED: u16 = u16::MAX - 2;
 
 impl Scalar {
     /// A string.

@@ -14,6 +14,9 @@ pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 pub(crate) const GROWS: &str = "kustomize prints this folded text with an empty line more where a line is indented \
                                 further: here it stays as it is written";
 
+/// The help for such a text.
+pub(crate) const UNFOLD_IT: &str = "in quotes, or with |, it is the same in both";
+
 /// Whose rules say what an unquoted text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -70,11 +73,19 @@ fn kind(value: &Value) -> Kind {
     }
 }
 
+/// Whether a text can be anything else: nearly every one begins with a letter that begins nothing but text.
+fn may_be_else(text: &str) -> bool {
+    text.bytes().next().is_none_or(|byte| b"~.+-0123456789nNyYtTfFoO".contains(&byte))
+}
+
+/// Whether a text without quotes and without a tag is one to YAML 1.1.
+pub(crate) fn is_text(text: &str) -> bool {
+    !may_be_else(text) || matches!(untagged(text), Ok(Value::String(_)))
+}
+
 /// What a text without quotes and without a tag is.
 fn unquoted(text: &str, dialect: Dialect) -> Result<Kind, String> {
-    // Nearly every text begins with a letter that begins nothing but text.
-    let maybe = text.bytes().next().is_none_or(|byte| b"~.+-0123456789nNyYtTfFoO".contains(&byte));
-    if !maybe {
+    if !may_be_else(text) {
         return Ok(Kind::Str);
     }
     match (untagged(text), dialect) {

@@ -6,7 +6,7 @@ use crate::objects::NAMES;
 use crate::values::value;
 
 /// What a strategic merge may change, by kind.
-const WORKLOAD: [&str; 18] = [
+const WORKLOAD: [&str; 21] = [
     "spec:\n  replicas: 5\n",
     "spec:\n  replicas: null\n",
     "spec:\n  template:\n    spec:\n      containers:\n      - name: app\n        image: patched:1\n",
@@ -23,13 +23,18 @@ const WORKLOAD: [&str; 18] = [
     "spec:\n  template:\n    spec:\n      initContainers:\n      - {name: init, image: init:2}\n      - {name: before, image: b}\n",
     "metadata:\n  labels: {app: null, patched: \"yes\"}\n",
     "metadata:\n  annotations: {note: patched}\n",
+    "metadata:\n  annotations: {note: SHORT, more: SHORT}\n",
+    "metadata:\n  labels: {app: SHORT}\n",
+    "spec:\n  template:\n    spec:\n      containers:\n      - name: app\n        env:\n        - {name: A, value: SHORT}\n",
     "$patch: delete\n",
     "spec:\n  selector:\n    matchLabels: {$patch: replace, only: x}\n",
 ];
 
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 10] = [
     "data:\n  a: patched\n",
     "data:\n  a: null\n  new: VALUE\n",
+    "data:\n  a: VALUE\n",
+    "data:\n  b.txt: VALUE\n  json: 7\n",
     "data: null\n",
     "data: {$patch: replace, only: x}\n",
     "metadata:\n  labels: {app: null, patched: \"1\"}\n",
@@ -44,6 +49,10 @@ const WIDGET: [&str; 4] = [
     "spec:\n  list: null\n  more: {a: {}}\n",
     "spec: {$patch: delete}\n",
 ];
+
+/// Values of one line whose meaning is easily changed, for labels, annotations and variables.
+const SHORT: [&str; 12] =
+    ["80", "yes", "\"on\"", "1.0", "'x'", "null", "", "2001-12-14", "0644", "\"80\"", "true", "a b"];
 
 /// A strategic merge, with the kind, and the name of what it is for.
 fn merge(draw: &mut Draw<'_>) -> (String, String) {
@@ -67,7 +76,7 @@ fn merge(draw: &mut Draw<'_>) -> (String, String) {
         ),
     };
     let value = exact(value(draw, 2));
-    let body = body.replace("VALUE", &value);
+    let body = body.replace("VALUE", &value).replace("SHORT", draw.pick(&SHORT));
     let rest = match body.strip_prefix("metadata:\n") {
         Some(metadata) => format!("metadata:\n  name: {name}\n{metadata}"),
         None => format!("metadata:\n  name: {name}\n{body}"),
@@ -128,11 +137,13 @@ pub fn strategic_old(layer: &mut Writing, draw: &mut Draw<'_>) {
     }
 }
 
-const OPERATIONS: [&str; 5] = [
+const OPERATIONS: [&str; 7] = [
     "op: add\n  path: /metadata/labels\n  value: {j: x}",
     "op: add\n  path: /metadata/annotations\n  value: {j: \"1\"}",
     "op: replace\n  path: /metadata/name\n  value: renamed",
+    "op: replace\n  path: /metadata/labels/app\n  value: SHORT",
     "op: add\n  path: /metadata/namespace\n  value: other",
+    "op: add\n  path: /metadata/annotations/note\n  value: VALUE",
     "op: test\n  path: /metadata/name\n  value: web",
 ];
 
@@ -145,8 +156,9 @@ const WORKLOAD_OPERATIONS: [&str; 6] = [
     "op: copy\n  from: /metadata/name\n  path: /spec/template/spec/containers/0/image",
 ];
 
-const PLAIN_OPERATIONS: [&str; 7] = [
+const PLAIN_OPERATIONS: [&str; 8] = [
     "op: add\n  path: /data/new\n  value: VALUE",
+    "op: add\n  path: /data/a\n  value: VALUE",
     "op: remove\n  path: /data/a",
     "op: replace\n  path: /data/a\n  value: \"\"",
     "op: test\n  path: /kind\n  value: ConfigMap",
@@ -168,7 +180,7 @@ fn operations(draw: &mut Draw<'_>, kind: &str) -> String {
         let these = if draw.one_in(3) { &OPERATIONS } else { of_kind };
         let operation = draw.pick(these);
         let value = exact(value(draw, 2));
-        text += &format!("- {}\n", operation.replace("VALUE", &value));
+        text += &format!("- {}\n", operation.replace("VALUE", &value).replace("SHORT", draw.pick(&SHORT)));
     }
     text
 }

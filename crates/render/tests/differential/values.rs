@@ -3,7 +3,7 @@
 use crate::draw::{Draw, hanging};
 
 /// Spellings whose meaning is easily changed. Those of more than one line are indented where they are put.
-const VALUES: [&str; 55] = [
+const VALUES: [&str; 64] = [
     "plain",
     "\"quoted\"",
     "'single ''quoted'''",
@@ -59,6 +59,15 @@ const VALUES: [&str; 55] = [
     "{a: , b: x}",
     "[{c}, d: , e]",
     "{f: {g: }, h: null}",
+    "80",
+    "\"on\"",
+    "'a, b'",
+    "\"- x\"",
+    "'12:30'",
+    "\" lead\"",
+    "'@x'",
+    "\"2001-12-14\"",
+    "'é'",
 ];
 
 /// A value for a field of a ConfigMap, indented for a key at `indent`.

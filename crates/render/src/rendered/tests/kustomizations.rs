@@ -63,6 +63,15 @@ fn a_folded_text_that_kustomize_prints_otherwise_is_told_of() {
     for text in ["    x\n    y\n", "    x\n\n    y\n", "    x\n\n"] {
         assert!(told(text).is_empty(), "{text}");
     }
+    // What takes the place of a folded text is folded as well.
+    let folded = format!("{CONFIG}data:\n  a: >\n    x\n    y\n");
+    let patched = |body: &str| {
+        let patch = format!("{CONFIG}data:\n  a: {body}\n");
+        let files = [("app/f.yaml", &*folded), ("app/p.yaml", &*patch)];
+        warnings("resources: [f.yaml]\npatches: [{path: p.yaml}]\n", &files)
+    };
+    assert_eq!(patched("|\n    x\n      y"), [expected.replace("f.yaml:6", "p.yaml:6")]);
+    assert!(patched("|\n    x\n    y").is_empty());
 }
 
 #[test]
