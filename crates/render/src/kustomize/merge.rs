@@ -5,7 +5,7 @@ use super::fieldspec::READ;
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
-use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, UNTAGGED};
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, UNTAGGED};
 use crate::yaml::plain::is_read_otherwise;
 
 /// The key of a directive.
@@ -206,7 +206,7 @@ impl Merger<'_, '_> {
         self.context.steps(patch.at, 1)?;
         match &patch.content {
             Content::Scalar(scalar) if scalar.kind == Kind::Null => Ok(None),
-            Content::Scalar(_) => self.copied(patch).map(Some),
+            Content::Scalar(_) => self.copied(patch).map(rewritten).map(Some),
             Content::Map(map) => match Directive::of(map)? {
                 Directive::Delete => Ok(None),
                 Directive::Merge | Directive::Replace => {
@@ -248,10 +248,10 @@ impl Merger<'_, '_> {
     }
 }
 
-/// Of two values that are nothing, the null that was spelled out in the object stays.
+/// Of two values that are nothing, the null that was spelled out in the object stays, and one that a replacement made.
 fn nothing(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
-    let spelled = |node: &Node| node.raw().is_some_and(|text| !text.is_empty());
-    if patch.is_none() { object.filter(spelled) } else { None }
+    let stays = |scalar: &Scalar| !scalar.text.is_empty() || scalar.share == UNTAGGED;
+    if patch.is_none() { object.filter(|node| node.as_scalar().is_some_and(stays)) } else { None }
 }
 
 /// A value that is written again: a text that would not be one without quotes is in quotes from now on.
@@ -272,6 +272,9 @@ fn scalar(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
         return None;
     }
     let mut merged = patch.clone();
+    if object.is_none() {
+        return Some(rewritten(merged));
+    }
     // Whatever replaces a text in quotes is in quotes as well.
     let old = object.as_ref().and_then(Node::as_scalar);
     if let (Some(old), Content::Scalar(now)) = (old, &mut merged.content) {

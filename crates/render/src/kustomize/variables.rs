@@ -170,7 +170,9 @@ impl Variables {
             let found = paths::lookup(context, &holder.node, &paths::indexed(&variable.path), variable.at)?;
             match found.map(|node| &node.content) {
                 Some(Content::Scalar(scalar)) => {
-                    values.insert(name.clone(), scalar.clone());
+                    let mut value = scalar.clone();
+                    take_as_text(&mut value);
+                    values.insert(name.clone(), value);
                 }
                 Some(_) => context.warn(
                     variable.at,
@@ -228,12 +230,17 @@ fn spelled(scalar: &Scalar) -> Text {
     }
 }
 
-/// Replaces `$(NAME)`; `$$` is a dollar sign.
-fn expand(room: &mut Room<'_, '_>, scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
-    room.steps(1 + scalar.text.len() / READ)?;
+/// Takes a value of which kustomize does not say what it is for a text.
+fn take_as_text(scalar: &mut Scalar) {
     if scalar.share == UNTAGGED {
         (scalar.kind, scalar.share) = (Kind::Str, 0);
     }
+}
+
+/// Replaces `$(NAME)`; `$$` is a dollar sign.
+fn expand(room: &mut Room<'_, '_>, scalar: &mut Scalar, values: &BTreeMap<Text, Scalar>) -> Outcome<()> {
+    room.steps(1 + scalar.text.len() / READ)?;
+    take_as_text(scalar);
     if scalar.kind != Kind::Str || !scalar.text.contains('$') {
         return Ok(());
     }
