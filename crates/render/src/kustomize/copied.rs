@@ -82,11 +82,11 @@ impl Copied {
         };
         let made = old.share == UNTAGGED && !old.quoted;
         let plain = scalar::plain_kind(&text);
-        let kind = match (old.kind, plain) {
+        let kind = match (scalar::spelled(old.kind, &old.text), scalar::spelled(plain, &text)) {
             _ if made => plain,
             (Kind::Str, _) => Kind::Str,
             (Kind::Float, Kind::Int) => Kind::Float,
-            (old, new) if old == new => old,
+            (old, new) if old == new => plain,
             (_, _) => {
                 let what = field.what();
                 let message = format!("the field is {what}, and the value that replaces it is not");

@@ -5,7 +5,7 @@ use super::fieldspec::READ;
 use super::merge_list;
 use super::schema::Cursor;
 use crate::yaml::map::{Field, Map};
-use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, UNTAGGED};
+use crate::yaml::node::{At, Content, Kind, NODE_BYTES, Node, Scalar, TAGGED, UNTAGGED};
 use crate::yaml::plain::is_read_otherwise;
 
 /// The key of a directive.
@@ -258,6 +258,7 @@ fn nothing(object: Option<Node>, patch: Option<&Node>) -> Option<Node> {
 fn rewritten(mut node: Node) -> Node {
     if let Content::Scalar(scalar) = &mut node.content
         && (scalar.kind == Kind::Str || scalar.share == UNTAGGED)
+        && scalar.share != TAGGED
         && !scalar.quoted
         && is_read_otherwise(&scalar.text)
     {

@@ -93,9 +93,16 @@ fn run(
     cursor: Cursor<'_>,
     at: At,
 ) -> Outcome<Vec<Node>> {
+    let items = || patch.iter().flatten().copied().chain(&old);
+    if let [key] = keys
+        && let Some(null) = items().find_map(|item| item.get(key).filter(|node| node.is_null()))
+    {
+        let message = format!("{key} is null in an item that is merged by it");
+        return wrong(null.at, message, "write it, or remove the item");
+    }
     let none = [Text::from("")];
     let keys = if keys.is_empty() { &none[..] } else { keys };
-    let mut list = distinct(patch.iter().flatten().copied().chain(&old), keys);
+    let mut list = distinct(items(), keys);
     if keys.len() > 1 {
         let incomplete = list.iter().filter(|values| lacks(values)).count();
         merger.context.steps(at, list.len().saturating_mul(2 * incomplete))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, Outcome};
 use super::resource::Resource;
-use crate::yaml::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar, Text};
+use crate::yaml::node::{At, Content, HOLLOW, Kind, Node, Scalar, TAGGED, Text};
 
 /// How many values a step looks at.
 const LOOKED: usize = 4;
@@ -60,7 +60,7 @@ impl Numbers {
     }
 
     fn number(&self, index: usize) -> Option<u16> {
-        u16::try_from(self.first + index + 1).ok().filter(|number| *number < FOLDED)
+        u16::try_from(self.first + index + 1).ok().filter(|number| *number < TAGGED)
     }
 
     /// Lets the object know which values are in several fields.

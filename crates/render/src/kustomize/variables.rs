@@ -14,6 +14,7 @@ use super::resource::Resource;
 use super::set::ResourceSet;
 use super::shared;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED};
+use crate::yaml::scalar::spelled;
 
 /// An entry of `vars`.
 #[derive(Clone, Debug)]
@@ -172,6 +173,18 @@ impl Variables {
                 Some(Content::Scalar(scalar)) => {
                     let mut value = scalar.clone();
                     take_as_text(&mut value);
+                    if value.kind == Kind::Time {
+                        value.kind = Kind::Str;
+                    }
+                    if spelled(value.kind, &value.text) == Kind::Int {
+                        // kustomize reads decimal digits, also after a zero.
+                        let Ok(number) = value.text.parse::<i64>() else {
+                            let message =
+                                format!("the variable {name:?} is {}, not decimal digits", value.text);
+                            return wrong(variable.at, message, "write that number in digits, or in quotes");
+                        };
+                        value.text = number.to_string().into();
+                    }
                     values.insert(name.clone(), value);
                 }
                 Some(_) => context.warn(
@@ -219,7 +232,7 @@ fn replace(room: &mut Room<'_, '_>, node: &mut Node, values: &BTreeMap<Text, Sca
 }
 
 /// How a value is spelled within a text.
-fn spelled(scalar: &Scalar) -> Text {
+fn shown(scalar: &Scalar) -> Text {
     if scalar.kind == Kind::Str {
         return scalar.text.clone();
     }
@@ -249,7 +262,7 @@ fn expand(room: &mut Room<'_, '_>, scalar: &mut Scalar, values: &BTreeMap<Text, 
     if let Some(value) = whole.and_then(|name| values.get(name)) {
         let text = match value.kind {
             Kind::Str | Kind::Null | Kind::Unwritable => value.text.clone(),
-            _ => spelled(value),
+            _ => shown(value),
         };
         let kind = if value.kind == Kind::Null { Kind::Str } else { value.kind };
         room.grow(text.len().saturating_sub(scalar.text.len()))?;
@@ -284,7 +297,7 @@ fn pieces(text: &str, values: &BTreeMap<Text, Scalar>, act: &mut dyn FnMut(&str)
             continue;
         };
         match values.get(name) {
-            Some(value) => act(&spelled(value)),
+            Some(value) => act(&shown(value)),
             None => ["$(", name, ")"].into_iter().for_each(&mut *act),
         }
         rest = after;

@@ -7,7 +7,7 @@ use std::str::Chars;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::map::{Field, Map};
-use super::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar, Text, Weight};
+use super::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar, TAGGED, Text, Weight};
 use super::scalar::Dialect;
 use super::{Fault, Meter, Place, Soft, keep, layout, scalar};
 
@@ -200,13 +200,13 @@ impl<'i> Composer<'i, '_, '_, '_> {
                 }
                 let tag = tag.as_deref();
                 let merge = text == "<<" && tag.map_or(plain, is_merge);
-                let mut content = self.scalar(text, plain, tag, merge, line);
-                if let Content::Scalar(scalar) = &mut content
-                    && folded
-                {
+                let mut scalar = self.scalar(text, plain, tag, merge, line);
+                if folded {
                     scalar.share = FOLDED;
+                } else if tag.is_some() && scalar.kind == Kind::Str {
+                    scalar.share = TAGGED;
                 }
-                (content, anchor, merge)
+                (Content::Scalar(scalar), anchor, merge)
             }
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "seq", line);
@@ -254,7 +254,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
         Ok(copied.unwrap_or_else(|| Node::null(self.at(line))))
     }
 
-    fn scalar(&mut self, text: &str, plain: bool, tag: Option<&Tag>, merge: bool, line: u32) -> Content {
+    fn scalar(&mut self, text: &str, plain: bool, tag: Option<&Tag>, merge: bool, line: u32) -> Scalar {
         let kind = if merge { Ok(Kind::Str) } else { scalar::resolve(text, plain, tag, self.dialect) };
         let kind = kind.unwrap_or_else(|message| {
             self.soft(line, message, scalar::QUOTE_IT);
@@ -262,7 +262,7 @@ impl<'i> Composer<'i, '_, '_, '_> {
         });
         let hollow = self.within_brackets && self.dialect == Dialect::Kustomize && kind == Kind::Null;
         let share = if hollow && text.is_empty() { HOLLOW } else { 0 };
-        Content::Scalar(Scalar { text: self.meter.text(text), kind, quoted: !plain, share })
+        Scalar { text: self.meter.text(text), kind, quoted: !plain, share }
     }
 
     /// Notes that a list or a mapping begins; tells whether what it is in is within brackets.

@@ -59,7 +59,7 @@ pub(crate) struct Scalar {
     /// Whether it stands in quotes or as a block, so that whatever replaces its text is a string as well.
     pub(crate) quoted: bool,
     /// Which values of its object are one with it, as `kustomize::shared` numbers them; 0 for none,
-    /// [`UNTAGGED`] where kustomize does not say what the value is, [`HOLLOW`] and [`FOLDED`].
+    /// [`UNTAGGED`] where kustomize does not say what the value is, [`HOLLOW`], [`FOLDED`] and [`TAGGED`].
     pub(crate) share: u16,
 }
 
@@ -73,6 +73,9 @@ pub(crate) const HOLLOW: u16 = u16::MAX - 1;
 
 /// The mark of a text that is folded: whatever replaces it is folded as well when kustomize writes it.
 pub(crate) const FOLDED: u16 = u16::MAX - 2;
+
+/// The mark of a text that says by a tag that it is one: it never needs quotes.
+pub(crate) const TAGGED: u16 = u16::MAX - 3;
 
 impl Scalar {
     /// A string.

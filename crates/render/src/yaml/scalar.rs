@@ -101,6 +101,12 @@ pub(crate) fn plain_kind(text: &str) -> Kind {
     unquoted(text, Dialect::Kustomize).unwrap_or(Kind::Unwritable)
 }
 
+/// What kustomize takes a value for: a whole number that is spelled as a fraction, or with an exponent, is one.
+pub(crate) fn spelled(kind: Kind, text: &str) -> Kind {
+    let is_fraction = text.contains(['.', 'e', 'E']) && !text.contains(['x', 'X']);
+    if kind == Kind::Int && is_fraction { Kind::Float } else { kind }
+}
+
 fn is_strict_boolean(text: &str) -> bool {
     matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
 }
