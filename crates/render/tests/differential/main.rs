@@ -81,6 +81,45 @@ fn kustomizations_come_to_what_kustomize_makes_of_them() {
     assert!(share > 0.4, "only {} of {compositions} compositions build: they show too little", built.get());
 }
 
+/// Of every two spellings, one is in the object, and the other in a patch.
+#[test]
+fn every_spelling_may_take_the_place_of_every_other() {
+    const HEAD: &str = "apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: w\nspec:\n";
+    let values = values::scalars(2);
+    let object = |which: fn(usize, usize) -> usize| {
+        let mut text = HEAD.to_owned();
+        for old in 0..values.len() {
+            for new in 0..values.len() {
+                text += &format!("  a{old}b{new}: {}\n", values[which(old, new)].trim_end_matches('\n'));
+            }
+        }
+        text
+    };
+    let (first, second) = (object(|old, _| old), object(|_, new| new));
+    let json = "- target: {kind: Widget}\n  patch: '[{\"op\": \"test\", \"path\": \"/kind\", \"value\": \"Widget\"}]'\n";
+    let strategic = "- path: second.yaml\n";
+    let mut oracle = Oracle::start();
+    for (resource, patches) in [
+        ("first.yaml", strategic.to_owned()),
+        ("first.yaml", format!("{json}{strategic}")),
+        ("first.yaml", format!("{strategic}{json}")),
+        ("first.yaml", format!("{strategic}- path: first.yaml\n")),
+        ("small.yaml", format!("- path: first.yaml\n{strategic}")),
+    ] {
+        let files: Files = [
+            ("first.yaml", first.clone()),
+            ("second.yaml", second.clone()),
+            ("small.yaml", HEAD.to_owned() + "  more: 1\n"),
+            ("kustomization.yaml", format!("resources: [{resource}]\npatches:\n{patches}")),
+        ]
+        .map(|(name, text)| (format!("app/{name}"), text))
+        .into();
+        let expected = oracle.build(&files, "app");
+        assert!(expected.is_ok(), "{patches}{expected:?}");
+        compare::compare(&files, "app", &expected).unwrap_or_else(|why| panic!("{patches}{why}"));
+    }
+}
+
 #[test]
 fn what_was_found_before_is_still_what_kustomize_makes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found.jsonl");

@@ -74,3 +74,9 @@ const VALUES: [&str; 64] = [
 pub fn value(draw: &mut Draw<'_>, indent: usize) -> String {
     hanging(draw.pick(&VALUES), indent)
 }
+
+/// Those that are no collections, indented for a key at `indent`.
+pub fn scalars(indent: usize) -> Vec<String> {
+    let single = VALUES.iter().filter(|value| !value.starts_with(['[', '{']));
+    single.map(|value| hanging(value, indent)).collect()
+}
