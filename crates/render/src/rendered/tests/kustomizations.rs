@@ -158,3 +158,34 @@ fn references_of_a_schema_may_lead_anywhere_and_in_a_circle() {
     let spec = json!({"l": [{"id": "c"}, {"id": "a", "v": 1}], "r": {"s": {"l": [{"id": "d"}, {"id": "b"}]}}, "round": {"x": [1]}});
     assert_eq!(rendered.objects[0].object()["spec"], spec);
 }
+
+#[test]
+fn a_schema_below_that_only_what_is_built_in_could_complete_is_refused() {
+    let schema = r##"{"definitions": {"F": {"x-kubernetes-group-version-kind": [{"group": "e", "version": "v1", "kind": "F"}],
+        "properties": {"spec": {"$ref": "#/definitions/io.k8s.api.core.v1.PodSpec"}}}}}"##;
+    let component =
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nopenapi: {path: s.json}\n";
+    let told = |object: &str| {
+        let files = [("app/f.yaml", object), ("part/kustomization.yaml", component), ("part/s.json", schema)];
+        built("resources: [f.yaml]\ncomponents: [../part]\n", &files)
+            .map_err(|problems| self::told(Err(problems)))
+    };
+    // kustomize knows what is built in beside that schema, once it has looked for the scope of another kind.
+    let expected = "part/kustomization.yaml:3: the schema refers to #/definitions/io.k8s.api.core.v1.PodSpec, which is not in it";
+    assert_eq!(told("apiVersion: e/v1\nkind: F\nmetadata: {name: f}\n").unwrap_err(), [expected]);
+    assert!(told("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n").is_ok());
+}
+
+#[test]
+fn an_item_without_the_name_by_which_it_is_merged_does_not_vanish() {
+    let pod = |containers: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {name}\nspec:\n  containers:\n{containers}",
+            name = "{name: p}"
+        )
+    };
+    let (object, patch) = (pod("  - name:\n    image: a\n"), pod("  - name: z\n    tty: true\n"));
+    let files = [("app/p.yaml", &*object), ("app/q.yaml", &*patch)];
+    let told = told(built("resources: [p.yaml]\npatches: [{path: q.yaml}]\n", &files));
+    assert_eq!(told, ["app/p.yaml:6: name is null in an item that is merged by it"]);
+}
