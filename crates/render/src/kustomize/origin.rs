@@ -125,6 +125,7 @@ impl Each for Note {
         } else {
             resource.transformations.push(self.origin.clone());
         }
+        // kustomize notes it as an annotation, for which it writes all of them anew.
         let bytes = resource.texts("annotations").map(|(_, text)| text.len()).sum::<usize>();
         context.steps(self.at, bytes / READ)?;
         resource.stringify("annotations");

@@ -212,8 +212,8 @@ impl Resource {
         set_string(self.node.as_map_mut(), "kind", kind, at);
     }
 
-    /// Makes texts of all values of `metadata.FIELD`, and drops the field if it is empty: what kustomize does to
-    /// annotations at the end of a build, and to labels that it merges.
+    /// Makes texts of all values of `metadata.FIELD`, each on its own, and drops the field if it is empty: what kustomize
+    /// does to annotations wherever it notes something in them and at the end of a build, and to labels that it merges.
     pub(crate) fn stringify(&mut self, field: &str) {
         let Some(metadata) = self.node.get_mut("metadata").and_then(Node::as_map_mut) else { return };
         let Some(node) = metadata.get_mut(field) else { return };

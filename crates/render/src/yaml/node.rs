@@ -64,7 +64,7 @@ pub(crate) struct Scalar {
 }
 
 /// The mark of a value that a transformer made without saying what it is: a text that replaces it decides that
-/// anew, and a strategic merge of its object makes a string of it.
+/// anew, and a strategic merge of its object puts it in quotes if it would not be a text without.
 pub(crate) const UNTAGGED: u16 = u16::MAX;
 
 /// The mark of a null of which nothing is written within brackets, as in `{a: }`. It is a null as long as kustomize builds;
