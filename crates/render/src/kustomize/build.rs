@@ -28,7 +28,7 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     let mut builder = Builder { context, schemas };
     let made = builder.accumulate(&target, Accumulator::default())?;
     let Accumulator { mut set, config, variables } = made;
-    hash::rename(set.items_mut());
+    hash::rename(builder.context, set.items_mut());
     names::fix(builder.context, &mut set, &config.name_reference)?;
     variables.resolve(builder.context, &mut set, &config.var_reference)?;
     let mut finish = Finish::of(&target);
@@ -37,6 +37,7 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     for mut resource in set.into_items() {
         if !is_local(&resource) {
             finish.one(context, &mut resource)?;
+            order.warn(context, &resource);
             objects.push((ranks.as_ref().map(|ranks| Key::of(&resource, ranks)), resource.node));
         }
     }

@@ -10,7 +10,7 @@ use crate::budget::{Budget, Exhausted, Meter};
 use crate::closure::Closure;
 use crate::problems::MOST_WARNINGS;
 use crate::remote::{RemoteBase, Remotes};
-use crate::yaml::node::{At, FOLDED, Node, Scalar};
+use crate::yaml::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar};
 use crate::yaml::scalar::{self, Dialect};
 use crate::yaml::{self, Fault, Place, Soft};
 
@@ -158,7 +158,22 @@ impl<'a> Context<'a> {
     /// Warns of a text that takes the place of a folded one, if kustomize prints it otherwise.
     pub(crate) fn warn_of_folding(&mut self, at: At, scalar: &Scalar) {
         if scalar.share == FOLDED && scalar::grows(&scalar.text) {
-            self.warn(at, scalar::GROWS, scalar::UNFOLD_IT);
+            self.warn(at, scalar::GROWS, scalar::QUOTE_BLOCK);
+        }
+    }
+
+    /// Warns of nulls of which nothing is written, in a value that is put into an object.
+    pub(crate) fn warn_of_nulls(&mut self, node: &Node) {
+        match &node.content {
+            Content::Scalar(scalar) => {
+                if scalar.kind == Kind::Null && scalar.text.is_empty() && scalar.share != HOLLOW {
+                    let message = "nothing is written here: kustomize makes an empty text of it where it comes into \
+                                   brackets, here it is a null";
+                    self.warn(node.at, message, "write null, or \"\"");
+                }
+            }
+            Content::List(items) => items.iter().for_each(|item| self.warn_of_nulls(item)),
+            Content::Map(map) => map.iter().for_each(|field| self.warn_of_nulls(&field.value)),
         }
     }
 

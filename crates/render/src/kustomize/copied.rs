@@ -5,8 +5,10 @@ use super::context::{Context, Outcome, wrong};
 use super::fieldspec::{READ, Room};
 use super::paths;
 use super::replacements::Options;
+use super::resource::Resource;
 use super::set::ResourceSet;
 use super::shared;
+use crate::yaml::map::Field;
 use crate::yaml::node::{At, Content, Kind, Node, Scalar, Text, UNTAGGED, Weight};
 use crate::yaml::scalar;
 
@@ -34,6 +36,29 @@ impl Copied {
         // What is one with it is of another object.
         shared::separate(&mut value);
         Self { weight: value.weight(), value, source }
+    }
+
+    /// Warns if a path that the value was copied to, at so many fields, changed the value itself.
+    pub(crate) fn warn(
+        &self,
+        context: &mut Context<'_>,
+        holder: &Resource,
+        (index, path): (usize, &[String]),
+        count: usize,
+        at: At,
+    ) {
+        let Some(source) = self.source.as_ref().filter(|source| source.index == index) else { return };
+        let is_within = path.len() > source.path.len() && path.starts_with(&source.path);
+        if self.value.as_scalar().is_some() || (count < 2 && !is_within) {
+            return;
+        }
+        // This looks at as many values as were copied.
+        let found = paths::lookup(context, &holder.node, &source.path, source.at);
+        if !found.is_ok_and(|found| found.is_some_and(|found| is_same(found, &self.value))) {
+            let message =
+                "this path changes what it copies: kustomize goes on with what it has written so far";
+            context.warn(at, message, "copy the value to one field in a path");
+        }
     }
 
     /// Notes that the field at `path` of the object at `index` was set.
@@ -139,4 +164,19 @@ fn joined(old: &str, part: &str, options: &Options) -> Text {
         begin = end + delimiter.len();
     }
     [old, delimiter, part].concat().into()
+}
+
+/// Whether two values mean the same, wherever they were written.
+fn is_same(a: &Node, b: &Node) -> bool {
+    match (&a.content, &b.content) {
+        (Content::Scalar(a), Content::Scalar(b)) => (a.kind, &a.text) == (b.kind, &b.text),
+        (Content::List(a), Content::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        (Content::Map(a), Content::Map(b)) => {
+            let same = |field: &Field| b.get(&field.key).is_some_and(|value| is_same(&field.value, value));
+            a.len() == b.len() && a.iter().all(same)
+        }
+        _ => false,
+    }
 }

@@ -3,12 +3,20 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use super::context::Context;
 use super::resource::Resource;
 use crate::yaml::node::{Content, Node};
 
+/// The kinds that generators make.
+const HASHED: [&str; 2] = ["ConfigMap", "Secret"];
+
 /// Gives every object that asks for it a name that ends in the hash of its content.
-pub(crate) fn rename(resources: &mut [Resource]) {
+pub(crate) fn rename(context: &mut Context<'_>, resources: &mut [Resource]) {
     for resource in resources.iter_mut().filter(|resource| resource.hashed) {
+        if !HASHED.contains(&resource.kind()) {
+            let message = "the hash in this name is of the object: kustomize's is of its own notes as well";
+            context.warn(resource.node.at, message, "do not change the kind of what is generated");
+        }
         let name = format!("{}-{}", resource.name(), content_hash(&resource.node));
         resource.remember();
         let at = resource.node.at;

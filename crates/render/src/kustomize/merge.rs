@@ -225,6 +225,7 @@ impl Merger<'_, '_> {
     /// A part of a patch as it is.
     fn copied(&mut self, patch: &Node) -> Outcome<Node> {
         self.context.grow(patch.at, &"this patch", patch.weight().bytes)?;
+        self.context.warn_of_nulls(patch);
         Ok(patch.clone())
     }
 

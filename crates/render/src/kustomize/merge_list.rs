@@ -100,6 +100,15 @@ fn run(
         let message = format!("{key} is null in an item that is merged by it");
         return wrong(null.at, message, "write it, or remove the item");
     }
+    if let ([key], Some(patch)) = (keys, &patch) {
+        let empty = |item: &Node| {
+            item.get(key).filter(|node| node.raw().is_some_and(|text| text.is_empty())).map(|node| node.at)
+        };
+        if let (Some(_), Some(at)) = (old.iter().find_map(empty), patch.iter().copied().find_map(empty)) {
+            let message = format!("{key} is empty in items that are merged by it");
+            return wrong(at, message, "write it, or remove the item");
+        }
+    }
     let none = [Text::from("")];
     let keys = if keys.is_empty() { &none[..] } else { keys };
     let mut list = distinct(items(), keys);

@@ -91,6 +91,10 @@ fn env_file(
     let read = context.read(root, &source.value, source.at)?;
     let at = |line: usize| At { file: read.file, line: u32::try_from(line + 1).unwrap_or(u32::MAX) };
     for (number, line) in read.bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.len() >= LONGEST_LINE {
+            let message = "kustomize leaves out a line of 64 KiB, and what comes after it: here it is read";
+            context.warn(at(number), message, "put the value into a file of its own");
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = if number == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
         let Ok(line) = std::str::from_utf8(line) else {
@@ -110,6 +114,9 @@ fn env_file(
     }
     Ok(())
 }
+
+/// The bytes of a line that kustomize does not read any more.
+const LONGEST_LINE: usize = 64 * 1024;
 
 /// The help for what is no key.
 const KEYS: &str = "use letters, digits, '-', '_' and '.', at most 253";

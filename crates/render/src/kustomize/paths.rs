@@ -297,6 +297,10 @@ impl<'a, F: FnMut(&mut Room<'_, '_>, &mut Node) -> Outcome<()>> Change<'_, 'a, F
         if !fits(&made) {
             return Ok(0);
         }
+        if pattern.len() > 1 && pattern.starts_with(['"', '\'']) && pattern.ends_with(['"', '\'']) {
+            let message = "the quotes are part of the value that is looked for";
+            self.context.warn(self.at, message, "write it without quotes");
+        }
         self.room().grow(2 * NODE_BYTES + field.len() + pattern.len())?;
         items.push(made);
         match items.last_mut() {

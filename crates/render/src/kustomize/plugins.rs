@@ -255,7 +255,7 @@ fn run(
             replacements::run(builder, &target.root, &entries?, set)?;
         }
         "ValueAddTransformer" => value_add::run(builder, target, &mut fields, set)?,
-        "HashTransformer" => hash::rename(set.items_mut()),
+        "HashTransformer" => hash::rename(builder.context, set.items_mut()),
         kind => return wrong(at, format!("{kind} is no built-in transformer"), "correct its kind"),
     }
     fields.ignore(builder.context);

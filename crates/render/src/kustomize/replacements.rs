@@ -241,7 +241,8 @@ impl TargetFields {
             for (path, said) in paths.iter().zip(&self.paths) {
                 copied.follow(context, set)?;
                 let Some(resource) = set.get_mut(index) else { break };
-                self.copy(context, resource, copied, path, said)?;
+                let count = self.copy(context, resource, copied, path, said)?;
+                copied.warn(context, resource, (index, path), count, said.at);
                 shared::settle(context, resource)?;
                 copied.note(index, path);
             }
@@ -263,6 +264,7 @@ impl TargetFields {
         Ok(())
     }
 
+    /// Copies the value to the path, and tells to how many fields.
     fn copy(
         &self,
         context: &mut Context<'_>,
@@ -270,15 +272,17 @@ impl TargetFields {
         copied: &Copied,
         path: &[String],
         said: &Said<Text>,
-    ) -> Outcome<()> {
+    ) -> Outcome<usize> {
         let Copied { value, weight, .. } = copied;
         let create = self.options.create.then_some(value);
         let act = |room: &mut Room<'_, '_>, node: &mut Node| copied.put(room, node, &self.options);
         let expressions = HashMap::new();
         let shown = &said.value;
         let mut change = Change { context, at: said.at, shown, create, weight: *weight, act, expressions };
-        if change.run(&mut resource.node, path)? > 0 {
-            return Ok(());
+        let count = change.run(&mut resource.node, path)?;
+        context.warn_of_nulls(value);
+        if count > 0 {
+            return Ok(count);
         }
         let message = format!("the field {:?} is not in {}", said.value, resource.id());
         wrong(said.at, message, "correct the path, or let options.create be true")

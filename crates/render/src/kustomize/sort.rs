@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use super::context::Context;
 use super::id::{Gvk, group_version};
 use super::resource::Resource;
 use crate::yaml::node::Text;
@@ -52,6 +53,17 @@ pub(crate) enum Order {
 type Ranks<'a> = HashMap<&'a str, i64>;
 
 impl Order {
+    /// Warns of an object whose place kustomize gives by the order in which it compares.
+    pub(crate) fn warn(&self, context: &mut Context<'_>, resource: &Resource) {
+        let Self::Custom { first, last } = self else { return };
+        let has_rank = || first.iter().chain(last).any(|kind| kind == "Namespace");
+        let is_core = || resource.text("apiVersion").is_some_and(|text| group_version(text).0.is_empty());
+        if resource.kind() == "Namespace" && !has_rank() && !is_core() {
+            let message = "kustomize may put this Namespace elsewhere: here it stands where its group does";
+            context.warn(resource.node.at, message, "name Namespace in orderFirst or orderLast");
+        }
+    }
+
     /// What objects are sorted with, if they are.
     pub(crate) fn ranks(&self) -> Option<Ranks<'_>> {
         match self {

@@ -1,6 +1,5 @@
 //! From the parser's events to nodes: aliases expanded, keys checked, every budget kept.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::Chars;
 
@@ -9,7 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::map::{Field, Map};
 use super::node::{At, Content, FOLDED, HOLLOW, Kind, Node, Scalar, TAGGED, Text, Weight};
 use super::scalar::Dialect;
-use super::{Fault, Meter, Place, Soft, keep, layout, scalar};
+use super::{Fault, Meter, Place, Soft, encoding, keep, layout, scalar};
 
 /// The help for a file that is not YAML.
 const CHECK_INDENTATION: &str = "check the indentation and the quotes near this line";
@@ -25,8 +24,8 @@ pub(crate) fn documents(
     meter: &mut Meter<'_>,
     soft: Soft<'_>,
 ) -> Result<Vec<Node>, Fault> {
-    let text = &*without_marks(text);
-    printable(text)?;
+    let text = &*encoding::without_marks(text);
+    encoding::printable(text)?;
     not_crowded(text, meter.budget.nodes / 4)?;
     let mut kept = Vec::new();
     let mark = meter.mark();
@@ -40,21 +39,6 @@ pub(crate) fn documents(
     }
     kept.into_iter().for_each(soft);
     composed
-}
-
-/// `text` without a byte order mark at its beginning, or at that of another document: files that are put one after the
-/// other keep theirs.
-fn without_marks(text: &str) -> Cow<'_, str> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if !text.contains("\n\u{feff}") {
-        return Cow::Borrowed(text);
-    }
-    let (mut kept, mut begins) = (String::with_capacity(text.len()), false);
-    for line in text.split_inclusive('\n') {
-        kept.push_str(line.strip_prefix('\u{feff}').filter(|_| begins).unwrap_or(line));
-        begins = line.starts_with("---");
-    }
-    Cow::Owned(kept)
 }
 
 fn composed(
@@ -98,18 +82,6 @@ fn composed(
     }
 }
 
-/// Refuses characters that YAML does not allow. The parser would take a NUL for the end of the file.
-fn printable(text: &str) -> Result<(), Fault> {
-    let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}'
-            | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-    };
-    let Some((at, character)) = text.char_indices().find(|(_, c)| !allowed(*c)) else { return Ok(()) };
-    let before = text.get(..at).unwrap_or_default();
-    let message = format!("the character U+{:04X} is not allowed in YAML", u32::from(character));
-    Err(Fault::new(line_after(before), message, "remove it, or write it as an escape in double quotes"))
-}
-
 /// Refuses more commas and brackets than `most`. The parser reads a whole list or mapping in brackets
 /// before it tells of its first item, and needs some hundred bytes for each.
 fn not_crowded(text: &str, most: u64) -> Result<(), Fault> {
@@ -125,11 +97,6 @@ fn not_crowded(text: &str, most: u64) -> Result<(), Fault> {
 fn open_end(text: &str) -> Option<usize> {
     let last = text.rsplit(['\n', '\r']).next()?;
     (!last.trim().is_empty()).then(|| text.chars().count())
-}
-
-/// The line that comes after `before`, counted from 1.
-pub(crate) fn line_after(before: &str) -> u32 {
-    u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn line_of(span: Span) -> u32 {
@@ -182,6 +149,10 @@ impl<'i> Composer<'i, '_, '_, '_> {
         (self.soft)(Fault::new(line, message, help));
     }
 
+    fn warn(&mut self, line: u32, message: &str, help: &'static str) {
+        (self.soft)(Fault { warning: true, ..Fault::new(line, message, help) });
+    }
+
     /// The node that begins with `event`, at `place`; beside it whether it is a merge key.
     fn node(&mut self, (event, span): Spanned<'i>, place: Place) -> Result<(Node, bool), Fault> {
         let line = line_of(span);
@@ -194,9 +165,8 @@ impl<'i> Composer<'i, '_, '_, '_> {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let text = if block { self.ended(&text, span) } else { &text };
                 let folded = style == ScalarStyle::Folded && self.dialect == Dialect::Kustomize;
-                if folded && scalar::grows(text) {
-                    let fault = Fault::new(line, scalar::GROWS, scalar::UNFOLD_IT);
-                    (self.soft)(Fault { warning: true, ..fault });
+                if self.dialect == Dialect::Kustomize {
+                    self.warn_of_text(text, style, span);
                 }
                 let tag = tag.as_deref();
                 let merge = text == "<<" && tag.map_or(plain, is_merge);
@@ -231,6 +201,33 @@ impl<'i> Composer<'i, '_, '_, '_> {
             self.anchors.insert(anchor, (node.clone(), weight));
         }
         Ok((node, merge))
+    }
+
+    /// Warns of a text that kustomize prints otherwise.
+    fn warn_of_text(&mut self, text: &str, style: ScalarStyle, span: Span) {
+        let grows = match style {
+            ScalarStyle::Folded => scalar::grows(text),
+            ScalarStyle::Literal => scalar::ends_in_empty_lines(text) && self.only_comments_follow(span),
+            _ => false,
+        };
+        if grows {
+            self.warn(line_of(span), scalar::GROWS, scalar::QUOTE_BLOCK);
+        }
+        if text.contains('\u{85}') {
+            self.warn(line_of(span), scalar::NEXT_LINE, "write another character");
+        }
+    }
+
+    /// Whether comments, and nothing else, follow in the document.
+    fn only_comments_follow(&mut self, span: Span) -> bool {
+        let end = span.end.index();
+        let Some(skipped @ 1..) = end.checked_sub(self.passed) else { return false };
+        self.passed = end;
+        self.ahead.nth(skipped - 1);
+        let document = self.ahead.as_str().lines().take_while(|line| !line.starts_with("---"));
+        let mut filled = document.map(str::trim).filter(|line| !line.is_empty());
+        let is_comment = |line: &str| line.starts_with('#');
+        filled.next().is_some_and(is_comment) && filled.all(is_comment)
     }
 
     /// The text of a block. The parser adds a line end to the file's last line; where there is none, the text has
@@ -330,6 +327,9 @@ impl<'i> Composer<'i, '_, '_, '_> {
                 let before = written.iter().map(|field| field.key.clone()).collect();
                 merge = Some(Merge { line: key.at.line, value, before });
             } else if let (Some(text), Some(_)) = (key.raw(), key.text()) {
+                if &**text == "<<" && self.dialect == Dialect::Kustomize {
+                    self.warn(key.at.line, "kustomize loses this key: here it stays", "use another key");
+                }
                 self.fields.push(Field { key: text.clone(), at: key.at, value });
             } else {
                 let message = format!("this key is {}: keys are strings", key.what());

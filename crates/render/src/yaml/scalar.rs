@@ -10,12 +10,16 @@ use super::time;
 /// The help for a text whose meaning is refused.
 pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 
-/// What is said of a folded text that is not what kustomize prints.
-pub(crate) const GROWS: &str = "kustomize prints this folded text with an empty line more where a line is indented \
-                                further: here it stays as it is written";
+/// What is said of a block that kustomize prints otherwise.
+pub(crate) const GROWS: &str =
+    "kustomize prints this text with an empty line more: here it stays as it is written";
 
-/// The help for such a text.
-pub(crate) const UNFOLD_IT: &str = "in quotes, or with |, it is the same in both";
+/// What is said of a text with the character U+0085.
+pub(crate) const NEXT_LINE: &str =
+    "kustomize makes a space of the character U+0085 in this text: here it stays as it is written";
+
+/// The help for such texts.
+pub(crate) const QUOTE_BLOCK: &str = "in quotes it is the same in both";
 
 /// Whose rules say what an unquoted text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +33,23 @@ pub(crate) enum Dialect {
     Kustomize,
 }
 
-/// Whether a line that is indented further follows one that is not: before it, kustomize writes an empty line.
+/// Whether kustomize writes an empty line more into a folded text: before a line that is indented further and follows
+/// one that is not, or at the end of a text that ends in empty lines.
 pub(crate) fn grows(folded: &str) -> bool {
     let mut after_text = false;
-    folded.split('\n').filter(|line| !line.is_empty()).any(|line| {
+    let mut is_indented_further = |line: &str| {
         let indented = line.starts_with([' ', '\t']);
         let found = after_text && indented;
         after_text = !indented;
         found
-    })
+    };
+    ends_in_empty_lines(folded)
+        || folded.split('\n').filter(|line| !line.is_empty()).any(&mut is_indented_further)
+}
+
+/// Whether empty lines come after the last line that holds something.
+pub(crate) fn ends_in_empty_lines(text: &str) -> bool {
+    text.ends_with("\n\n") && text.contains(|c| c != '\n')
 }
 
 /// What a scalar is. `plain` says that it is not quoted.

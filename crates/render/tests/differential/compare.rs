@@ -12,13 +12,14 @@ use crate::layers::Files;
 use crate::oracle::Built;
 
 /// What is refused here and not there, on purpose: `docs/KUSTOMIZE.md` says why.
-const STRICTER: [&str; 5] = [
+const STRICTER: [&str; 6] = [
     // kustomize prints what has a mapping for its name.
     "the object would have no name",
     // Written into a text that is JSON, kustomize drops such a change without a word.
     "the field is a number, and the value that replaces it is not",
     "the path leads into a text",
     "is null in an item that is merged by it",
+    "is empty in items that are merged by it",
     // kustomize finds out at the end, unless a patch has put something else there by then.
     "the field is a boolean, and the value that replaces it is not",
 ];

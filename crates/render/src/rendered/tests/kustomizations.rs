@@ -14,8 +14,7 @@ fn built(kustomization: &str, others: &[(&str, &str)]) -> Result<Rendered, Vec<P
 }
 
 fn warnings(kustomization: &str, others: &[(&str, &str)]) -> Vec<String> {
-    let told = |problem: &Problem| format!("{}: {}", problem.at, problem.message);
-    built(kustomization, others).unwrap().warnings.iter().map(told).collect()
+    told(Err(built(kustomization, others).unwrap().warnings))
 }
 
 #[test]
@@ -50,13 +49,13 @@ fn every_deprecated_field_is_told_of_with_its_successor() {
 }
 
 #[test]
-fn a_folded_text_that_kustomize_prints_otherwise_is_told_of() {
+fn a_block_that_kustomize_prints_otherwise_is_told_of() {
     let told = |text: &str| {
         let text = format!("{CONFIG}data:\n  a: >\n{text}");
         warnings("resources: [f.yaml]\n", &[("app/f.yaml", &text)])
     };
-    let expected = "app/f.yaml:6: kustomize prints this folded text with an empty line more where a line is indented \
-                    further: here it stays as it is written";
+    let expected =
+        "app/f.yaml:6: kustomize prints this text with an empty line more: here it stays as it is written";
     for text in ["    x\n      y\n", "    x\n\n      y\n    x\n", "    x\n      y\n\n    x\n      y\n"] {
         assert_eq!(told(text), [expected], "{text}");
     }
@@ -72,6 +71,32 @@ fn a_folded_text_that_kustomize_prints_otherwise_is_told_of() {
     };
     assert_eq!(patched("|\n    x\n      y"), [expected.replace("f.yaml:6", "p.yaml:6")]);
     assert!(patched("|\n    x\n    y").is_empty());
+    // A literal text is one line longer only before comments that end the document.
+    let kept = |rest: &str| {
+        let text = format!("{CONFIG}data:\n  a: |+\n    x\n{rest}");
+        warnings("resources: [f.yaml]\n", &[("app/f.yaml", &text)])
+    };
+    let other = CONFIG.replace("name: c", "name: other");
+    for rest in ["\n# end\n", "\n\n  # end\n\n# more", &format!("\n# end\n---\n{other}")] {
+        assert_eq!(kept(rest), [expected], "{rest}");
+    }
+    for rest in ["# end\n", "\n", "\n# no end\n  b: c\n", &format!("\n---\n# end\n{other}")] {
+        assert!(kept(rest).is_empty(), "{rest}");
+    }
+}
+
+#[test]
+fn a_line_that_kustomize_does_not_read_to_its_end_is_told_of() {
+    let read = |length: usize| {
+        let lines = format!("A=1\nB={}\nC=2\n", "x".repeat(length - 2));
+        let generator = "configMapGenerator: [{name: g, envs: [e.env]}]\n";
+        let built = built(generator, &[("app/e.env", &lines)]).unwrap();
+        assert_eq!(built.objects[0].object()["data"]["C"], "2");
+        told(Err(built.warnings))
+    };
+    assert!(read(64 * 1024 - 1).is_empty());
+    let expected = "kustomize leaves out a line of 64 KiB, and what comes after it: here it is read";
+    assert_eq!(read(64 * 1024), [format!("app/e.env:2: {expected}")]);
 }
 
 #[test]
