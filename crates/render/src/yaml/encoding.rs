@@ -50,37 +50,6 @@ fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, Fault>
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn encoded(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
-        text.encode_utf16().flat_map(bytes).collect()
-    }
-
-    fn told(bytes: &[u8]) -> String {
-        decoded(bytes).map_or_else(|fault| format!("{}: {}", fault.line, fault.message), Cow::into_owned)
-    }
-
-    #[test]
-    fn text_is_read_in_each_encoding_of_yaml() {
-        let text = "\u{feff}a: é 😀\r\nb: c\n";
-        assert_eq!(told(text.as_bytes()), text);
-        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
-            assert_eq!(told(&encoded(text, bytes)), text.trim_start_matches('\u{feff}'));
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_refused_at_their_line() {
-        assert_eq!(told(b"a\nb\xff\n"), "2: these bytes are not UTF-8");
-        assert_eq!(told(b"\xff\xfea\0\n\0b"), "2: these bytes are not UTF-16");
-        assert_eq!(told(b"\xfe\xff\0a\0\n\xd8\0\0b"), "2: these bytes are not UTF-16");
-        let two = encoded("\u{feff}a: 1\n---\nb: 2\n", u16::to_le_bytes);
-        assert!(told(&two).starts_with("2: of a file in UTF-16"), "{}", told(&two));
-    }
-}
-
 /// `text` without a byte order mark at its beginning, or at that of another document: files that are put one after the
 /// other keep theirs.
 pub(crate) fn without_marks(text: &str) -> Cow<'_, str> {
@@ -111,4 +80,35 @@ pub(crate) fn printable(text: &str) -> Result<(), Fault> {
 /// The line that comes after `before`, counted from 1.
 fn line_after(before: &str) -> u32 {
     u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    fn told(bytes: &[u8]) -> String {
+        decoded(bytes).map_or_else(|fault| format!("{}: {}", fault.line, fault.message), Cow::into_owned)
+    }
+
+    #[test]
+    fn text_is_read_in_each_encoding_of_yaml() {
+        let text = "\u{feff}a: é 😀\r\nb: c\n";
+        assert_eq!(told(text.as_bytes()), text);
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            assert_eq!(told(&encoded(text, bytes)), text.trim_start_matches('\u{feff}'));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_at_their_line() {
+        assert_eq!(told(b"a\nb\xff\n"), "2: these bytes are not UTF-8");
+        assert_eq!(told(b"\xff\xfea\0\n\0b"), "2: these bytes are not UTF-16");
+        assert_eq!(told(b"\xfe\xff\0a\0\n\xd8\0\0b"), "2: these bytes are not UTF-16");
+        let two = encoded("\u{feff}a: 1\n---\nb: 2\n", u16::to_le_bytes);
+        assert!(told(&two).starts_with("2: of a file in UTF-16"), "{}", told(&two));
+    }
 }
