@@ -6,7 +6,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-dist=${DIST:-$root/dist}
+dist=$root/dist
 
 fail() {
     printf 'infra/deploy.sh: %s\n' "$*" >&2
