@@ -35,7 +35,8 @@ pub async fn alone(options: &Options, world: &ControlPlane, results: &mut Result
 /// As [`alone`].
 pub async fn among_many(options: &Options, world: &ControlPlane, results: &mut Results) -> Result<()> {
     let mut first = None;
-    for applications in std::iter::once(1).chain(options.applications.iter().copied()) {
+    let more = options.applications.iter().copied().filter(|applications| *applications > 1);
+    for applications in std::iter::once(1).chain(more) {
         let name = format!("of{applications}");
         let plan = Plan { name: name.clone(), applications, first_objects: options.objects, objects: 1 };
         let mut field = field(options, world, results, plan).await?;
