@@ -37,7 +37,7 @@ pub(crate) fn build(context: &mut Context<'_>, folder: &str, order: &Order) -> O
     for mut resource in set.into_items() {
         if !is_local(&resource) {
             finish.one(context, &mut resource)?;
-            order.warn(context, &resource);
+            order.warn_if_unranked(context, &resource);
             objects.push((ranks.as_ref().map(|ranks| Key::of(&resource, ranks)), resource.node));
         }
     }

@@ -39,7 +39,7 @@ impl Copied {
     }
 
     /// Warns if a path that the value was copied to, at so many fields, changed the value itself.
-    pub(crate) fn warn(
+    pub(crate) fn warn_if_changed(
         &self,
         context: &mut Context<'_>,
         holder: &Resource,

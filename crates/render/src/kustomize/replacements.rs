@@ -242,7 +242,7 @@ impl TargetFields {
                 copied.follow(context, set)?;
                 let Some(resource) = set.get_mut(index) else { break };
                 let count = self.copy(context, resource, copied, path, said)?;
-                copied.warn(context, resource, (index, path), count, said.at);
+                copied.warn_if_changed(context, resource, (index, path), count, said.at);
                 shared::settle(context, resource)?;
                 copied.note(index, path);
             }

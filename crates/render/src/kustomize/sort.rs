@@ -54,7 +54,7 @@ type Ranks<'a> = HashMap<&'a str, i64>;
 
 impl Order {
     /// Warns of an object whose place kustomize gives by the order in which it compares.
-    pub(crate) fn warn(&self, context: &mut Context<'_>, resource: &Resource) {
+    pub(crate) fn warn_if_unranked(&self, context: &mut Context<'_>, resource: &Resource) {
         let Self::Custom { first, last } = self else { return };
         let has_rank = || first.iter().chain(last).any(|kind| kind == "Namespace");
         let is_core = || resource.text("apiVersion").is_some_and(|text| group_version(text).0.is_empty());
