@@ -1,11 +1,13 @@
 //! The hash of its content that a generated object bears in its name.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::context::Context;
 use super::resource::Resource;
+use crate::yaml::map::Map;
 use crate::yaml::node::{Content, Node};
+use crate::yaml::scalar;
 
 /// The kinds that generators make.
 const HASHED: [&str; 2] = ["ConfigMap", "Secret"];
@@ -16,6 +18,11 @@ pub(crate) fn rename(context: &mut Context<'_>, resources: &mut [Resource]) {
         if !HASHED.contains(&resource.kind()) {
             let message = "the hash in this name is of the object: kustomize's is of its own notes as well";
             context.warn(resource.node.at, message, "do not change the kind of what is generated");
+        }
+        let data = resource.node.get("data").and_then(Node::as_map).into_iter().flat_map(Map::iter);
+        let mut scalars = data.filter_map(|field| Some((field.at, field.value.as_scalar()?)));
+        if let Some((at, _)) = scalars.find(|(_, scalar)| scalar.is_large_integer()) {
+            context.warn(at, scalar::ROUNDED, scalar::QUOTE_IT);
         }
         let name = format!("{}-{}", resource.name(), content_hash(&resource.node));
         resource.remember();
@@ -43,7 +50,7 @@ pub(crate) fn content_hash(node: &Node) -> String {
 /// What of an object is hashed.
 fn hashed_value(node: &Node) -> Value {
     let kind = node.get("kind").and_then(Node::raw).map_or("", |text| text);
-    let mut hashed = Map::new();
+    let mut hashed = serde_json::Map::new();
     let mut take = |name: &str, node: Option<&Node>, always: bool| {
         let value = match node.map(|node| &node.content) {
             None => Value::from(""),

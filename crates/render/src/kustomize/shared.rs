@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::context::{Context, Outcome};
 use super::resource::Resource;
 use crate::yaml::node::{At, Content, HOLLOW, Kind, Node, Scalar, TAGGED, Text};
+use crate::yaml::scalar;
 
 /// How many values a step looks at.
 const LOOKED: usize = 4;
@@ -114,9 +115,13 @@ pub(crate) fn part(context: &mut Context<'_>, resource: &mut Resource) -> Outcom
     resource.shares = Shares::default();
     let at = resource.node.at;
     let mut looked = 0;
+    let mut large = None;
     each(&mut resource.node, &mut |node| {
         looked += 1;
         if let Content::Scalar(scalar) = &mut node.content {
+            if scalar.is_large_integer() {
+                large = Some(node.at);
+            }
             match (scalar.kind, scalar.share) {
                 (Kind::Null, HOLLOW) => *scalar = Scalar::string(""),
                 (Kind::Null, _) => scalar.text = Text::from("null"),
@@ -125,6 +130,9 @@ pub(crate) fn part(context: &mut Context<'_>, resource: &mut Resource) -> Outcom
             scalar.share = 0;
         }
     });
+    if let Some(at) = large {
+        context.warn(at, scalar::ROUNDED, scalar::QUOTE_IT);
+    }
     context.steps(at, looked / LOOKED)
 }
 

@@ -83,6 +83,15 @@ impl Scalar {
         Self { text: text.into(), kind: Kind::Str, quoted: false, share: 0 }
     }
 
+    /// Whether it is an integer that a floating-point number does not hold exactly.
+    pub(crate) fn is_large_integer(&self) -> bool {
+        const MOST: u64 = 1 << 53;
+        let is_large = |value: Value| {
+            value.as_i64().map(i64::unsigned_abs).or(value.as_u64()).is_some_and(|value| value > MOST)
+        };
+        self.kind == Kind::Int && self.text.len() > 12 && is_large(scalar::integer_value(&self.text))
+    }
+
     /// The value that JSON has for it.
     pub(crate) fn value(&self) -> Value {
         match self.kind {

@@ -10,6 +10,9 @@ use super::time;
 /// The help for a text whose meaning is refused.
 pub(crate) const QUOTE_IT: &str = "put it in quotes if it is meant as text";
 
+/// What is said of an integer that kustomize rounds.
+pub(crate) const ROUNDED: &str = "kustomize makes a floating-point number of this integer: here it stays exact, also in the hash of a name";
+
 /// What is said of a block that kustomize prints otherwise.
 pub(crate) const GROWS: &str =
     "kustomize prints this text with an empty line more: here it stays as it is written";
